@@ -1,0 +1,1 @@
+"""Language-guided moment retrieval: LGN on its 2D-TAN baseline."""
