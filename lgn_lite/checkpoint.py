@@ -1,0 +1,138 @@
+"""Checkpoints: a folder with the weights, the settings, and all that prediction from a video file needs.
+
+    config.json          the LGNConfig
+    model.safetensors    the weights; its metadata tells the epoch and the validation result
+    vocabulary.json      the words with a learned vector
+    about.json           which data it was trained on, which features it wants, the training settings
+    frames.safetensors   the small VGG that made the features, where the project trained one itself
+
+`LGN.from_pretrained(folder)` reads the first two.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lgn_lite.config import LGNConfig
+from lgn_lite.errors import InputError
+from lgn_lite.files import atomic_path
+from lgn_lite.model import LGN
+from lgn_lite.text import Vocabulary
+
+
+@dataclass(frozen=True)
+class About:
+    """What a checkpoint says of itself."""
+
+    data: str = ""  # the data set it was trained on, in words
+    encoder: str = ""  # name of the frame encoder whose features it wants
+    layer: str = ""  # the encoder's layer: fc6, fc7, …
+    rate: float = 0.0  # frames a second that the features were sampled at, Hz
+    training: dict[str, Any] = field(default_factory=dict)  # the training settings
+
+
+@dataclass
+class Checkpoint:
+    """A loaded checkpoint."""
+
+    folder: Path
+    model: LGN
+    vocabulary: Vocabulary
+    about: About
+    trained: dict[str, str]  # metadata of the weights: epoch, validation result
+
+    @property
+    def encode(self) -> Callable[[str], Tensor]:
+        return lambda sentence: torch.tensor(self.vocabulary.encode(sentence))
+
+    @property
+    def encoder_file(self) -> Path | None:
+        """The frame encoder's weights, where the checkpoint carries them."""
+        path = self.folder / "frames.safetensors"
+        return path if path.exists() else None
+
+
+def save_checkpoint(
+    folder: str | Path,
+    model: LGN,
+    vocabulary: Vocabulary,
+    about: About,
+    trained: dict[str, Any],
+    encoder_file: str | Path | None = None,
+) -> Path:
+    """Write a checkpoint folder; the weights come last and in one rename, so a reader finds the old ones or the new."""
+    folder = Path(folder)
+    contents = {"config.json": model.config.to_dict(), "about.json": vars(about)}
+    for name, content in contents.items():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    vocabulary.save(folder / "vocabulary.json")
+    if encoder_file is not None and not (folder / "frames.safetensors").exists():
+        with atomic_path(folder / "frames.safetensors") as temporary:
+            shutil.copyfile(encoder_file, temporary)
+    with atomic_path(folder / "model.safetensors") as temporary:
+        weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+        save_file(weights, temporary, metadata={key: str(value) for key, value in trained.items()})
+    return folder
+
+
+def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Read a checkpoint folder.
+
+    Raises InputError, naming the file, where one is missing or broken, or the weights are of other settings.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/full/best")
+    config = LGNConfig.from_dict(_read_json(folder / "config.json"))
+    about = _read_json(folder / "about.json")
+    try:
+        about = About(**about)
+    except TypeError as error:
+        raise InputError(f"{folder / 'about.json'}: not written by this version ({error})") from error
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    if config.vocabulary_size not in (0, len(vocabulary)):
+        raise InputError(
+            f"{folder / 'vocabulary.json'}: {len(vocabulary)} words, but config.json says {config.vocabulary_size}: "
+            "the files are of two checkpoints"
+        )
+    model = LGN(config)
+    trained = load_weights(model, folder / "model.safetensors")
+    return Checkpoint(folder, model.to(device).eval(), vocabulary, about, trained)
+
+
+def load_weights(model: LGN, path: Path) -> dict[str, str]:
+    """Load safetensors weights into a model of the same settings; returns their metadata."""
+    if not path.exists():
+        raise InputError(f"no weights {path}: training has not written them yet")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        model.load_state_dict(load_file(path))
+    except SafetensorError as error:
+        raise InputError(f"{path}: broken or not a safetensors file ({error}): train again or copy it once more") from error
+    except RuntimeError as error:
+        raise InputError(f"{path}: weights of other settings than {path.with_name('config.json')}: {error}") from error
+    return metadata
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no {path}: not a checkpoint folder, or an incomplete copy of one") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected an object of settings")
+    return content

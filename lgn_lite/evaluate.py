@@ -1,0 +1,66 @@
+"""Rank the candidates of every query of a data set, and sum up how good the answers are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lgn_lite.annotations import Query
+from lgn_lite.dataset import MomentDataset, collate
+from lgn_lite.files import atomic_path
+from lgn_lite.metrics import length_bin, summarise
+from lgn_lite.model import LGN
+
+LENGTH_EDGES = (4.0, 6.0, 8.0)  # seconds; the bins of the tables by moment length
+
+
+@torch.inference_mode()
+def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64) -> Tensor:
+    """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    loader = DataLoader(data, batch_size, collate_fn=collate)
+    logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
+    model.train(was_training)
+    return torch.cat(logits)
+
+
+def rank(model: LGN, logits: Tensor, durations: Tensor) -> tuple[Tensor, Tensor]:
+    """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1)."""
+    scores, order = logits.sigmoid().sort(dim=1, descending=True, stable=True)
+    segments = model.moments.to(logits.device).segments(durations)  # (Q, P, 2)
+    return segments.gather(1, order.unsqueeze(-1).expand_as(segments)), scores
+
+
+def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
+    """(Q, 2) true moments and (Q,) durations, both in seconds."""
+    truth = torch.tensor([[query.start, query.end] for query in queries])
+    return truth, torch.tensor([query.duration for query in queries])
+
+
+def query_groups(queries: Sequence[Query]) -> dict[str, list[str]]:
+    """The groups that results are split by: moment length, and the kind of caption where queries carry one."""
+    groups = {"length": [length_bin(query.end - query.start, LENGTH_EDGES) for query in queries]}
+    if all("kind" in query.tags for query in queries):
+        groups["kind"] = [query.tags["kind"] for query in queries]
+    return groups
+
+
+def evaluate(model: LGN, data: MomentDataset, nms: float | None = None) -> dict:
+    """R@n,IoU=m and mIoU over a data set, in all and by group (section 4.2), as `metrics.summarise` gives them."""
+    truth, durations = query_tensors(data.queries)
+    segments, _ = rank(model, score_queries(model, data), durations)
+    return summarise(segments, truth, query_groups(data.queries), nms=model.config.nms if nms is None else nms)
+
+
+def write_json(path: str | Path, content: object) -> Path:
+    """Write a results file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Path(path)

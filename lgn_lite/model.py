@@ -1,0 +1,285 @@
+"""The model: 2D-TAN with the sentence guiding all three stages.
+
+Read from top to bottom, it follows the data: sentence encoder, early modulation, fusion, map convolution, late
+guidance, and LGN, which puts them together. Dimensions are named as everywhere in the course: B batch, T frames,
+N map size, P candidates, C channels, D visual width, W words, H text width, K guidance modules.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from lgn_lite.config import LGNConfig
+from lgn_lite.errors import InputError
+from lgn_lite.moments import Moments
+
+Trace = dict[str, Tensor]  # the values between the stages, by name, for notebooks, tests and the inspector
+
+
+class SentenceEncoder(nn.Module):
+    """A sentence to one vector f_s: word vectors, LSTM, last valid state, linear (section 3.3)."""
+
+    def __init__(self, word_dim: int, text_dim: int, layers: int, vocabulary_size: int = 0):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, word_dim, padding_idx=0) if vocabulary_size else None
+        self.lstm = nn.LSTM(word_dim, text_dim, num_layers=layers, batch_first=True)
+        self.linear = nn.Linear(text_dim, text_dim)
+
+    def forward(self, words: Tensor, word_counts: Tensor) -> Tensor:
+        """(B, W) word numbers or (B, W, word_dim) word vectors, (B,) counts → f_s (B, H)."""
+        B, W = words.shape[:2]  # batch, words
+        if not words.is_floating_point():
+            if self.embedding is None:
+                raise InputError("this model was built for word vectors (vocabulary_size=0), but got word numbers")
+            words = self.embedding(words)  # (B, W, word_dim)
+        states, _ = self.lstm(words)  # (B, W, H); words after the last are never looked at: the LSTM runs forward
+        return self.linear(states[torch.arange(B, device=words.device), word_counts - 1])
+
+
+class EarlyModulation(nn.Module):
+    """Scale every channel of a visual feature by the sentence: F = (W_M f_s) ∘ f_v (eq. 2).
+
+    With `shift`, W_M gives a shift as well, as in FiLM: the text of the paper speaks of a "shift operation".
+    """
+
+    def __init__(self, text_dim: int, channels: int, shift: bool = False):
+        super().__init__()
+        self.project = nn.Linear(text_dim, channels * (2 if shift else 1))
+        with torch.no_grad():  # starts near "change nothing", so that pretrained features arrive whole
+            self.project.bias.zero_()
+            self.project.bias[:channels] = 1
+
+    def forward(self, features: Tensor, sentence: Tensor) -> Tensor:
+        """(B, T, D) features, (B, H) f_s → (B, T, D)."""
+        B, T, D = features.shape  # batch, frames, visual width
+        gate = self.project(sentence).unsqueeze(1)  # (B, 1, D) or (B, 1, 2·D)
+        modulated = gate[..., :D] * features
+        return modulated + gate[..., D:] if gate.shape[-1] > D else modulated
+
+
+class FrameLayers(nn.Module):
+    """Stored frame features to the N clips of the map: the FC layers with their early modulation, then averaging.
+
+    Stored fc6 (before its ReLU): unit → ReLU → dropout → fc7 → unit → ReLU → dropout. Stored fc7 or C3D: unit →
+    new FC → unit → ReLU → dropout, or nothing at all without early modulation. Then 2D-TAN's frame layer.
+    """
+
+    def __init__(self, config: LGNConfig):
+        super().__init__()
+        D, shift = config.visual_dim, config.modulation == "scale-shift"
+        self.relu_first = config.feature == "fc6"  # fc7 and C3D are stored after their ReLU
+        self.unit1 = EarlyModulation(config.text_dim, D, shift) if config.early == "both" else None
+        self.fc = nn.Linear(D, D) if config.has_frame_fc else None
+        self.unit2 = EarlyModulation(config.text_dim, D, shift) if config.early != "none" else None
+        self.dropout = nn.Dropout(config.frame_dropout)
+        self.reduce = nn.Linear(D, config.hidden)  # 2D-TAN's 1×1 convolution
+        self.num_clips = config.num_clips
+
+    def forward(self, video: Tensor, sentence: Tensor, trace: Trace | None = None) -> Tensor:
+        """(B, T, D) stored features, (B, H) f_s → (B, N, C) clip features."""
+        B, T, D = video.shape  # batch, frames, visual width
+        x = video
+        if self.unit1 is not None:
+            x = self.unit1(x, sentence)
+        if self.relu_first:
+            x = self.dropout(F.relu(x))
+        if self.fc is not None:
+            x = self.fc(x)
+            if self.unit2 is not None:
+                x = self.unit2(x, sentence)
+            x = self.dropout(F.relu(x))
+        if trace is not None:
+            trace["frames"] = x
+        clips = F.relu(self.reduce(x))  # (B, T, C)
+        return clips.view(B, self.num_clips, T // self.num_clips, -1).mean(2)  # (B, N, C)
+
+
+class ListConvolution(nn.Module):
+    """A k×k convolution over the candidates that exist, without the square map around them.
+
+    The neighbours of all candidates are gathered by a table made once, and the convolution is one matrix product.
+    As in 2D-TAN the result is divided by the number of valid cells under the kernel; here only candidates count.
+    """
+
+    def __init__(self, channels: int, moments: Moments, kernel: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(kernel * kernel, channels, channels))  # (k², C_in, C_out)
+        self.bias = nn.Parameter(torch.empty(channels))
+        neighbours = moments.neighbours(kernel)  # (P, k²), P where there is none
+        self.register_buffer("neighbours", neighbours, persistent=False)
+        counts = (neighbours < len(moments)).sum(1)
+        self.register_buffer("share", 1 / counts.float().unsqueeze(1), persistent=False)  # (P, 1)
+        bound = 1 / math.sqrt(kernel * kernel * channels)  # PyTorch's own for a convolution of this size
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, P, C) → (B, P, C)."""
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        # cast here: a hand-written backward pass runs outside autocast and must meet one type only
+        product = _GatherProduct.apply(x.to(dtype), self.weight.to(dtype), self.neighbours)
+        return F.relu(product + self.bias) * self.share
+
+
+class _GatherProduct(torch.autograd.Function):
+    """out[b, p] = Σ_j x[b, neighbours[p, j]] · weight[j], with a backward pass that only gathers.
+
+    Autograd would keep the k² times larger gathered tensor and scatter its gradient. But q is the j-th neighbour of p
+    exactly where p is the (k²−1−j)-th neighbour of q, so the gradient is the same gather with the kernel turned round.
+    """
+
+    @staticmethod
+    def gather(x: Tensor, neighbours: Tensor) -> Tensor:
+        B, P, C = x.shape  # batch, candidates, channels
+        padded = F.pad(x, (0, 0, 0, 1))  # row P: the zeros of a neighbour that does not exist
+        return padded.index_select(1, neighbours.flatten()).view(B * P, -1)  # (B·P, k²·C)
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, neighbours: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, neighbours)
+        product = _GatherProduct.gather(x, neighbours) @ weight.flatten(0, 1)  # (B·P, C_out)
+        return product.view(*x.shape[:2], -1)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        x, weight, neighbours = ctx.saved_tensors
+        B, P, C = x.shape  # batch, candidates, channels
+        turned = weight.flip(0).transpose(1, 2).flatten(0, 1)  # (k²·C_out, C_in)
+        grad_x = (_GatherProduct.gather(grad, neighbours) @ turned).view(B, P, C)
+        grad_weight = _GatherProduct.gather(x, neighbours).T @ grad.reshape(B * P, -1)  # (k²·C_in, C_out)
+        return grad_x, grad_weight.view_as(weight), None
+
+
+class LateGuidance(nn.Module):
+    """Channel attention from the sentence on the localiser's output: C′ = α ∘ C / ‖α ∘ C‖ (eq. 3).
+
+    `norm="cell"` takes the norm over the channels of each candidate; `norm="map"` is the literal eq. 3, each channel
+    over all candidates, in which |α| cancels. `scale="rms"` multiplies by the root of the number of terms, so that
+    features keep unit size instead of unit norm.
+    """
+
+    def __init__(self, norm: str, scale: str):
+        super().__init__()
+        self.norm, self.scale = norm, scale
+
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """(B, P, C) map features, (B, C) attention α → (B, P, C)."""
+        B, P, C = x.shape  # batch, candidates, channels
+        x = alpha.unsqueeze(1) * x
+        if self.norm == "none":
+            return x
+        axis, terms = (2, C) if self.norm == "cell" else (1, P)
+        return F.normalize(x, dim=axis) * (math.sqrt(terms) if self.scale == "rms" else 1.0)
+
+
+class LGN(nn.Module, PyTorchModelHubMixin):
+    """Language Guided Networks: score every moment candidate of a video for a sentence.
+
+    With `early="none"` and `guidance=0` it is the 2D-TAN baseline; either alone gives the rows of Table 4.
+    """
+
+    def __init__(self, config: LGNConfig):
+        super().__init__()
+        if isinstance(config, dict):  # the hub hands over the JSON as it was read
+            config = LGNConfig.from_dict(config)
+        C, H = config.hidden, config.text_dim
+        self.config = config
+        self.moments = Moments(config.num_clips, config.scales)
+        self.sentence = SentenceEncoder(config.word_dim, H, config.text_layers, config.vocabulary_size)
+        self.frames = FrameLayers(config)
+        if config.fusion_text_fc or H != C:
+            self.fuse_text: nn.Module = nn.Linear(H, C)
+        else:
+            self.fuse_text = nn.Identity()
+        self.fuse_video = nn.Linear(C, C)
+        if config.convolution == "list":
+            self.convolutions = nn.ModuleList(
+                ListConvolution(C, self.moments, config.kernel) for _ in range(config.layers)
+            )
+        else:
+            self.convolutions = nn.ModuleList(
+                nn.Conv2d(C, C, config.kernel, padding=config.padding if i == 0 else 0) for i in range(config.layers)
+            )
+        self.guide = LateGuidance(config.guidance_norm, config.guidance_scale)
+        self.attention = nn.Linear(H, C) if config.guidance else None  # W_M′, shared by all K modules
+        self.score = nn.Linear(C, 1)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start values beyond PyTorch's own: neutral attention, and weights that keep the signal's size."""
+        if self.attention is not None:
+            nn.init.ones_(self.attention.bias)
+        if self.config.init == "unit":
+            # Each map layer divides by the number n of valid cells, which in 2D-TAN shrinks the signal by about
+            # √(6n) a layer, to 1e-8 over eight 5×5 layers; Var = 2n/C undoes it. The fused map has norm 1, so its
+            # entries have size 1/√C, and so has what a unit-norm guidance module leaves.
+            C = self.config.hidden
+            cells = self.moments.neighbours(self.config.kernel) < len(self.moments)
+            n = cells.sum(1).float().mean().item()
+            for i, layer in enumerate(self.convolutions):
+                small = i == 0 or (self._guided(i - 1) and self.config.guidance_scale == "unit")
+                nn.init.normal_(layer.weight, std=math.sqrt(2 * n / C) * (math.sqrt(C) if small else 1))
+                nn.init.zeros_(layer.bias)
+
+    def _guided(self, layer: int) -> bool:
+        K, layers = self.config.guidance, self.config.layers
+        return layer >= layers - K if self.config.guidance_at == "last" else layer < K
+
+    def forward(self, video: Tensor, words: Tensor, word_counts: Tensor, trace: Trace | None = None) -> Tensor:
+        """Score all candidates.
+
+        Args:
+            video: (B, T, D) stored features at fixed length.
+            words: (B, W) word numbers, or (B, W, word_dim) word vectors.
+            word_counts: (B,) words of each sentence, at least 1.
+            trace: where given, receives the values between the stages by name.
+
+        Returns:
+            (B, P) logits; their sigmoid is the predicted, scaled IoU of eq. 4.
+        """
+        f_s = self.sentence(words, word_counts)  # (B, H)
+        clips = self.frames(video, f_s, trace)  # (B, N, C)
+        proposals = self.moments.pool(clips)  # (B, P, C): maximum over the clips of each candidate
+        fused = F.normalize(self.fuse_text(f_s).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # section 3.4
+        alpha = self.attention(f_s) if self.attention is not None else None  # (B, C)
+        if trace is not None:
+            trace |= {"sentence": f_s, "clips": clips, "proposals": proposals, "fused": fused}
+            if alpha is not None:
+                trace["alpha"] = alpha
+        convolve = self._list_map if self.config.convolution == "list" else self._dense_map
+        x = convolve(fused, alpha, trace)  # (B, P, C)
+        return self.score(x).squeeze(-1)
+
+    def _list_map(self, x: Tensor, alpha: Tensor | None, trace: Trace | None) -> Tensor:
+        for i, layer in enumerate(self.convolutions):
+            x = layer(x)
+            if trace is not None:
+                trace[f"map_{i}"] = x
+            if self._guided(i):
+                x = self.guide(x, alpha)
+                if trace is not None:
+                    trace[f"guided_{i}"] = x
+        return x
+
+    def _dense_map(self, x: Tensor, alpha: Tensor | None, trace: Trace | None) -> Tensor:
+        """2D-TAN's square map: padded once, shrinking to N×N, with a mask that grows by each layer."""
+        x = self.moments.to_map(x).permute(0, 3, 1, 2)  # (B, C, N, N)
+        mask = self.moments.mask.to(x.dtype)[None, None]
+        for i, layer in enumerate(self.convolutions):
+            x = F.relu(layer(x))
+            counts = F.conv2d(mask, mask.new_ones(1, 1, *layer.kernel_size), padding=layer.padding).round()
+            share = torch.where(counts > 0, 1 / counts.clamp(min=1), 0)
+            mask = (counts > 0).to(x.dtype)  # a cell that a kernel can reach counts as valid from then on
+            x = x * share
+            if trace is not None:
+                trace[f"map_{i}"], trace[f"share_{i}"] = x, share[0, 0]
+            if self._guided(i):
+                side = x.shape[-2:]
+                x = self.guide(x.flatten(2).transpose(1, 2), alpha).transpose(1, 2).unflatten(2, side)
+        return self.moments.from_map(x.permute(0, 2, 3, 1))  # (B, P, C)

@@ -1,0 +1,148 @@
+"""The geometry of moment candidates: which exist, their start and end, their overlap with a target, the map view.
+
+Candidates are a list, ordered by start, then end; the square 2D temporal map (start × end) is only a view of it.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lgn_lite.errors import InputError
+
+
+def interval_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of intervals (start, end).
+
+    a, b: (..., 2), broadcast against each other, in one unit. Returns (...), from 0 to 1; an interval of no length
+    overlaps nothing, not even itself.
+    """
+    intersection = (torch.minimum(a[..., 1], b[..., 1]) - torch.maximum(a[..., 0], b[..., 0])).clamp(min=0)
+    # The hull is the union wherever the two meet; where they do not, the intersection is 0 anyway.
+    hull = torch.maximum(a[..., 1], b[..., 1]) - torch.minimum(a[..., 0], b[..., 0])
+    return intersection / hull.clamp(min=torch.finfo(hull.dtype).tiny)
+
+
+class Moments(nn.Module):
+    """The moment candidates of a video cut into N = `num_clips` clips (2D-TAN, section 3.2).
+
+    scales: for each scale the number of candidate lengths. The first scale has lengths 1, 2, 3, … and starts at every
+    clip; each further scale doubles the step between lengths and between starts. Candidates that would reach past the
+    last clip do not exist. A module only so that its index tables move with `.to(device)`: it has no parameters.
+
+    mask (N, N) bool, [start, end]; start_index, end_index (P,) long, clip indices, the end inclusive.
+    Raises InputError for num_clips < 1 or a scale < 1.
+    """
+
+    mask: Tensor
+    start_index: Tensor
+    end_index: Tensor
+
+    def __init__(self, num_clips: int, scales: Sequence[int] = (16, 8, 8, 8)) -> None:
+        super().__init__()
+        if num_clips < 1 or not scales or min(scales) < 1:
+            raise InputError(f"num_clips={num_clips}, scales={tuple(scales)}: all must be at least 1")
+        self.num_clips, self.scales = num_clips, tuple(scales)
+        mask = torch.zeros(num_clips, num_clips, dtype=torch.bool)
+        extent, stride = -1, 1  # extent: end − start of the candidates that are added
+        for lengths in scales:
+            for _ in range(lengths):
+                extent += stride
+                starts = torch.arange(0, max(num_clips - extent, 0), stride)
+                mask[starts, starts + extent] = True
+            stride *= 2
+        start, end = mask.nonzero(as_tuple=True)  # row-major: by start, then end
+        self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("start_index", start, persistent=False)
+        self.register_buffer("end_index", end, persistent=False)
+
+        # pool(): level k of the doubling table holds the maxima of all windows of 2^k clips. A candidate of length n
+        # is covered by two of them, with 2^k <= n: one from its first clip on, one up to its last.
+        level = (end - start + 1).log2().long()
+        window = 2**level
+        sizes = torch.tensor([num_clips - 2**k + 1 for k in range(int(level.max()) + 1)])
+        level_offset = (sizes.cumsum(0) - sizes)[level]  # where the level begins in the flat table
+        self.register_buffer("_pool_first", level_offset + start, persistent=False)
+        self.register_buffer("_pool_last", level_offset + end + 1 - window, persistent=False)
+        self._pool_levels = len(sizes)
+
+    def __len__(self) -> int:
+        return len(self.start_index)
+
+    def extra_repr(self) -> str:
+        return f"num_clips={self.num_clips}, scales={self.scales}, candidates={len(self)}"
+
+    # Times are derived from the integer tables: model.half() must not round them.
+    @property
+    def starts(self) -> Tensor:
+        """(P,) starts as fractions of the video."""
+        return self.start_index / self.num_clips
+
+    @property
+    def ends(self) -> Tensor:
+        """(P,) ends as fractions of the video."""
+        return (self.end_index + 1) / self.num_clips
+
+    def spans(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(P, 2) starts and ends as fractions of the video."""
+        return torch.stack([self.start_index, self.end_index + 1], dim=-1).to(dtype) / self.num_clips
+
+    def segments(self, durations: Tensor) -> Tensor:
+        """Starts and ends in seconds: durations (B,) -> (B, P, 2)."""
+        return self.spans(durations.dtype) * durations[:, None, None]
+
+    def iou(self, spans: Tensor) -> Tensor:
+        """Overlap of every candidate with a target: spans (B, 2), fractions of the video -> (B, P)."""
+        return interval_iou(self.spans(spans.dtype), spans[:, None, :])
+
+    def ceiling(self, spans: Tensor, thresholds: Iterable[float]) -> dict[float, float]:
+        """Percent of targets whose best candidate overlaps by more than each threshold: the R1 no model can pass.
+
+        spans: (Q, 2), fractions of the video.
+        """
+        # 1024 targets at a time: all of TACoS against 2,548 candidates would fill gigabytes
+        best = torch.cat([self.iou(part).amax(dim=1) for part in spans.split(1024)])
+        return {m: 100 * (best > m).double().mean().item() for m in thresholds}
+
+    def to_map(self, x: Tensor) -> Tensor:
+        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros where there is no candidate."""
+        B, _, *rest = x.shape  # batch, candidates, anything
+        grid = x.new_zeros(B, self.num_clips, self.num_clips, *rest)
+        grid[:, self.start_index, self.end_index] = x
+        return grid
+
+    def from_map(self, grid: Tensor) -> Tensor:
+        """The candidates of a map: (B, N, N, ...) -> (B, P, ...)."""
+        return grid[:, self.start_index, self.end_index]
+
+    def neighbours(self, kernel: int, dilation: int = 1) -> Tensor:
+        """The candidates under a k × k kernel laid on each candidate's map cell.
+
+        Returns (P, k²) long, the kernel row-major (rows: start, columns: end); P, one past the last candidate, where
+        the cell is outside the map or holds none. Raises InputError for an even kernel: it has no middle.
+        """
+        if kernel < 1 or kernel % 2 == 0 or dilation < 1:
+            raise InputError(f"kernel={kernel}, dilation={dilation}: the kernel must be odd, both at least 1")
+        P, border = len(self), kernel // 2 * dilation
+        number = self.mask.new_full([self.num_clips + 2 * border] * 2, P, dtype=torch.long)
+        number[self.start_index + border, self.end_index + border] = torch.arange(P, device=number.device)
+        steps = torch.arange(kernel, device=number.device) * dilation  # −border … border, in the bordered map
+        rows = self.start_index[:, None, None] + steps[:, None]  # (P, k, 1)
+        columns = self.end_index[:, None, None] + steps  # (P, 1, k)
+        return number[rows, columns].flatten(1)
+
+    def pool(self, clips: Tensor) -> Tensor:
+        """Maximum over the clips of each candidate: (B, N, C) -> (B, P, C) (2D-TAN, section 3.2).
+
+        Two reads of a doubling table a candidate, instead of one read for each of its clips.
+        Raises InputError where clips has another N.
+        """
+        N = clips.shape[1]  # clips: (batch, clips, channels)
+        if N != self.num_clips:
+            raise InputError(f"{N} clips were given, the candidates need {self.num_clips}")
+        levels = [clips]
+        for k in range(1, self._pool_levels):
+            half = 2 ** (k - 1)
+            levels.append(torch.maximum(levels[-1][:, :-half], levels[-1][:, half:]))  # (B, N − 2^k + 1, C)
+        table = torch.cat(levels, dim=1)
+        return torch.maximum(table.index_select(1, self._pool_first), table.index_select(1, self._pool_last))

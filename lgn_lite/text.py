@@ -1,0 +1,122 @@
+"""Sentences to numbers: tokeniser, vocabulary, GloVe vectors."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lgn_lite.errors import InputError
+from lgn_lite.files import atomic_path
+
+PAD, UNKNOWN = "<pad>", "<unk>"  # no token can look like these: the tokeniser drops < and >
+APOSTROPHES = str.maketrans("‘’ʼ`´＇", "''''''")
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")  # letters and digits; apostrophes only between them
+
+
+def tokenize(sentence: str) -> list[str]:
+    """Split a sentence into words in lower case.
+
+    Letters and digits make words, apostrophes stay inside them (don't, person's), everything else separates (hyphens
+    too) and is dropped. 2D-TAN splits on blanks instead, and its last word keeps the full stop.
+    Raises InputError for a sentence without a word.
+    """
+    # NFKC first: one spelling for composed and decomposed accents, ligatures, full-width letters
+    words = WORD.findall(unicodedata.normalize("NFKC", sentence.translate(APOSTROPHES)).lower())
+    if not words:
+        raise InputError(f"the sentence {sentence!r} has no words; write one, such as 'person opens a door'")
+    return words
+
+
+class Vocabulary:
+    """Words and their numbers: 0 is padding, 1 stands for every unknown word."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """words: without the two special ones; their order gives the numbers."""
+        self.words: list[str] = [PAD, UNKNOWN, *words]
+        self._index = {word: i for i, word in enumerate(self.words)}
+        if len(self._index) != len(self.words):
+            raise InputError("the vocabulary names a word twice; each word needs one number")
+
+    @classmethod
+    def from_sentences(cls, sentences: Iterable[str]) -> "Vocabulary":
+        """All words of the sentences, in alphabetical order: the same whatever the order of the sentences."""
+        return cls(sorted({word for sentence in sentences for word in tokenize(sentence)}))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def encode(self, sentence: str) -> list[int]:
+        """The numbers of a sentence's words. Raises InputError for a sentence without a word."""
+        return [self._index.get(word, 1) for word in tokenize(sentence)]
+
+    def unknown(self, sentence: str) -> list[str]:
+        """The words of a sentence that the vocabulary lacks, in order."""
+        return [word for word in tokenize(sentence) if word not in self._index]
+
+    def save(self, path: str | Path) -> None:
+        """Write the words as JSON."""
+        with atomic_path(path) as temporary:
+            temporary.write_text(
+                json.dumps({"words": self.words}, ensure_ascii=False, indent=0), encoding="utf-8"
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Vocabulary":
+        """Read what `save` wrote. Raises InputError naming the file."""
+        try:
+            words = json.loads(Path(path).read_text(encoding="utf-8"))["words"]
+            if words[:2] != [PAD, UNKNOWN] or not all(isinstance(word, str) for word in words):
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: not a readable vocabulary; save one with Vocabulary.save") from error
+        return cls(words[2:])
+
+
+def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Read the GloVe vectors of some words; the rest of the file (1 to 5 GB) is only skimmed.
+
+    Returns vectors (V, dim) float32 aligned with `words`, zeros where the file lacks a word, and found (V,) bool.
+    The result is kept beside the file and read from there the next time.
+    Raises InputError, naming the file and the line, for a line that is not a word and `dim` numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; give the path of an unpacked GloVe file such as glove.6B.300d.txt"
+        )
+    state = path.stat()
+    key = hashlib.sha256(repr((list(words), dim, state.st_size, state.st_mtime_ns)).encode()).hexdigest()[:16]
+    cache = path.with_name(f"{path.stem}.{key}.npz")
+    if cache.exists():
+        with np.load(cache) as stored:
+            return stored["vectors"], stored["found"]
+
+    vectors, found = np.zeros((len(words), dim), np.float32), np.zeros(len(words), bool)
+    rows = {word.encode(): i for i, word in enumerate(words)}
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            line = line.rstrip()
+            blanks = line.count(b" ")  # cheap on every line; only the lines asked for are taken apart
+            if blanks < dim or (number == 1 and blanks != dim):
+                raise InputError(
+                    f"{path}:{number}: {blanks} numbers, not {dim}; give another dim, or fetch the file again"
+                )
+            # A few tokens of glove.840B contain blanks, so the numbers are counted from the right.
+            if line[: line.index(b" ")] not in rows:
+                continue
+            word, *numbers = line.rsplit(b" ", dim)
+            row = rows.get(word)
+            if row is None or found[row]:  # the first of two entries counts
+                continue
+            try:
+                vectors[row] = [float(x) for x in numbers]
+            except ValueError as error:
+                raise InputError(f"{path}:{number}: {error}; fetch the file again") from error
+            found[row] = True
+    with atomic_path(cache) as temporary:
+        np.savez(temporary, vectors=vectors, found=found)
+    return vectors, found
