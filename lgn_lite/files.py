@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import InputError
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -26,3 +28,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         else:
             temporary.unlink(missing_ok=True)
         raise
+
+
+def project_root() -> Path:
+    """The folder that holds `notebooks/`: the one above this package, else the current one.
+
+    An installed package lies in site-packages; then the commands are called from the project's folder. Raises
+    InputError where neither holds notebooks.
+    """
+    home = Path(__file__).resolve().parents[1]
+    if (home / "notebooks").is_dir() and (home / "pyproject.toml").is_file():
+        return home
+    here = Path.cwd()
+    if not (here / "notebooks").is_dir():
+        raise InputError(f"no notebooks/ folder in {here}: call this command from the project's folder")
+    return here

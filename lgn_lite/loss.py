@@ -9,8 +9,8 @@ from lgn_lite.errors import InputError
 def iou_targets(iou: Tensor, t_min: float, t_max: float) -> Tensor:
     """The label of a candidate: 0 up to t_min, 1 from t_max on, linear between (eq. 4).
 
-    iou: any shape, overlap with the target. Returns the same shape, 0 to 1. The paper prints the denominator as
-    t_max − o_i; it must be t_max − t_min for the label to reach 1 at t_max, as in 2D-TAN.
+    iou: any shape, overlap with the target. Returns the same shape, 0 to 1. The paper prints the denominator
+    as t_max − o_i, a misprint: it must be t_max − t_min for the label to rise from 0 to 1, as in 2D-TAN.
     Raises InputError unless t_min < t_max.
     """
     if not t_min < t_max:

@@ -16,18 +16,16 @@ Predictions = Tensor | Sequence[Any]  # (Q, P, 2), or Q arrays of (P_q, 2); best
 
 
 def temporal_nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
-    """Non-maximum suppression: keep a segment unless a better, kept one overlaps it by more than the threshold.
+    """Non-maximum suppression: drop a segment where a better kept one overlaps it by more than the threshold.
 
-    segments: (P, 2), best first, in any unit. Returns the indices of at most `keep` kept segments, best first.
+    segments: (P, 2), best first, in any unit. Returns the indices of at most `keep` segments, best first.
     An overlap of exactly the threshold survives.
     """
-    # float64 on the CPU: in float32 2/5 is more than 0.4, and a strict > would be none
-    segments = torch.as_tensor(segments).detach().to("cpu", torch.float64)
-    P = len(segments)  # segments: (candidates, start and end)
-    zeros = torch.zeros(P, dtype=torch.float64)
-    boxes = torch.stack([segments[:, 0], zeros, segments[:, 1], zeros + 1], dim=1)
+    segments = _exact(segments)
+    P = len(segments)  # candidates
+    boxes = torch.stack([segments, torch.tensor([0.0, 1.0]).expand(P, 2)], dim=-1).flatten(1)  # start 0 end 1
     rank = -torch.arange(P, dtype=torch.float64)
-    # What is kept never depends on worse segments, so look at the best few first, and further only where needed.
+    # A segment's fate never depends on worse ones: try the best few first, further ones only where needed.
     size = min(P, 16 * keep)
     while True:
         kept = box_nms(boxes[:size], rank[:size], threshold)
@@ -43,29 +41,31 @@ def recall(
     thresholds: Iterable[float],
     nms: float | None = None,
 ) -> dict[tuple[int, float], float]:
-    """R@k,IoU=m: percent of queries with one of the first k answers overlapping the target by more than m.
+    """R@k,IoU=m: percent of queries where one of the first k answers overlaps the target by more than m.
 
-    predictions: (Q, P, 2), or a list of (P_q, 2), best first; targets: (Q, 2); all in one unit. With `nms`, the
-    answers are thinned by it before the first k are taken. Returns {(k, m): percent}. Strict >, as 2D-TAN; some
-    codebases use >=, which gives other numbers. Raises InputError where there is no query or the counts differ.
+    predictions: (Q, P, 2), or a list of (P_q, 2), best first; targets: (Q, 2); all in one unit. With `nms` the
+    answers are thinned at that threshold before the first k are taken. Returns {(k, m): percent}.
+    Strict >, as in 2D-TAN; codebases with >= get other numbers.
+    Raises InputError where there is no query, or not one prediction for each target.
     """
     ks, thresholds = list(ks), list(thresholds)
-    hits = _hits(_answer_iou(predictions, targets, max(ks), nms), ks, thresholds).double().mean(dim=0)
-    return {(k, m): 100 * hits[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
+    rates = _hits(_answer_iou(predictions, targets, max(ks), nms), ks, thresholds).double().mean(dim=0)
+    return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
 
 def mean_iou(predictions: Predictions, targets: Tensor) -> float:
-    """Mean overlap of the first answer with the target, in percent (2D-TAN's code averages over the first three).
+    """Mean overlap of the first answer with the target, in percent (2D-TAN's code averages the first three).
 
-    predictions, targets: as in `recall`.
+    predictions, targets, errors: as in `recall`.
     """
-    return 100 * _answer_iou(predictions, targets, 1, None).mean().item()
+    return 100 * _answer_iou(predictions, targets, keep=1, nms=None).mean().item()
 
 
 class MomentRecall(Metric):
-    """R@k,IoU=m and mean IoU as a torchmetrics metric: batches, and the processes of a training, add up.
+    """R@k,IoU=m and mean IoU as a torchmetrics metric: batches add up, and so do processes.
 
-    update(segments (B, P, 2) best first, targets (B, 2)); compute() -> {"R1@0.5": percent, …, "mIoU": percent}.
+    update(segments (B, P, 2) best first, targets (B, 2)), in one unit; compute() -> {"R1@0.5": percent, …,
+    "mIoU": percent}. Raises InputError as `recall` does.
     """
 
     full_state_update = False
@@ -81,21 +81,19 @@ class MomentRecall(Metric):
         super().__init__(**kwargs)
         self.ks, self.thresholds, self.nms = tuple(ks), tuple(thresholds), nms
         self.add_state("hits", torch.zeros(len(ks), len(thresholds), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("iou_sum", torch.zeros(()), dist_reduce_fx="sum")
-        self.add_state("queries", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("iou_sum", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("queries", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, segments: Predictions, targets: Tensor) -> None:
         iou = _answer_iou(segments, targets, max(self.ks), self.nms)
-        self.hits += _hits(iou, self.ks, self.thresholds).sum(dim=0).to(self.device)
+        self.hits += _hits(iou, self.ks, self.thresholds).sum(dim=0).to(self.hits.device)
         self.iou_sum += iou[:, 0].sum().to(self.iou_sum)
         self.queries += len(iou)
 
     def compute(self) -> dict[str, float]:
         if self.queries == 0:
-            raise InputError("no query was given to update(); there is nothing to average")
-        return _named(
-            100 * self.hits / self.queries, 100 * self.iou_sum / self.queries, self.ks, self.thresholds
-        )
+            raise InputError("no query was given to update(): there is nothing to average")
+        return _row(self.hits / self.queries, self.iou_sum / self.queries, self.ks, self.thresholds)
 
 
 def summarise(
@@ -106,31 +104,37 @@ def summarise(
     thresholds: Sequence[float] = (0.3, 0.5, 0.7),
     nms: float | None = 0.45,
 ) -> dict[str, dict[str, Any]]:
-    """The evaluation table, ready for JSON: all queries, and each value of each group.
+    """The evaluation table, ready for JSON: a row for all queries, and for each label of each group.
 
-    groups: {"kind": one label per query, "length": …}. Returns {"all": {"queries": Q, "R1@0.5": …, "mIoU": …},
-    "kind": {label: {"queries": …, …}}, …}, in percent. Raises InputError where labels and queries differ in number.
+    groups: {"kind": one label for each query, "length": …}. A row is {"queries": Q, "R1@0.5": percent, …,
+    "mIoU": percent}; returns {"all": row, "kind": {label: row}, …}. Other arguments as in `recall`.
+    Raises InputError as `recall` does, and where a group has not one label for each query.
     """
     iou = _answer_iou(predictions, targets, max(ks), nms)
     hits = _hits(iou, ks, thresholds).double()
 
-    def row(rows: Tensor | slice) -> dict[str, float]:
-        numbers = _named(100 * hits[rows].mean(dim=0), 100 * iou[rows, 0].mean(), ks, thresholds)
-        return {"queries": len(iou[rows])} | numbers
+    def row(queries: list[int]) -> dict[str, float]:
+        means = hits[queries].mean(dim=0), iou[queries, 0].mean()
+        return {"queries": len(queries)} | _row(*means, ks, thresholds)
 
-    table = {"all": row(slice(None))}
+    table: dict[str, dict[str, Any]] = {"all": row(list(range(len(iou))))}
     for group, labels in (groups or {}).items():
         if len(labels) != len(iou):
-            raise InputError(f"group {group!r}: {len(labels)} labels for {len(iou)} queries")
-        table[group] = {
-            label: row(torch.tensor([i for i, other in enumerate(labels) if other == label]))
-            for label in dict.fromkeys(labels)  # each once, in order of appearance
-        }
+            raise InputError(
+                f"group {group!r}: {len(labels)} labels for {len(iou)} queries; give each its own"
+            )
+        members: dict[str, list[int]] = {}
+        for i, label in enumerate(labels):
+            members.setdefault(label, []).append(i)
+        table[group] = {label: row(queries) for label, queries in members.items()}
     return table
 
 
 def length_bin(seconds: float, edges: Sequence[float]) -> str:
-    """The bin of a moment's length: "< 5 s", "5–10 s", "≥ 10 s" for edges 5, 10; an edge belongs to the bin above."""
+    """The name of the bin a length falls in: "< 5 s", "5–10 s", "≥ 10 s" for edges 5 and 10.
+
+    seconds on an edge belong to the bin above it; edges rise.
+    """
     if seconds < edges[0]:
         return f"< {edges[0]:g} s"
     for low, high in pairwise(edges):
@@ -142,43 +146,51 @@ def length_bin(seconds: float, edges: Sequence[float]) -> str:
 def best_constant_interval(
     train_spans: Tensor, threshold: float = 0.5, grid: int = 16
 ) -> tuple[float, float]:
-    """The one interval that, given as the answer to every training query, has the highest R1: no video needed.
+    """The interval with the highest R1 where it answers every training query, the video unseen.
 
-    train_spans: (Q, 2), fractions of the video. Searches all intervals whose ends lie on `grid` equal steps; of
-    equals, the first by start, then end. Returns (start, end) as fractions. Raises InputError without queries.
+    train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; the first
+    of equals, by start, then end, is taken. Returns start and end, fractions of the video.
+    Raises InputError where there is no query.
     """
-    train_spans = torch.as_tensor(train_spans, dtype=torch.float64)
+    train_spans = _exact(train_spans)
     if len(train_spans) == 0:
         raise InputError("no training queries: a constant interval needs at least one")
-    steps = torch.combinations(torch.arange(grid + 1))  # (G, 2), start < end, ordered
-    hits = [(interval_iou(step / grid, train_spans) > threshold).sum().item() for step in steps.double()]
-    start, end = (steps[hits.index(max(hits))] / grid).tolist()
+    intervals = torch.combinations(torch.arange(grid + 1)).double() / grid  # (G, 2), start < end, in order
+    hits = [(interval_iou(interval, train_spans) > threshold).sum().item() for interval in intervals]
+    start, end = intervals[hits.index(max(hits))].tolist()
     return start, end
 
 
+def _exact(segments: Any) -> Tensor:
+    """Times in float64 on the CPU: in float32 an overlap of 2/5 passes a strict > 0.4."""
+    return torch.as_tensor(segments).detach().to("cpu", torch.float64)
+
+
 def _answer_iou(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
-    """Overlap of the first `keep` answers with the target: (Q, keep) float64, 0 where there are fewer answers."""
-    targets = torch.as_tensor(targets).detach().to("cpu", torch.float64)
+    """Overlap of the first `keep` answers with the target: (Q, keep) float64, 0 where answers are fewer."""
+    targets = _exact(targets)
     Q = len(targets)
     if len(predictions) != Q or Q == 0:
-        raise InputError(f"{len(predictions)} predictions for {Q} targets: both must be the same, at least 1")
-    answers = torch.zeros(
-        Q, keep, 2, dtype=torch.float64
-    )  # (queries, answers, start and end); no length: IoU 0
+        raise InputError(f"{len(predictions)} predictions for {Q} targets: give one for each, at least one")
+    if isinstance(predictions, Tensor):
+        predictions = _exact(predictions)  # one copy from the device, not one a query
+    answers = torch.zeros(Q, keep, 2, dtype=torch.float64)  # left at no length, an answer overlaps nothing
     for q, segments in enumerate(predictions):
-        segments = torch.as_tensor(segments).detach().to("cpu", torch.float64)
+        segments = _exact(segments)
         best = segments[:keep] if nms is None else segments[temporal_nms(segments, nms, keep)]
         answers[q, : len(best)] = best
     return interval_iou(answers, targets[:, None, :])
 
 
 def _hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> Tensor:
-    """(Q, keep) -> (Q, number of ks, number of thresholds) bool: one of the first k overlaps by more than m."""
-    return torch.stack(
-        [torch.stack([(iou[:, :k] > m).any(dim=1) for m in thresholds], dim=1) for k in ks], dim=1
-    )
+    """(Q, keep) -> (Q, ks, thresholds) bool: one of the first k answers overlaps by more than m."""
+    least = torch.tensor(list(thresholds), dtype=torch.float64)
+    return torch.stack([iou[:, :k].amax(dim=1, keepdim=True) > least for k in ks], dim=1)
 
 
-def _named(hits: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
-    table = {f"R{k}@{m:g}": hits[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
-    return table | {"mIoU": mean.item()}
+def _row(rates: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
+    """Rates (ks, thresholds) and mean IoU, both 0 to 1, as named percentages."""
+    named = {
+        f"R{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)
+    }
+    return named | {"mIoU": 100 * mean.item()}

@@ -102,8 +102,9 @@ class FrameLayers(nn.Module):
 class ListConvolution(nn.Module):
     """A k×k convolution over the candidates that exist, without the square map around them.
 
-    The neighbours of all candidates are gathered by a table made once, and the convolution is one matrix product.
-    As in 2D-TAN the result is divided by the number of valid cells under the kernel; here only candidates count.
+    For each of the k² cells of the kernel, the candidates that have a neighbour there are multiplied by that cell's
+    matrix: a sum of k² products, none over a cell without a candidate. As in 2D-TAN the result is divided by the number
+    of valid cells under the kernel; here only candidates count.
     """
 
     def __init__(self, channels: int, moments: Moments, kernel: int):
@@ -111,9 +112,12 @@ class ListConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(kernel * kernel, channels, channels))  # (k², C_in, C_out)
         self.bias = nn.Parameter(torch.empty(channels))
         neighbours = moments.neighbours(kernel)  # (P, k²), P where there is none
-        self.register_buffer("neighbours", neighbours, persistent=False)
-        counts = (neighbours < len(moments)).sum(1)
-        self.register_buffer("share", 1 / counts.float().unsqueeze(1), persistent=False)  # (P, 1)
+        exists = neighbours < len(moments)
+        cell, at = exists.T.nonzero(as_tuple=True)  # ordered by kernel cell
+        self.pairs = exists.sum(0).tolist()  # candidates with a neighbour at each kernel cell
+        self.register_buffer("at", at, persistent=False)  # (all pairs,) the candidate
+        self.register_buffer("neighbour", neighbours[at, cell], persistent=False)  # (all pairs,) its neighbour
+        self.register_buffer("share", 1 / exists.sum(1).float().unsqueeze(1), persistent=False)  # (P, 1)
         bound = 1 / math.sqrt(kernel * kernel * channels)  # PyTorch's own for a convolution of this size
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
@@ -123,37 +127,40 @@ class ListConvolution(nn.Module):
         device = x.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
         # cast here: a hand-written backward pass runs outside autocast and must meet one type only
-        product = _GatherProduct.apply(x.to(dtype), self.weight.to(dtype), self.neighbours)
-        return F.relu(product + self.bias) * self.share
+        by_candidate = x.to(dtype).transpose(0, 1)  # (P, B, C): to take a candidate is to take a block of memory
+        product = _NeighbourProduct.apply(by_candidate, self.weight.to(dtype), self.at, self.neighbour, self.pairs)
+        return F.relu(product.transpose(0, 1) + self.bias) * self.share
 
 
-class _GatherProduct(torch.autograd.Function):
-    """out[b, p] = Σ_j x[b, neighbours[p, j]] · weight[j], with a backward pass that only gathers.
+class _NeighbourProduct(torch.autograd.Function):
+    """out[p] = Σ_j x[neighbour_j(p)] · weight[j], over the neighbours that exist.
 
-    Autograd would keep the k² times larger gathered tensor and scatter its gradient. But q is the j-th neighbour of p
-    exactly where p is the (k²−1−j)-th neighbour of q, so the gradient is the same gather with the kernel turned round.
+    Written by hand because autograd would keep the neighbours of all k² kernel cells for the backward pass: k² times
+    the memory of x. Here they are gathered once more instead.
     """
 
     @staticmethod
-    def gather(x: Tensor, neighbours: Tensor) -> Tensor:
-        B, P, C = x.shape  # batch, candidates, channels
-        padded = F.pad(x, (0, 0, 0, 1))  # row P: the zeros of a neighbour that does not exist
-        return padded.index_select(1, neighbours.flatten()).view(B * P, -1)  # (B·P, k²·C)
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, neighbours: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, neighbours)
-        product = _GatherProduct.gather(x, neighbours) @ weight.flatten(0, 1)  # (B·P, C_out)
-        return product.view(*x.shape[:2], -1)
+    def forward(ctx, x: Tensor, weight: Tensor, at: Tensor, neighbour: Tensor, pairs: list[int]) -> Tensor:
+        P, B, C = x.shape  # candidates, batch, channels
+        x = x.contiguous()
+        ctx.save_for_backward(x, weight, at, neighbour)
+        ctx.pairs = pairs
+        out = x.new_zeros(P, B, weight.shape[2])
+        for w, p, q in zip(weight, at.split(pairs), neighbour.split(pairs), strict=True):
+            out.index_add_(0, p, (x[q].flatten(0, 1) @ w).unflatten(0, (len(p), B)))
+        return out
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        x, weight, neighbours = ctx.saved_tensors
-        B, P, C = x.shape  # batch, candidates, channels
-        turned = weight.flip(0).transpose(1, 2).flatten(0, 1)  # (k²·C_out, C_in)
-        grad_x = (_GatherProduct.gather(grad, neighbours) @ turned).view(B, P, C)
-        grad_weight = _GatherProduct.gather(x, neighbours).T @ grad.reshape(B * P, -1)  # (k²·C_in, C_out)
-        return grad_x, grad_weight.view_as(weight), None
+        x, weight, at, neighbour = ctx.saved_tensors
+        B = x.shape[1]
+        grad = grad.contiguous()
+        grad_x, grad_weight = torch.zeros_like(x), torch.empty_like(weight)
+        for j, (p, q) in enumerate(zip(at.split(ctx.pairs), neighbour.split(ctx.pairs), strict=True)):
+            grad_p = grad[p].flatten(0, 1)  # (pairs·B, C_out)
+            torch.mm(x[q].flatten(0, 1).T, grad_p, out=grad_weight[j])
+            grad_x.index_add_(0, q, (grad_p @ weight[j].T).unflatten(0, (len(q), B)))
+        return grad_x, grad_weight, None, None, None
 
 
 class LateGuidance(nn.Module):
@@ -252,9 +259,11 @@ class LGN(nn.Module, PyTorchModelHubMixin):
             trace |= {"sentence": f_s, "clips": clips, "proposals": proposals, "fused": fused}
             if alpha is not None:
                 trace["alpha"] = alpha
-        convolve = self._list_map if self.config.convolution == "list" else self._dense_map
-        x = convolve(fused, alpha, trace)  # (B, P, C)
-        return self.score(x).squeeze(-1)
+        return self.score(self.convolve(fused, alpha, trace)).squeeze(-1)
+
+    def convolve(self, x: Tensor, alpha: Tensor | None = None, trace: Trace | None = None) -> Tensor:
+        """The map layers with their late guidance: (B, P, C) fused candidates, (B, C) attention → (B, P, C)."""
+        return (self._list_map if self.config.convolution == "list" else self._dense_map)(x, alpha, trace)
 
     def _list_map(self, x: Tensor, alpha: Tensor | None, trace: Trace | None) -> Tensor:
         for i, layer in enumerate(self.convolutions):

@@ -1,6 +1,6 @@
-"""The geometry of moment candidates: which exist, their start and end, their overlap with a target, the map view.
+"""The geometry of moment candidates: which exist, when they start and end, what they overlap, the map view.
 
-Candidates are a list, ordered by start, then end; the square 2D temporal map (start × end) is only a view of it.
+Candidates are a list, ordered by start, then end; the square 2D temporal map is only a view of that list.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from lgn_lite.errors import InputError
 def interval_iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of intervals (start, end).
 
-    a, b: (..., 2), broadcast against each other, in one unit. Returns (...), from 0 to 1; an interval of no length
-    overlaps nothing, not even itself.
+    a, b: (..., 2), broadcast against each other, in one unit. Returns (...), from 0 to 1; an interval of no
+    length overlaps nothing, not even itself.
     """
     intersection = (torch.minimum(a[..., 1], b[..., 1]) - torch.maximum(a[..., 0], b[..., 0])).clamp(min=0)
     # The hull is the union wherever the two meet; where they do not, the intersection is 0 anyway.
@@ -26,9 +26,10 @@ def interval_iou(a: Tensor, b: Tensor) -> Tensor:
 class Moments(nn.Module):
     """The moment candidates of a video cut into N = `num_clips` clips (2D-TAN, section 3.2).
 
-    scales: for each scale the number of candidate lengths. The first scale has lengths 1, 2, 3, … and starts at every
-    clip; each further scale doubles the step between lengths and between starts. Candidates that would reach past the
-    last clip do not exist. A module only so that its index tables move with `.to(device)`: it has no parameters.
+    scales: for each scale the number of candidate lengths. The first scale has the lengths 1, 2, 3, … and
+    starts at every clip; each further scale doubles the step between lengths and between starts. Candidates
+    that would reach past the last clip do not exist. Without parameters; a module so that its index tables
+    move with `.to(device)`.
 
     mask (N, N) bool, [start, end]; start_index, end_index (P,) long, clip indices, the end inclusive.
     Raises InputError for num_clips < 1 or a scale < 1.
@@ -56,14 +57,14 @@ class Moments(nn.Module):
         self.register_buffer("start_index", start, persistent=False)
         self.register_buffer("end_index", end, persistent=False)
 
-        # pool(): level k of the doubling table holds the maxima of all windows of 2^k clips. A candidate of length n
-        # is covered by two of them, with 2^k <= n: one from its first clip on, one up to its last.
-        level = (end - start + 1).log2().long()
-        window = 2**level
+        # For pool(): level k of the doubling table holds the maxima of all windows of 2^k clips. A candidate
+        # of n clips is covered by two of them, of the largest 2^k <= n: from its first clip on, and up to its
+        # last one.
+        level = torch.tensor([n.bit_length() - 1 for n in (end - start + 1).tolist()])
         sizes = torch.tensor([num_clips - 2**k + 1 for k in range(int(level.max()) + 1)])
-        level_offset = (sizes.cumsum(0) - sizes)[level]  # where the level begins in the flat table
-        self.register_buffer("_pool_first", level_offset + start, persistent=False)
-        self.register_buffer("_pool_last", level_offset + end + 1 - window, persistent=False)
+        level_begins = (sizes.cumsum(0) - sizes)[level]  # in the flat table
+        self.register_buffer("_pool_first", level_begins + start, persistent=False)
+        self.register_buffer("_pool_last", level_begins + end + 1 - 2**level, persistent=False)
         self._pool_levels = len(sizes)
 
     def __len__(self) -> int:
@@ -96,16 +97,16 @@ class Moments(nn.Module):
         return interval_iou(self.spans(spans.dtype), spans[:, None, :])
 
     def ceiling(self, spans: Tensor, thresholds: Iterable[float]) -> dict[float, float]:
-        """Percent of targets whose best candidate overlaps by more than each threshold: the R1 no model can pass.
+        """Percent of targets whose best candidate overlaps by more than m: the R1 that no model can pass.
 
-        spans: (Q, 2), fractions of the video.
+        spans: (Q, 2), fractions of the video. Returns {m: percent} for the thresholds m.
         """
-        # 1024 targets at a time: all of TACoS against 2,548 candidates would fill gigabytes
-        best = torch.cat([self.iou(part).amax(dim=1) for part in spans.split(1024)])
+        # In parts: all of TACoS against 2,548 candidates would fill gigabytes. float64 for a true strict >.
+        best = torch.cat([self.iou(part).amax(dim=1) for part in spans.double().split(1024)])
         return {m: 100 * (best > m).double().mean().item() for m in thresholds}
 
     def to_map(self, x: Tensor) -> Tensor:
-        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros where there is no candidate."""
+        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros where is no candidate."""
         B, _, *rest = x.shape  # batch, candidates, anything
         grid = x.new_zeros(B, self.num_clips, self.num_clips, *rest)
         grid[:, self.start_index, self.end_index] = x
@@ -118,8 +119,9 @@ class Moments(nn.Module):
     def neighbours(self, kernel: int, dilation: int = 1) -> Tensor:
         """The candidates under a k × k kernel laid on each candidate's map cell.
 
-        Returns (P, k²) long, the kernel row-major (rows: start, columns: end); P, one past the last candidate, where
-        the cell is outside the map or holds none. Raises InputError for an even kernel: it has no middle.
+        Returns (P, k²) long, the kernel row-major (rows: start, columns: end); the number P, one past the
+        last candidate, where the cell is outside the map or holds none.
+        Raises InputError for an even kernel: it has no middle.
         """
         if kernel < 1 or kernel % 2 == 0 or dilation < 1:
             raise InputError(f"kernel={kernel}, dilation={dilation}: the kernel must be odd, both at least 1")
@@ -138,11 +140,17 @@ class Moments(nn.Module):
         Raises InputError where clips has another N.
         """
         N = clips.shape[1]  # clips: (batch, clips, channels)
-        if N != self.num_clips:
+        if self.num_clips != N:
             raise InputError(f"{N} clips were given, the candidates need {self.num_clips}")
         levels = [clips]
         for k in range(1, self._pool_levels):
             half = 2 ** (k - 1)
-            levels.append(torch.maximum(levels[-1][:, :-half], levels[-1][:, half:]))  # (B, N − 2^k + 1, C)
+            levels.append(_maximum(levels[-1][:, :-half], levels[-1][:, half:]))  # (B, N − 2^k + 1, C)
         table = torch.cat(levels, dim=1)
-        return torch.maximum(table.index_select(1, self._pool_first), table.index_select(1, self._pool_last))
+        return _maximum(table.index_select(1, self._pool_first), table.index_select(1, self._pool_last))
+
+
+def _maximum(a: Tensor, b: Tensor) -> Tensor:
+    # torch.maximum shares the gradient between equals: backward it takes twice the time and keeps both inputs.
+    # Here the first of equals has it all, and only a bool mask is kept.
+    return torch.where(a >= b, a, b)

@@ -1,5 +1,6 @@
 """Sentences to numbers: tokeniser, vocabulary, GloVe vectors."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -20,8 +21,8 @@ WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")  # letters and digits; apostrophes on
 def tokenize(sentence: str) -> list[str]:
     """Split a sentence into words in lower case.
 
-    Letters and digits make words, apostrophes stay inside them (don't, person's), everything else separates (hyphens
-    too) and is dropped. 2D-TAN splits on blanks instead, and its last word keeps the full stop.
+    Letters and digits make words, apostrophes stay inside them (don't, person's), everything else, hyphens
+    too, separates and is dropped. 2D-TAN splits on blanks instead, and its last word keeps the full stop.
     Raises InputError for a sentence without a word.
     """
     # NFKC first: one spelling for composed and decomposed accents, ligatures, full-width letters
@@ -79,8 +80,8 @@ class Vocabulary:
 def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[np.ndarray, np.ndarray]:
     """Read the GloVe vectors of some words; the rest of the file (1 to 5 GB) is only skimmed.
 
-    Returns vectors (V, dim) float32 aligned with `words`, zeros where the file lacks a word, and found (V,) bool.
-    The result is kept beside the file and read from there the next time.
+    Returns vectors (V, dim) float32 aligned with `words`, zeros where the file lacks a word, and found (V,)
+    bool. The result is kept beside the file and read from there the next time.
     Raises InputError, naming the file and the line, for a line that is not a word and `dim` numbers.
     """
     path = Path(path)
@@ -97,6 +98,9 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
 
     vectors, found = np.zeros((len(words), dim), np.float32), np.zeros(len(words), bool)
     rows = {word.encode(): i for i, word in enumerate(words)}
+    heads = {word.split(b" ")[0] for word in rows}
+    if len(rows) != len(words):
+        raise InputError("a word is asked for twice; name each once")
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             line = line.rstrip()
@@ -105,18 +109,20 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
                 raise InputError(
                     f"{path}:{number}: {blanks} numbers, not {dim}; give another dim, or fetch the file again"
                 )
-            # A few tokens of glove.840B contain blanks, so the numbers are counted from the right.
-            if line[: line.index(b" ")] not in rows:
+            if line[: line.index(b" ")] not in heads:
                 continue
-            word, *numbers = line.rsplit(b" ", dim)
+            word, *numbers = line.rsplit(b" ", dim)  # from the right: a few tokens of 840B contain blanks
             row = rows.get(word)
             if row is None or found[row]:  # the first of two entries counts
                 continue
             try:
                 vectors[row] = [float(x) for x in numbers]
+                if not np.isfinite(vectors[row]).all():
+                    raise ValueError("a number is not finite")
             except ValueError as error:
                 raise InputError(f"{path}:{number}: {error}; fetch the file again") from error
             found[row] = True
-    with atomic_path(cache) as temporary:
+    # a read-only folder, such as a cluster's shared one, only costs the skimming again
+    with contextlib.suppress(OSError), atomic_path(cache) as temporary:
         np.savez(temporary, vectors=vectors, found=found)
     return vectors, found

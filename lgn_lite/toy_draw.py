@@ -148,14 +148,12 @@ def _glove(pen: Pen, shoulder, hand) -> None:
 
 
 def _flag(pen: Pen, wave: float) -> None:
-    pen.line([(27, 24), (27, -52)], 3.6, INK)
-    top, purple = [], (140, 62, 200)
-    for i in range(9):
-        top.append((28 + 4 * i, -50 + 2.6 * sin(wave + i * 0.8) * i / 8))
-    for low, high, paint in ((0, 26, purple), (9, 17, WHITE)):
+    pen.line([(26, 26), (26, -66)], 3.6, INK)
+    top = [(25 - 5 * i, -64 + 2.8 * sin(wave + i * 0.8) * i / 8) for i in range(9)]  # flies over the head
+    for low, high, paint in ((0, 28, (140, 62, 200)), (10, 18, WHITE)):
         points = [(x, y + low) for x, y in top] + [(x, y + high) for x, y in reversed(top)]
         pen.shape(points, paint, 0, 1.6 if paint != WHITE else 0)
-    _glove(pen, (20, 6), (27, 8))
+    _glove(pen, (20, 6), (26, 8))
 
 
 def _hat(pen: Pen, wave: float) -> None:
@@ -180,10 +178,10 @@ def _umbrella(pen: Pen, wave: float) -> None:
 
 
 def _balloon(pen: Pen, wave: float) -> None:
-    x = 32 + 3 * sin(wave)
-    pen.line([(27, 8), (28 + sin(wave), -12), (x, -28)], 1.6, INK)
+    x = 24 + 3 * sin(wave)
+    pen.line([(27, 8), (27 + sin(wave), -12), (x, -28)], 1.6, INK)
     pen.shape([(x - 3, -26), (x + 3, -26), (x, -31)], (255, 138, 30), 0.5)
-    pen.oval(x, -48, 16.5, 19, (255, 138, 30))
+    pen.oval(x, -49, 17.5, 20, (255, 138, 30))
     pen.oval(x - 6, -55, 3.6, 5.5, (255, 214, 160), 0)
     _glove(pen, (20, 6), (27, 8))
 

@@ -1,0 +1,313 @@
+"""Running the notebooks: papermill executes them in order, `run.json` remembers what is done.
+
+A run is a folder: `notebooks/` (executed copies), `results/` (JSON files that the notebooks write) and
+`run.json` (parameters, versions, and each notebook's status). A second call goes on where the first stopped.
+"""
+
+import hashlib
+import json
+import logging
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from papermill.exceptions import PapermillExecutionError
+from rich.console import Console
+from traitlets import default
+
+from .errors import InputError
+from .files import atomic_path, project_root
+from .progress import NotebookProgress
+
+PACKAGES = ("torch", "torchvision", "numpy", "papermill", "lgn-lite")  # the versions that a result depends on
+
+# papermill and nbclient log what is told here anyway; without a handler it would be printed
+logging.getLogger("papermill").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did with one notebook: `done` now, or `kept` because nothing has changed since."""
+
+    name: str
+    status: str
+    seconds: float  # of the execution, also where it is an earlier one that was kept
+    notebook: Path  # the executed copy
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook stopped with an error: where, the cell's source, and what Python said."""
+
+    def __init__(
+        self, name: str, where: str, source: str, error: str, message: str, traceback: str, copy: Path
+    ):
+        super().__init__(f"{name}, {where}: {error}: {message}")
+        self.name, self.where, self.source = name, where, source
+        self.error, self.message, self.traceback = error, message, traceback
+        self.copy = copy  # the notebook as far as it came
+
+
+def run_notebooks(
+    notebooks: list[Path],
+    run_dir: str | Path,
+    parameters: dict[str, Any] | None = None,
+    *,
+    force: bool = False,
+    root: Path | None = None,
+    console: Console | None = None,
+) -> list[Outcome]:
+    """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
+
+    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run
+    since. Each parameter goes to the notebooks whose parameters cell declares it; `run_dir` is set by this
+    function. Kernels start in `root` (default: the project's folder).
+
+    Raises InputError (no such notebook, unknown parameter, unreadable run.json), NotebookFailed, and
+    KeyboardInterrupt with the place as its text; in each case what was done before is kept.
+    """
+    parameters = dict(parameters or {})
+    root = (root or project_root()).resolve()
+    run_dir = (root / run_dir).resolve()
+    notebooks = [Path(notebook).resolve() for notebook in notebooks]
+    declared = _declared_parameters(notebooks)
+    _check_parameters(parameters, declared)
+    inside = run_dir.is_relative_to(root)
+    given = parameters | {"run_dir": run_dir.relative_to(root).as_posix() if inside else run_dir.as_posix()}
+
+    about = {"parameters": parameters, "versions": _versions(), "commit": _commit(root)}
+    record = about | {"notebooks": _read_done(run_dir)}
+    outcomes: list[Outcome] = []
+    before = ""  # when the latest notebook before this one finished; ISO times of one zone compare as text
+    with NotebookProgress(console or Console(), len(notebooks)) as progress:
+        for notebook in notebooks:
+            name = notebook.stem
+            copy = run_dir / "notebooks" / f"{name}.ipynb"
+            injected = {key: given[key] for key in declared[notebook] if key in given}
+            digest = _digest(notebook, injected)
+            entry = record["notebooks"].get(name, {})
+            done = entry.get("status") == "done" and entry.get("sha256") == digest and copy.exists()
+            if done and not force and before <= entry["started"]:
+                progress.kept(name)
+                outcomes.append(Outcome(name, "kept", entry["seconds"], copy))
+            else:
+                entry = {"status": "running", "sha256": digest, "parameters": injected, "started": _now()}
+                _update(record, run_dir, name, entry)
+                start = time.perf_counter()
+                try:
+                    _execute(notebook, copy, injected, root, progress)
+                    entry["status"] = "done"
+                except NotebookFailed as failure:
+                    entry |= {"status": "failed", "where": failure.where}
+                    entry["error"] = f"{failure.error}: {failure.message}"
+                    raise
+                except KeyboardInterrupt as interrupt:
+                    entry |= {"status": "interrupted", "where": progress.where}
+                    raise KeyboardInterrupt(f"{name}, {progress.where}") from interrupt
+                finally:
+                    entry |= {"seconds": round(time.perf_counter() - start, 2), "finished": _now()}
+                    _update(record, run_dir, name, entry)
+                    progress.end(entry["status"], entry["seconds"])
+                outcomes.append(Outcome(name, "done", entry["seconds"], copy))
+            before = max(before, entry["finished"])
+    return outcomes
+
+
+def results(run_dir: str | Path) -> dict[str, Any]:
+    """The JSON files in `run_dir/results`, by name; InputError names a file that is not JSON."""
+    found = {}
+    for path in sorted((Path(run_dir) / "results").glob("*.json")):
+        try:
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path}: not a JSON file ({error}); run its notebook again") from error
+    return found
+
+
+class _ThisPython(AsyncKernelManager):
+    """Starts the kernel in the Python that runs now, whatever kernelspec a reader's home folder holds.
+
+    Without folders to search, jupyter_client's `python3` is ipykernel's own, whose command begins with
+    sys.executable.
+    """
+
+    log_file: Path
+
+    @default("kernel_spec_manager")
+    def _only_native(self) -> KernelSpecManager:
+        return KernelSpecManager(parent=self, kernel_dirs=[])
+
+    async def start_kernel(self, **options: Any) -> None:
+        # What libraries and child processes print past Python would tear the progress bar.
+        with self.log_file.open("wb") as stream:
+            await super().start_kernel(stdout=stream, stderr=stream, **options)
+
+
+def _execute(
+    notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress
+) -> None:
+    """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
+    progress.start(notebook.stem, sum(1 for cell in _read_notebook(notebook).cells if _counts(cell)))
+    failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
+    stopped: PapermillExecutionError | RuntimeError | None = None
+    with atomic_path(copy) as temporary:
+        kernel = type("ThisPython", (_ThisPython,), {"log_file": log_file})
+        try:
+            papermill.execute_notebook(
+                _plain(notebook),
+                _plain(temporary),
+                injected,
+                cwd=root,  # the course's paths are written from the project's folder
+                kernel_name="python3",  # with the next line: this Python, whatever the notebook names
+                kernel_manager_class=kernel,
+                language="python",
+                extra_arguments=["--log-level=ERROR"],
+                progress_bar=False,  # ours shows all notebooks
+                on_cell_start=progress.cell,  # nbclient's hook
+                log_output=False,
+                request_save_on_cell_execute=True,  # the only way to keep the cells before a kernel's death
+            )
+        except (
+            PapermillExecutionError,
+            RuntimeError,
+        ) as error:  # RuntimeError: the kernel died, or never started
+            stopped = error
+        finally:
+            if log_file.exists() and log_file.stat().st_size == 0:
+                log_file.unlink()
+        executed = nbformat.read(temporary, as_version=4) if temporary.exists() else _read_notebook(notebook)
+        about = executed.metadata.setdefault("papermill", {})
+        about |= {"input_path": notebook.name, "output_path": copy.name}  # no folders of this machine
+        if isinstance(stopped, PapermillExecutionError) and not about.get("exception"):
+            # papermill counts the errors of cells tagged `raises-exception`, which are meant to raise.
+            executed = papermill.execute.remove_error_markers(executed)
+            stopped = None
+        nbformat.write(executed, temporary)
+        if stopped is not None:
+            temporary.replace(failed)
+            raise _failure(notebook.stem, stopped, progress, log_file, failed) from None
+    failed.unlink(missing_ok=True)
+
+
+def _failure(
+    name: str,
+    error: PapermillExecutionError | RuntimeError,
+    progress: NotebookProgress,
+    log_file: Path,
+    copy: Path,
+) -> NotebookFailed:
+    if isinstance(error, PapermillExecutionError):
+        what, message, traceback = error.ename, error.evalue, "\n".join(error.traceback)
+        where = f"{progress.where} (In [{error.exec_count}] of {copy.name})"
+    else:
+        what, where = type(error).__name__, progress.where
+        message = f"{error}; a kernel that dies has often run out of memory"
+        traceback = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
+    return NotebookFailed(name, where, progress.source, what, message, traceback, copy)
+
+
+def _read_notebook(path: Path) -> nbformat.NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise InputError(f"{path}: no such notebook") from error
+    except ValueError as error:  # also nbformat's own errors
+        raise InputError(f"{path}: not a notebook; open and save it in JupyterLab") from error
+
+
+def _counts(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell is executed and is one that the reader sees in the notebook's own numbering."""
+    injected = "injected-parameters" in cell.metadata.get("tags", [])
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not injected
+
+
+def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:
+    """The names in each notebook's parameters cell; InputError for what is no notebook, or there twice."""
+    declared: dict[Path, list[str]] = {}
+    for path in notebooks:
+        if any(path.stem == other.stem for other in declared):
+            raise InputError(f"{path}: a notebook named {path.stem} is in this run already")
+        _read_notebook(path)
+        try:
+            declared[path] = list(papermill.inspect_notebook(_plain(path)))
+        except ValueError as error:
+            raise InputError(
+                f"{path}: names no kernel or language; open and save it in JupyterLab"
+            ) from error
+    return declared
+
+
+def _check_parameters(parameters: dict[str, Any], declared: dict[Path, list[str]]) -> None:
+    known = sorted({name for names in declared.values() for name in names} - {"run_dir"})
+    if "run_dir" in parameters:
+        raise InputError("the parameter run_dir is the run's own folder: choose it by the run's name")
+    for name in parameters:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise InputError(f"no notebook of this run has a parameter {name!r}; known parameters: {listed}")
+
+
+def _digest(notebook: Path, injected: dict[str, Any]) -> str:
+    """sha256 of what decides the outputs: the code cells' source and the injected parameters."""
+    sources = [cell.source for cell in _read_notebook(notebook).cells if _counts(cell)]
+    return hashlib.sha256(json.dumps([sources, injected], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _plain(path: Path) -> str:
+    """papermill formats paths with the parameters; doubled braces stay what they are."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _read_done(run_dir: Path) -> dict[str, Any]:
+    """What run.json tells of the notebooks, by name."""
+    path = run_dir / "run.json"
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["notebooks"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the record of a run; remove it, or choose another name") from error
+
+
+def _update(record: dict[str, Any], run_dir: Path, name: str, entry: dict[str, Any]) -> None:
+    record["notebooks"][name] = entry
+    with atomic_path(run_dir / "run.json") as temporary:
+        text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package.replace("-", "_")] = version(package)
+        except PackageNotFoundError:
+            found[package.replace("-", "_")] = "not installed"
+    return found
+
+
+def _commit(root: Path) -> str | None:
+    """The git commit of the project, with `-dirty` where files differ from it; None outside a repository."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if git("rev-parse", "--show-prefix"):  # a repository around the project is not the project's
+            return None
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except (OSError, subprocess.CalledProcessError):
+        return None
