@@ -112,15 +112,7 @@ def draw_model(lit: Collection[str] | None = None) -> Figure:
 def _sentence(pen: Pen) -> None:
     y = SENTENCE_LANE
     pen.text("sentence", 0.2, y + 0.42, "sentence", 9.5, weight="bold", ha="left")
-    for k, word in enumerate(("the red circle", "holds a flag")):
-        pen.text(
-            "sentence",
-            0.2,
-            y + 0.12 - 0.24 * k,
-            ("“" if k == 0 else "") + word + ("”" if k else ""),
-            9,
-            ha="left",
-        )
+    pen.text("sentence", 0.2, y, "“the red circle\nholds a flag”", 9, ha="left", linespacing=1.5)
     pen.arrow("sentence", (1.3, y), (1.6, y))
     pen.box("sentence", 2.05, y, 0.9, 0.55, "word\nvectors", GUIDE)
     pen.arrow("sentence", (2.5, y), (2.8, y))
@@ -188,29 +180,17 @@ def _localiser(pen: Pen) -> None:
     pen.text("late", 9.68, BUS - 0.3, "$α = W'_M f_s$", 9, GUIDE)
 
     pen.arrow("scores", (10.42, y), (10.68, y))
-    distance = np.hypot(
-        *np.meshgrid(np.arange(6) - 4.2, np.arange(6) - 2.8)
-    )  # from the best moment, end × start
+    distance = np.hypot(*np.meshgrid(np.arange(6) - 4.2, np.arange(6) - 2.8))  # from the best moment
     pen.triangle("scores", 11.22, y, 1.0, np.exp(-(distance**2) / 3), SCORES)
     pen.text("scores", 11.22, y + 0.68, "scores", 8.5)
 
-    pen.arrow("scores", (11.22, y - 0.54), (11.22, 0.66))
-    low, left, width = (
-        0.4,
-        8.8,
-        2.9,
-    )  # the answer on the video's time axis: the map's best cell is (3, 4) of 6
+    pen.arrow("scores", (10.95, y - 0.54), (10.95, 0.66))
+    low, left, width = 0.4, 9.0, 2.85  # the video's time axis; the answer is the map's best cell, (3, 4) of 6
     for x, w, colour in ((left, width, "#E4E4E4"), (left + width * 3 / 6, width * 2 / 6, OURS)):
         face = pen.tone("scores", colour)
         pen.ax.add_patch(Rectangle((x, low), w, 0.2, facecolor=face, zorder=3))
     pen.text("scores", left - 0.15, low + 0.1, "answer", 9.5, weight="bold", ha="right")
     pen.text("scores", left + width * 4 / 6, low - 0.16, "the best candidate (eq. 1)", 8.5)
     pen.text("scores", left, low - 0.16, "0 s", 7.5, ha="left")
-    pen.text(
-        "scores",
-        0.2,
-        low + 0.1,
-        "training: labels from the overlap (eq. 4), binary cross entropy (eq. 5)",
-        8.5,
-        ha="left",
-    )
+    words = "training: labels from the overlap (eq. 4), binary cross entropy (eq. 5)"
+    pen.text("scores", 0.2, low + 0.1, words, 8.5, ha="left")

@@ -159,6 +159,7 @@ def _execute(
     failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
     stopped: PapermillExecutionError | RuntimeError | None = None
     with atomic_path(copy) as temporary:
+        # nbclient takes a class of kernel managers and makes the object itself
         kernel = type("ThisPython", (_ThisPython,), {"log_file": log_file})
         try:
             papermill.execute_notebook(
@@ -175,14 +176,12 @@ def _execute(
                 log_output=False,
                 request_save_on_cell_execute=True,  # the only way to keep the cells before a kernel's death
             )
-        except (
-            PapermillExecutionError,
-            RuntimeError,
-        ) as error:  # RuntimeError: the kernel died, or never started
+        except (PapermillExecutionError, RuntimeError) as error:
+            # RuntimeError: the kernel died, or never started
             stopped = error
         finally:
-            if log_file.exists() and log_file.stat().st_size == 0:
-                log_file.unlink()
+            if not isinstance(stopped, RuntimeError):
+                log_file.unlink(missing_ok=True)  # of use only where the kernel itself failed
         executed = nbformat.read(temporary, as_version=4) if temporary.exists() else _read_notebook(notebook)
         about = executed.metadata.setdefault("papermill", {})
         about |= {"input_path": notebook.name, "output_path": copy.name}  # no folders of this machine

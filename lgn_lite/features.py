@@ -138,11 +138,11 @@ def write_features(
 ) -> None:
     """Write (video, features (T, D)) pairs to an HDF5 file; what is written survives an interruption.
 
-    `encoder`, `layer`, `rate` (Hz) and `weights` (a fingerprint) become the file's attributes. Videos are
-    added to `path.partial`, each whole or not at all, and the file gets its name after the last. With `resume`
-    a second call keeps what the partial file holds and skips those videos; otherwise it starts anew. Raises
-    InputError for features that are not finite, not (T, D), or not as wide as the others, and where the partial
-    file has other attributes.
+    `encoder`, `layer`, `rate` (Hz) and `weights` (a fingerprint) become the file's attributes. Videos go
+    into `path.partial`, each whole or not at all, and the file gets its name after the last. With `resume` a
+    second call keeps what the partial file holds and skips those videos; otherwise it starts anew. Raises
+    InputError for features that are not finite, not (T, D), or not as wide as the others, and where the
+    partial file has other attributes.
     """
     partial = partial_path(path)
     attrs = {"encoder": encoder, "layer": layer, "rate": float(rate), "weights": weights}

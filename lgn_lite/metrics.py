@@ -43,8 +43,8 @@ def recall(
 ) -> dict[tuple[int, float], float]:
     """R@k,IoU=m: percent of queries where one of the first k answers overlaps the target by more than m.
 
-    predictions: (Q, P, 2), or a list of (P_q, 2), best first; targets: (Q, 2); all in one unit. With `nms` the
-    answers are thinned at that threshold before the first k are taken. Returns {(k, m): percent}.
+    predictions: (Q, P, 2), or a list of (P_q, 2), best first; targets: (Q, 2); all in one unit. With `nms`
+    the answers are thinned at that threshold before the first k are taken. Returns {(k, m): percent}.
     Strict >, as in 2D-TAN; codebases with >= get other numbers.
     Raises InputError where there is no query, or not one prediction for each target.
     """

@@ -24,7 +24,7 @@ def interval_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Moments(nn.Module):
-    """The moment candidates of a video cut into N = `num_clips` clips (2D-TAN, section 3.2).
+    """The moment candidates of a video cut into N = `num_clips` clips (section 3.3, after 2D-TAN).
 
     scales: for each scale the number of candidate lengths. The first scale has the lengths 1, 2, 3, … and
     starts at every clip; each further scale doubles the step between lengths and between starts. Candidates
@@ -134,7 +134,7 @@ class Moments(nn.Module):
         return number[rows, columns].flatten(1)
 
     def pool(self, clips: Tensor) -> Tensor:
-        """Maximum over the clips of each candidate: (B, N, C) -> (B, P, C) (2D-TAN, section 3.2).
+        """Maximum over the clips of each candidate: (B, N, C) -> (B, P, C) (section 3.3, after 2D-TAN).
 
         Two reads of a doubling table a candidate, instead of one read for each of its clips.
         Raises InputError where clips has another N.
@@ -151,6 +151,6 @@ class Moments(nn.Module):
 
 
 def _maximum(a: Tensor, b: Tensor) -> Tensor:
-    # torch.maximum shares the gradient between equals: backward it takes twice the time and keeps both inputs.
+    # torch.maximum shares the gradient between equals: backward takes twice the time and keeps both inputs.
     # Here the first of equals has it all, and only a bool mask is kept.
     return torch.where(a >= b, a, b)

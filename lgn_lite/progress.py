@@ -114,6 +114,8 @@ def show_failure(console: Console, failure: Any, again: str) -> None:
     lines = list(Text.from_ansi(failure.traceback).split("\n"))
     if lines and lines[0].plain.startswith("---"):
         lines = lines[2:-1]  # IPython's frame around the calls: a rule, a title, and the error told below
+    while lines and not lines[-1].plain.strip():
+        lines.pop()
     if len(lines) > TRACEBACK_LINES:
         lines = [Text("…", style="dim"), *lines[-TRACEBACK_LINES:]]
     console.print(Text.assemble(("✗ ", "red"), (failure.name, "bold"), f" stopped in {failure.where}"))

@@ -1,8 +1,9 @@
-"""Toy-STA: the world of small figures, its timelines, its captions, and the building of the data set.
+"""Toy-STA, the data set that the project draws itself: timelines, single frames with labels, files on disk.
 
-Holds the names of the world, `make_scene` (who does what when), `describe` (sentences with exactly one right moment),
-`concept_frames` (single frames with labels, for the small VGG) and `build_toy_sta` (videos and annotations on disk).
-A video depends on (seed, split, index) alone. How things look is in `toy_draw`.
+Two (or three) figures of distinct colour and shape do one activity after another, each at its own time, so
+that a sentence must bind figure and activity to find its moment. A video depends on (seed, split, index)
+alone. The names and the sentences are in `toy_world`, the looks in `toy_draw`; all that others need is
+offered here.
 """
 
 import csv
@@ -10,67 +11,60 @@ import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from lgn_lite.annotations import Query, write_charades_sta
+from lgn_lite.annotations import write_charades_sta
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
 from lgn_lite.toy_draw import SIZE, background, concept_frame, draw_frame, draw_scene
+from lgn_lite.toy_world import (
+    ACTIVITIES,
+    COLOURS,
+    CONCEPTS,
+    SHAPES,
+    SPLITS,
+    TAGS,
+    Event,
+    Scene,
+    describe,
+    fairness,
+    held_out,
+)
+from lgn_lite.video import leave_interrupts_to_parent, write_video
 
-__all__ = ["ACTIVITIES", "COLOURS", "CONCEPTS", "SHAPES", "SIZES", "SPLITS", "Event", "Scene", "build_toy_sta",
-           "concept_frames", "describe", "draw_frame", "draw_scene", "held_out", "make_scene"]
+__all__ = [
+    "ACTIVITIES",
+    "COLOURS",
+    "CONCEPTS",
+    "SHAPES",
+    "SIZES",
+    "SPLITS",
+    "Event",
+    "Scene",
+    "build_toy_sta",
+    "concept_frames",
+    "describe",
+    "draw_frame",
+    "draw_scene",
+    "held_out",
+    "make_scene",
+]
 
-COLOURS = ("red", "blue", "green", "yellow")
-SHAPES = ("circle", "square", "triangle", "star")
-ACTIVITIES = ("flag", "hat", "umbrella", "balloon", "book", "drum", "jump", "spin")
-CONCEPTS = COLOURS + SHAPES + ACTIVITIES
-SPLITS = ("train", "val", "test", "test-composition")
 SIZES = {  # videos in each split
     "tiny": {"train": 24, "val": 6, "test": 8, "test-composition": 6},
     "small": {"train": 260, "val": 40, "test": 70, "test-composition": 40},
     "full": {"train": 2000, "val": 200, "test": 400, "test-composition": 200},
 }
 FPS = 12
-VERSION = 1  # of the data set; a change of world, captions or drawing raises it
+VERSION = 2  # of the data set; a change of world, captions or drawing raises it
 
 
-@dataclass(frozen=True)
-class Event:
-    """One figure (its index in the scene) does one activity from `start` to `end` (seconds)."""
-
-    figure: int
-    activity: str
-    start: float
-    end: float
-
-
-@dataclass
-class Scene:
-    """One video: who is in it, what happens when, and the seed of everything that is only looks."""
-
-    name: str
-    split: str
-    duration: float  # seconds
-    figures: list[tuple[str, str]]  # (colour, shape)
-    events: list[Event]
-    look: int = 0
-
-
-def held_out(colour: str, shape: str, activity: str) -> bool:
-    """Whether this composition is kept for "test-composition": one activity for each of the 16 figures.
-
-    Each activity is kept from two figures, which share neither colour nor shape.
-    """
-    return ACTIVITIES.index(activity) == (3 * COLOURS.index(colour) + 2 * SHAPES.index(shape)) % len(ACTIVITIES)
-
-
-# Timelines ----------------------------------------------------------------------------------------------------------
+# Timelines --------------------------------------------------------------------------------------------------
 
 
 def make_scene(seed: int, split: str, index: int, num_figures: int = 2) -> Scene:
@@ -87,13 +81,19 @@ def make_scene(seed: int, split: str, index: int, num_figures: int = 2) -> Scene
     if split == "test-composition":  # what was kept away is what is asked for
         pool = (sorted(kept_away) + pool)[: max(len(pool), len(kept_away) + 1)]
     duration = float(rng.integers(24 * 4, 36 * 4 + 1)) / 4  # a quarter of a second is three frames
-    triple = int(rng.integers(num_figures)) if duration > TRIMIN else -1  # this figure does one activity three times
-    events = []
-    for i in range(num_figures):
-        needed = {a for a in pool if held_out(*figures[i], a)}
-        events += _timeline(rng, i, pool, needed, duration, triple == i)
+    # One figure does one activity three times, if there is time: then ordinals can count from another event.
+    triple = int(rng.integers(num_figures)) if duration > 29 else -1
     look = int(rng.integers(2**31))
-    return Scene(f"toy-{split}-{index:04d}", split, duration, figures, events, look)
+
+    def imagine() -> Scene:
+        events = []
+        for i, figure in enumerate(figures):
+            needed = {a for a in pool if held_out(*figure, a)}
+            events += _timeline(rng, i, pool, needed, duration, triple == i)
+        return Scene(f"toy-{split}-{index:04d}", split, duration, figures, events, look)
+
+    # Of a few timelines the one whose sentences can be said of the least expected moments.
+    return max((imagine() for _ in range(4)), key=fairness)
 
 
 def _figures(rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
@@ -104,183 +104,47 @@ def _figures(rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
 def _timeline(
     rng: np.random.Generator, figure: int, pool: list[str], needed: set[str], duration: float, triple: bool
 ) -> list[Event]:
-    """Idle gaps and activities in turn; one activity comes once and another comes again, never twice in a row."""
+    """Idle gaps and activities in turn: one activity comes once, another again, none twice in a row."""
     while True:
-        count = 5 if triple else 4 + (rng.random() < KFIVE)
+        count = 5 if triple else int(rng.choice([3, 4, 5], p=[0.3, 0.5, 0.2]))
         names = [str(n) for n in rng.choice(pool, count)]
-        times = [names.count(n) for n in set(names)]
-        good = 1 in times and max(times) >= (3 if triple else 2) and needed <= set(names)
-        if good and all(a != b for a, b in zip(names, names[1:], strict=False)):
-            if CLUSTER and not triple:
-                r=max(names,key=names.count); i=[j for j,n in enumerate(names) if n==r]
-                if i[-1]-i[0]>2: continue
+        times = {n: names.count(n) for n in names}
+        most = max(times, key=times.get)
+        first, last = names.index(most), count - 1 - names[::-1].index(most)
+        if (
+            1 in times.values()
+            and times[most] >= (3 if triple else 2)
+            and needed <= set(names)
+            and all(a != b for a, b in pairwise(names))
+            and (triple or last - first == 2)  # close together: so the pair may be anywhere in the video
+        ):
             break
     while True:  # tenths of a second throughout, so that the text files hold the times exactly
-        lengths = (30 + (TRI if triple else 60) * rng.beta(LEN_A, LEN_B, count)).round()
-        gaps = (4 + GAP * rng.random(count + 1)).round()
+        lengths = 30 + ((30 if triple else 60) * rng.beta(1.0, 2.2, count)).round()
+        gaps = (4 + 7 * rng.random(count + 1)).round()
         spare = round(duration * 10) - lengths.sum() - gaps.sum()
         if spare >= 0:
             break
-    # The spare time goes mostly before the first or after the last activity, so that the order of activities alone
-    # does not tell where in the video they are.
-    gaps += (spare * rng.dirichlet([LEAD, *[INNER] * (count - 1), LEAD])).astype(int)
+    # The spare time goes mostly before the first or after the last activity, so that the order of the
+    # activities alone does not tell where in the video they are.
+    gaps += (spare * rng.dirichlet([0.3, *[0.03] * (count - 1), 0.3])).astype(int)
     starts = np.cumsum(gaps[:-1] + np.concatenate([[0], lengths[:-1]]))
     return [
-        Event(figure, n, float(s) / 10, float(s + d) / 10) for n, s, d in zip(names, starts, lengths, strict=True)
+        Event(figure, n, float(s) / 10, float(s + d) / 10)
+        for n, s, d in zip(names, starts, lengths, strict=True)
     ]
 
 
-LEN_A, LEN_B, GAP, LEAD, INNER = 1.0, 2.2, 12, 0.6, 0.1
-BAL = 3.0
-KFIVE,CLUSTER,TRI,TRIMIN=.5,True,30,29
+# Single concepts --------------------------------------------------------------------------------------------
 
 
-# Captions -----------------------------------------------------------------------------------------------------------
+def concept_frames(
+    count: int, seed: int, size: int = 48, num_figures: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (count, size, size, 3) uint8 and what is in each: (count, len(CONCEPTS)) float32, 0 or 1.
 
-ORDINALS = ("first", "second", "third", "last")
-SUBJECTS = ("the {c} {s}", "the {c} {s}", "the {c} {s}", "the little {c} {s}", "the small {c} {s}", "the {s} in {c}")
-VERBS = {
-    "flag": ("holds a flag", "waves a flag", "carries a flag", "holds up a flag"),
-    "hat": ("wears a hat", "wears a top hat", "has a hat on", "is dressed in a hat"),
-    "umbrella": ("holds an umbrella", "stands under an umbrella", "carries an umbrella", "has an umbrella open"),
-    "balloon": ("holds a balloon", "carries a balloon", "has a balloon on a string", "holds on to a balloon"),
-    "book": ("reads a book", "looks into a book", "is reading a book", "studies a book"),
-    "drum": ("beats a drum", "plays the drum", "is drumming", "plays a drum with two sticks"),
-    "jump": ("jumps", "jumps up and down", "hops", "leaps into the air"),
-    "spin": ("spins", "spins around", "turns round and round", "twirls"),
-}
-ATTRIBUTE = ("{x}", "{x}", "{x}", "here {x}", "in this moment {x}")
-TEMPORAL = ("{x} {r} {y}", "{x} {r} {y}", "{r} {y}, {x}", "{r} {y}, {x}", "{x}, and this {r} {y}")
-ORDINAL = ("{x} for the {o} time", "{x} for the {o} time", "for the {o} time, {x}", "the {o} time that {x}")
-BOTH = ("{r} {y}, {x} for the {o} time", "the {o} time that {x} {r} {y}", "{x} for the {o} time {r} {y}")
-
-
-def _pick(options: Sequence, rng: np.random.Generator):
-    return options[int(rng.integers(len(options)))]
-
-
-def _clause(figure: tuple[str, str], activity: str, rng: np.random.Generator) -> str:
-    return f"{_pick(SUBJECTS, rng).format(c=figure[0], s=figure[1])} {_pick(VERBS[activity], rng)}"
-
-
-@dataclass(frozen=True)
-class _Form:
-    """What a sentence says, before it is put into words, and the event that it picks."""
-
-    kind: str
-    event: Event
-    relation: str = ""
-    other: Event | None = None
-    ordinal: str = ""
-
-
-def _ordinals(events: list[Event]) -> dict[str, Event]:
-    """The ordinals that make sense among these events, in order of time."""
-    if len(events) < 2:
-        return {}
-    return {**dict(zip(ORDINALS[:3], events, strict=False)), "last": events[-1]}
-
-
-def _forms(scene: Scene) -> list[_Form]:
-    """Everything that the grammar can say of a scene and that picks exactly one event."""
-    groups: dict[tuple[int, str], list[Event]] = {}
-    for event in sorted(scene.events, key=lambda e: e.start):
-        groups.setdefault((event.figure, event.activity), []).append(event)
-    unique = [events[0] for events in groups.values() if len(events) == 1]
-    forms = []
-    for (figure, _), events in groups.items():
-        plain = _ordinals(events)
-        if len(events) == 1:
-            forms.append(_Form("attribute", events[0]))
-            continue
-        forms += [_Form("ordinal", event, ordinal=ordinal) for ordinal, event in plain.items()]
-        for other in (o for o in unique if o.figure != figure):
-            after = [e for e in events if e.start >= other.end]
-            before = [e for e in events if e.end <= other.start]
-            for relation, related in (("after", after), ("before", before)):
-                if len(related) == 1:
-                    forms.append(_Form("temporal", related[0], relation, other))
-                for ordinal, event in _ordinals(related).items():
-                    if plain[ordinal] != event:  # else the relation would add nothing
-                        forms.append(_Form("both", event, relation, other, ordinal))
-    return forms
-
-
-def _words(form: _Form, scene: Scene, rng: np.random.Generator) -> str:
-    event, other = form.event, form.other
-    templates = {"attribute": ATTRIBUTE, "temporal": TEMPORAL, "ordinal": ORDINAL, "both": BOTH}[form.kind]
-    sentence = _pick(templates, rng).format(
-        x=_clause(scene.figures[event.figure], event.activity, rng),
-        y=_clause(scene.figures[other.figure], other.activity, rng) if other else "",
-        r=form.relation,
-        o=form.ordinal,
-    )
-    return sentence[0].upper() + sentence[1:] + "."
-
-
-QUOTA = {"attribute": 4.6, "temporal": 2.4, "ordinal": 2.5, "both": 1.5}  # sentences a video, where it allows them
-
-
-def describe(scene: Scene) -> list[Query]:
-    """Sentences about a scene, about ten, each true of exactly one moment.
-
-    kind "attribute": the figure does the activity once. "temporal": it does it again and again, once of these after
-    (it starts when the other event has ended) or before (it has ended when the other starts) an event that the other
-    figure has once. "ordinal": first, second, third or last of all times. "both": the ordinal counts only the times
-    after or before the other event, and without the relation it would be another one.
-    """
-    rng = np.random.default_rng([scene.look, 11])
-    forms = _forms(scene)
-    if scene.split == "test-composition":
-        forms = [f for f in forms if held_out(*scene.figures[f.event.figure], f.event.activity)]
-    queries: dict[str, Query] = {}
-    for kind, mean in QUOTA.items():
-        options = [f for f in forms if f.kind == kind]
-        wanted = min(int(mean + rng.random()), 2 * len(options))
-        for form in _order(options, wanted, scene.duration, rng):
-            sentence = _words(form, scene, rng)
-            queries.setdefault(sentence, _query(form, scene, sentence))
-    return list(queries.values())
-
-
-def _order(options, wanted, duration, rng):
-    """The least expected forms first"""
-    keys=[]
-    for f in options:
-        u = (f.event.start + f.event.end) / 2 / duration
-        late = (f.ordinal in ("second", "third", "last")) + (f.relation == "after") - (f.ordinal == "first") - (f.relation == "before")
-        w = np.exp(-(((u - 0.5) / BAL) ** 2)) if f.kind != "attribute" and BAL else 1
-        keys.append(rng.random() ** (1 / max(w, 1e-6)))
-    order = np.argsort(keys)[::-1]
-    return [options[i] for i in [*order, *order][:wanted]]
-
-
-TAGS = ("kind", "figure", "activity", "relation", "other_figure", "other_activity", "ordinal")
-
-
-def _query(form: _Form, scene: Scene, sentence: str) -> Query:
-    event, other = form.event, form.other
-    values = (
-        form.kind,
-        " ".join(scene.figures[event.figure]),
-        event.activity,
-        form.relation,
-        " ".join(scene.figures[other.figure]) if other else "",
-        other.activity if other else "",
-        form.ordinal,
-    )
-    tags = dict(zip(TAGS, values, strict=True))
-    return Query(scene.name, sentence, event.start, event.end, scene.duration, scene.split, tags)
-
-
-# Single concepts ----------------------------------------------------------------------------------------------------
-
-
-def concept_frames(count: int, seed: int, size: int = 48, num_figures: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Frames of the same world with what is in each: (count, size, size, 3) uint8 and (count, len(CONCEPTS)) float32.
-
-    A label says which colours, shapes and activities are present, never which belongs to which. Held-out compositions
-    do not occur. Shrunk by area averaging; `size` must divide 192.
+    A label says which colours, shapes and activities are present, never which belongs to which. Held-out
+    compositions do not occur. Shrunk by area averaging; `size` must divide 192.
     """
     if SIZE % size:
         raise InputError(f"size is {size}: it must divide {SIZE}, so that each pixel averages whole pixels")
@@ -295,20 +159,18 @@ def concept_frames(count: int, seed: int, size: int = 48, num_figures: int = 2) 
         activities = []
         for figure in figures:
             allowed = [a for a in ACTIVITIES if not held_out(*figure, a)]
-            activities.append(_pick(allowed, rng) if rng.random() < 0.85 else None)
+            activities.append(allowed[rng.integers(len(allowed))] if rng.random() < 0.85 else None)
             labels[i, [CONCEPTS.index(name) for name in (*figure, activities[-1]) if name]] = 1
-        frame = concept_frame(rng, ground, figures, activities)
+        frame = concept_frame(rng, ground, figures, activities, num_figures)
         frames[i] = np.asarray(Image.fromarray(frame).reduce(step))
     return frames, labels
 
 
-# Building -----------------------------------------------------------------------------------------------------------
+# Building ---------------------------------------------------------------------------------------------------
 
 
 def _draw(job: tuple[int, str, int, int, str]) -> str:
     """Draw and encode one video, in a worker process."""
-    from lgn_lite.video import write_video  # here, so that reading captions needs no codec
-
     seed, split, index, num_figures, folder = job
     scene = make_scene(seed, split, index, num_figures)
     path = Path(folder) / f"{scene.name}.mp4"
@@ -329,13 +191,18 @@ def _write_csv(path: Path, columns: Sequence[str], rows: list[Sequence]) -> None
 
 
 def build_toy_sta(
-    folder: str | Path, size: str = "small", seed: int = 0, workers: int = 2, num_figures: int = 2, progress: bool = True
+    folder: str | Path,
+    size: str = "small",
+    seed: int = 0,
+    workers: int = 2,
+    num_figures: int = 2,
+    progress: bool = True,
 ) -> Path:
-    """Write Toy-STA into `folder`: videos/NAME.mp4, toy_sta_SPLIT.txt and _tags.csv, videos.csv, toy_sta.json.
+    """Write Toy-STA into `folder`: videos/NAME.mp4, toy_sta_SPLIT{.txt,_tags.csv}, videos.csv, toy_sta.json.
 
-    The json comes last and marks a whole data set: asked again with the same settings, this returns at once; what was
-    interrupted goes on. The result is the same for any number of worker processes. Raises InputError where the folder
-    holds a data set of other settings.
+    The json comes last and marks a whole data set: asked again with the same settings, this returns at once;
+    what was interrupted goes on. The result is the same for any number of worker processes. Raises InputError
+    where the folder holds a data set of other settings.
     """
     if size not in SIZES:
         raise InputError(f"size {size!r}: Toy-STA comes in {', '.join(SIZES)}")
@@ -347,19 +214,21 @@ def build_toy_sta(
             _check_settings(path, settings)
             if path == done:
                 return folder
-    (folder / "videos").mkdir(parents=True, exist_ok=True)
-    _write_json(partial, settings)
-    counts = {}
-    jobs = []
-    lengths = []
-    for split, videos in SIZES[size].items():
-        scenes = [make_scene(seed, split, i, num_figures) for i in range(videos)]
+    videos = folder / "videos"
+    videos.mkdir(parents=True, exist_ok=True)
+    if not partial.exists():  # then nobody knows how any videos here were made
+        for old in videos.glob("toy-*.mp4"):
+            old.unlink()
+        _write_json(partial, settings)
+    counts, jobs, lengths = {}, [], []
+    for split, number in SIZES[size].items():
+        scenes = [make_scene(seed, split, i, num_figures) for i in range(number)]
         queries = [q for scene in scenes for q in describe(scene)]
         write_charades_sta(queries, folder / f"toy_sta_{split}.txt")
         _write_csv(folder / f"toy_sta_{split}_tags.csv", TAGS, [[q.tags[t] for t in TAGS] for q in queries])
         lengths += [(scene.name, scene.duration) for scene in scenes]
-        jobs += [(seed, split, i, num_figures, str(folder / "videos")) for i in range(videos)]
-        counts[split] = {"videos": videos, "queries": len(queries)}
+        jobs += [(seed, split, i, num_figures, str(videos)) for i in range(number)]
+        counts[split] = {"videos": number, "queries": len(queries)}
     _write_csv(folder / "videos.csv", ("id", "length"), lengths)
     _run(jobs, workers, progress)
     _write_json(done, {**settings, "counts": counts})
@@ -386,7 +255,7 @@ def _run(jobs: list[tuple], workers: int, progress: bool) -> None:
             return
         # Spawned, not forked: safe beside the threads of a notebook and of torch.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+        with ProcessPoolExecutor(min(workers, len(jobs)), context, leave_interrupts_to_parent) as pool:
             try:
                 for future in as_completed([pool.submit(_draw, job) for job in jobs]):
                     future.result()

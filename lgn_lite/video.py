@@ -149,18 +149,19 @@ def _opened(
 ) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
     """Open a file and its first picture stream that is not a cover image."""
     try:
-        container = av.open(
-            f"file:{path}"
-        )  # with the prefix, a colon in the name is not taken for a protocol
+        container = av.open(f"file:{path}")  # "file:", so that a colon in the name starts no protocol
     except (av.error.FFmpegError, OSError) as error:
         reason = error.strerror or type(error).__name__
         hint = "check the path" if isinstance(error, OSError) else "not a video, or cut off: copy it again"
         raise InputError(f"{path}: cannot be opened ({reason}); {hint}") from error
     with container:
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if container.format.name == "tty":  # FFmpeg draws any text file as a terminal would
+            raise InputError(f"{path}: is a text file, not a video")
         if not streams:
-            kinds = ", ".join(s.type for s in container.streams if s.type != "video") or "nothing"
-            raise InputError(f"{path}: holds no video stream (only {kinds}); give a file with a picture")
+            kinds = ", ".join({s.type for s in container.streams if s.type != "video"})
+            what = f"only {kinds}; give a file with a picture" if kinds else "nothing; it may be cut off"
+            raise InputError(f"{path}: holds no video stream, {what}")
         stream = streams[0]
         stream.thread_count = threads
         if threads != 1:

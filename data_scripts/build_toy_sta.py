@@ -1,0 +1,16 @@
+"""Draw Toy-STA into a folder: `python data_scripts/build_toy_sta.py data/toy-sta/small --size small`."""
+
+from pathlib import Path
+
+import typer
+
+from lgn_lite.toy import build_toy_sta
+
+
+def main(folder: Path, size: str = "small", seed: int = 0, workers: int = 2, num_figures: int = 2) -> None:
+    """Write videos and annotations of SIZE (tiny, small, full); an interrupted one goes on."""
+    typer.echo(build_toy_sta(folder, size, seed, workers, num_figures))
+
+
+if __name__ == "__main__":
+    typer.run(main)

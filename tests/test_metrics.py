@@ -1,0 +1,212 @@
+"""Metrics: NMS and recall against their definitions and 2D-TAN's numbers; what adds up; constant answers."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgn_lite.annotations import read_charades_sta
+from lgn_lite.errors import InputError
+from lgn_lite.metrics import (
+    MomentRecall,
+    best_constant_interval,
+    length_bin,
+    mean_iou,
+    recall,
+    summarise,
+    temporal_nms,
+)
+from lgn_lite.moments import interval_iou
+
+quick = settings(max_examples=50, deadline=None)
+# whole and half seconds: many equal segments, equal overlaps, and segments of no length
+segment = st.tuples(st.integers(0, 12), st.integers(0, 12)).map(lambda s: [min(s) / 2, max(s) / 2])
+segment_lists = st.lists(segment, min_size=1, max_size=60)
+thresholds = st.sampled_from([0.0, 0.2, 0.25, 0.4, 0.45, 0.5, 1.0])
+
+
+def loop_nms(segments: torch.Tensor, threshold: float, keep: int) -> list[int]:
+    kept: list[int] = []
+    for i, segment in enumerate(segments):
+        if all(interval_iou(segment, segments[j]) <= threshold for j in kept):
+            kept.append(i)
+    return kept[:keep]
+
+
+@pytest.fixture
+def ranking(shared):
+    with np.load(shared("golden/ranking.npz")) as golden:
+        return dict(golden)
+
+
+@quick
+@given(segment_lists, thresholds, st.integers(1, 6))
+def test_nms_is_the_naive_loop(segments, threshold, keep):
+    segments = torch.tensor(segments, dtype=torch.float64)
+    assert temporal_nms(segments, threshold, keep).tolist() == loop_nms(segments, threshold, keep)
+
+
+def test_nms_looks_on_until_enough_are_kept():
+    # 300 near copies of the best answer before the next different one
+    segments = torch.tensor([[0.0, 10.0]] * 300 + [[20.0, 30.0]])
+    assert temporal_nms(segments, 0.45, 5).tolist() == [0, 300]
+
+
+def test_an_overlap_of_exactly_the_threshold_survives():
+    segments = torch.tensor([[0.0, 5.0], [0.0, 2.0]])  # 2/5, which float32 takes for more than 0.4
+    assert temporal_nms(segments, 0.4, 5).tolist() == [0, 1]
+    assert temporal_nms(segments, 0.39, 5).tolist() == [0]
+
+
+def test_nms_is_that_of_2d_tan(ranking):
+    for q, segments in enumerate(torch.from_numpy(ranking["segments"])):
+        if f"keep_{q}" in ranking:
+            kept = segments[temporal_nms(segments, 0.45, 5)]
+            np.testing.assert_array_equal(kept.numpy(), ranking[f"keep_{q}"])
+    assert "keep_0" in ranking
+
+
+@pytest.mark.parametrize("nms", ["0.4", "0.45", "0.5"])
+def test_recall_is_that_of_2d_tan(ranking, nms):
+    expected = json.loads(str(ranking["recall"]))["recall"][nms]
+    ours = recall(
+        torch.from_numpy(ranking["segments"]),
+        torch.from_numpy(ranking["targets"]),
+        ks=(1, 5),
+        thresholds=(0.1, 0.3, 0.5, 0.7),
+        nms=float(nms),
+    )
+    for i, m in enumerate((0.1, 0.3, 0.5, 0.7)):
+        for j, k in enumerate((1, 5)):
+            assert ours[k, m] == pytest.approx(100 * expected[i][j])
+
+
+@pytest.mark.parametrize("m", [0.3, 0.4, 0.5, 0.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_overlap_of_exactly_m_is_no_hit(m, dtype):
+    target, answer = torch.tensor([[0, 10]], dtype=dtype), torch.tensor([[[0, 10 * m]]], dtype=dtype)
+    answer = answer.round()  # 3, 4, 5, 7: exact in float32 too
+    assert recall(answer, target, [1], [m]) == {(1, m): 0}
+    assert recall(answer + torch.tensor([0, 0.01]), target, [1], [m]) == {(1, m): 100}
+
+
+@quick
+@given(st.lists(st.tuples(segment_lists, segment), min_size=1, max_size=5), st.none() | thresholds)
+def test_recall_is_its_definition(queries, nms):
+    predictions = [torch.tensor(segments, dtype=torch.float64) for segments, _ in queries]
+    targets = torch.tensor([target for _, target in queries], dtype=torch.float64)
+    ours = recall(predictions, targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
+    for (k, m), percent in ours.items():
+        hits = 0
+        for segments, target in zip(predictions, targets, strict=True):
+            order = range(len(segments)) if nms is None else loop_nms(segments, nms, k)
+            hits += any(interval_iou(segments[i], target) > m for i in list(order)[:k])
+        assert percent == pytest.approx(100 * hits / len(queries))
+
+
+def test_a_tensor_and_a_list_of_unequal_length_give_the_same():
+    tensor = torch.tensor([[[0.0, 5], [5, 9]], [[2, 4], [0, 9]]])
+    short = [tensor[0, :1].numpy(), tensor[1]]  # the second answer of the first query is missing
+    targets = torch.tensor([[0.0, 5], [0, 9]])
+    assert (
+        recall(tensor, targets, [1, 2], [0.5])
+        == recall(short, targets, [1, 2], [0.5])
+        == {
+            (1, 0.5): 50,
+            (2, 0.5): 100,
+        }
+    )
+
+
+def test_mean_iou_is_of_the_first_answer():
+    predictions = torch.tensor([[[0.0, 5], [0, 10]], [[0, 10], [0, 1]]])
+    assert mean_iou(predictions, torch.tensor([[0.0, 10], [0, 10]])) == pytest.approx(75)
+
+
+def test_segments_of_no_length_give_numbers():
+    point = torch.tensor([[[3.0, 3.0], [3.0, 3.0]]])
+    assert recall(point, point[:, 0], [1, 2], [0.0, 0.5], nms=0.5) == dict.fromkeys(
+        [(1, 0.0), (1, 0.5), (2, 0.0), (2, 0.5)], 0
+    )
+    assert mean_iou(point, point[:, 0]) == 0
+
+
+@pytest.mark.parametrize("queries", [0, 3])
+def test_every_target_needs_its_prediction(queries):
+    with pytest.raises(InputError, match=rf"{queries} predictions for"):
+        recall(torch.zeros(queries, 1, 2), torch.zeros(0 if queries == 0 else 2, 2), [1], [0.5])
+
+
+def test_the_metric_adds_up_to_recall():
+    predictions, targets = torch.rand(20, 30, 2).sort().values, torch.rand(20, 2).sort().values
+    metric = MomentRecall(ks=(1, 5), thresholds=(0.3, 0.5), nms=0.45)
+    for part in (slice(0, 7), slice(7, 8), slice(8, 20)):
+        metric.update(predictions[part], targets[part])
+    expected = recall(predictions, targets, (1, 5), (0.3, 0.5), nms=0.45)
+    named = {f"R{k}@{m}": percent for (k, m), percent in expected.items()}
+    assert metric.compute() == pytest.approx(named | {"mIoU": mean_iou(predictions, targets)})
+    metric.reset()
+    with (
+        pytest.warns(UserWarning, match="before the ``update``"),
+        pytest.raises(InputError, match="no query"),
+    ):
+        metric.compute()
+
+
+def test_the_table_has_a_row_for_each_label():
+    targets = torch.tensor([[0.0, 4], [0, 8], [0, 20]])
+    predictions = torch.tensor([[[0.0, 4], [0, 1]], [[6, 8], [0, 8]], [[0, 20], [0, 2]]])
+    groups = {
+        "kind": ["attribute", "ordinal", "attribute"],
+        "length": [length_bin(s, (5, 10)) for s in (4, 8, 20)],
+    }
+    table = json.loads(json.dumps(summarise(predictions, targets, groups, ks=(1, 2), thresholds=(0.5,))))
+    assert table["all"] == {
+        "queries": 3,
+        "R1@0.5": pytest.approx(200 / 3),
+        "R2@0.5": 100,
+        "mIoU": pytest.approx(75),
+    }
+    assert table["kind"] == {
+        "attribute": {"queries": 2, "R1@0.5": 100, "R2@0.5": 100, "mIoU": 100},
+        "ordinal": {"queries": 1, "R1@0.5": 0, "R2@0.5": 100, "mIoU": 25},
+    }
+    assert list(table["length"]) == ["< 5 s", "5–10 s", "≥ 10 s"]
+    with pytest.raises(InputError, match="'kind': 1 labels for 3 queries"):
+        summarise(predictions, targets, {"kind": ["attribute"]})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name"),
+    [(0, "< 5 s"), (4.99, "< 5 s"), (5, "5–10 s"), (9.9, "5–10 s"), (10, "≥ 10 s"), (99, "≥ 10 s")],
+)
+def test_an_edge_belongs_to_the_bin_above(seconds, name):
+    assert length_bin(seconds, (5, 10)) == name
+
+
+def test_best_constant_interval_by_hand():
+    spans = torch.tensor([[0.0, 0.5], [0.0, 0.5], [0.5, 1.0]])
+    assert best_constant_interval(spans, 0.7, grid=4) == (0.0, 0.5)
+    assert best_constant_interval(spans[2:], 0.5, grid=4) == (0.25, 1.0)  # also hits; the first of equals
+    with pytest.raises(InputError, match="no training queries"):
+        best_constant_interval(torch.zeros(0, 2))
+
+
+def test_the_constant_interval_of_charades_sta(shared):
+    spans = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the files' own clipped ends
+        for split in ("train", "test"):
+            queries = read_charades_sta(
+                shared(f"data/charades-sta/charades_sta_{split}.txt"),
+                shared(f"data/charades-sta/Charades_v1_{split}.csv"),
+            )
+            spans[split] = torch.tensor([q.span for q in queries], dtype=torch.float64)
+    best = best_constant_interval(spans["train"], threshold=0.5, grid=16)
+    assert best == (0, 5 / 16)
+    answers = torch.tensor(best).expand(len(spans["test"]), 1, 2)
+    assert recall(answers, spans["test"], [1], [0.5])[1, 0.5] == pytest.approx(30.70, abs=0.005)

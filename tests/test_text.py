@@ -1,0 +1,159 @@
+"""Text: the tokeniser, the vocabulary, and GloVe files with all their oddities."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgn_lite.errors import InputError
+from lgn_lite.text import Vocabulary, read_glove, tokenize
+
+quick = settings(max_examples=50, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("A person opens the door.", ["a", "person", "opens", "the", "door"]),
+        ("The person's phone; they don't care!", ["the", "person's", "phone", "they", "don't", "care"]),
+        ("the person’s ‘red’ “hat”", ["the", "person's", "red", "hat"]),
+        ("a two-handed half/half, 2 times (3x)", ["a", "two", "handed", "half", "half", "2", "times", "3x"]),
+        ("'quoted' dogs' o''clock snake_case", ["quoted", "dogs", "o", "clock", "snake", "case"]),
+        ("CAFÉ cafe\u0301 ﬁsh", ["café", "café", "fish"]),
+        ("\tline\nbreak\u00a0blank", ["line", "break", "blank"]),
+    ],
+)
+def test_tokens_by_hand(sentence, words):
+    assert tokenize(sentence) == words
+
+
+@pytest.mark.parametrize("sentence", ["", "   ", "...", "' – '", "__"])
+def test_a_sentence_without_words_is_refused(sentence):
+    with pytest.raises(InputError, match="has no words"):
+        tokenize(sentence)
+
+
+@quick
+@given(st.text())
+def test_tokens_are_words_and_stay_what_they_are(sentence):
+    try:
+        words = tokenize(sentence)
+    except InputError:
+        return
+    for word in words:
+        assert word
+        assert all(c.isalnum() or c == "'" for c in word)
+        assert word[0] != "'" != word[-1]
+    assert tokenize(" ".join(words)) == words
+
+
+@quick
+@given(st.text(alphabet="aB3'-.,! é’", min_size=1))
+def test_case_and_final_stop_do_not_matter(sentence):
+    try:
+        words = tokenize(sentence)
+    except InputError:
+        return
+    assert tokenize(sentence.upper() + ".") == words
+
+
+def test_vocabulary_numbers_words_and_marks_unknown_ones():
+    vocabulary = Vocabulary.from_sentences(["The dog sits.", "the cat"])
+    assert vocabulary.words == ["<pad>", "<unk>", "cat", "dog", "sits", "the"]
+    assert vocabulary.encode("The bird sits!") == [5, 1, 4]
+    assert vocabulary.unknown("The bird flies.") == ["bird", "flies"]
+    assert len(vocabulary) == 6
+    with pytest.raises(InputError, match="no words"):
+        vocabulary.encode("…")
+
+
+@quick
+@given(st.lists(st.sampled_from(["a dog", "the cat's hat", "élan 3"]), min_size=1))
+def test_vocabulary_knows_its_sentences_in_any_order(sentences):
+    vocabulary = Vocabulary.from_sentences(sentences)
+    assert vocabulary.words == Vocabulary.from_sentences(reversed(sentences)).words
+    for sentence in sentences:
+        assert [vocabulary.words[i] for i in vocabulary.encode(sentence)] == tokenize(sentence)
+        assert not vocabulary.unknown(sentence)
+
+
+def test_vocabulary_is_saved_and_loaded(tmp_path):
+    vocabulary = Vocabulary.from_sentences(["l'été don't 3"])
+    vocabulary.save(tmp_path / "words.json")
+    assert Vocabulary.load(tmp_path / "words.json").words == vocabulary.words
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"words": 3}', '{"words": ["a"]}', '{"words": ["<pad>", "<unk>", 3]}']
+)
+def test_a_file_that_is_no_vocabulary_is_named(tmp_path, content):
+    (tmp_path / "words.json").write_text(content)
+    with pytest.raises(InputError, match=r"words\.json: not a readable vocabulary"):
+        Vocabulary.load(tmp_path / "words.json")
+
+
+def test_a_word_twice_is_refused():
+    with pytest.raises(InputError, match="twice"):
+        Vocabulary(["a", "b", "a"])
+
+
+GLOVE = """the 1 2 3
+. . . 4 5 6
+cat -0.5 1e-2 7
+the 9 9 9
+at mail@x.com 1 1 1
+"""
+
+
+@pytest.fixture
+def glove(tmp_path):
+    path = tmp_path / "glove.6B.3d.txt"
+    path.write_text(GLOVE)
+    return path
+
+
+def test_glove_vectors_lie_where_their_words_do(glove):
+    vectors, found = read_glove(glove, ["<pad>", "cat", "at", "the", ". . ."], dim=3)
+    assert vectors.dtype == np.float32
+    assert found.tolist() == [False, True, False, True, True]  # "at" only begins a token with a blank
+    np.testing.assert_allclose(vectors, [[0, 0, 0], [-0.5, 0.01, 7], [0, 0, 0], [1, 2, 3], [4, 5, 6]])
+
+
+def test_glove_is_skimmed_once_until_words_or_file_change(glove):
+    first, _ = read_glove(glove, ["the", "cat"], dim=3)
+    (cache,) = glove.parent.glob("*.npz")
+    state = glove.stat()
+    glove.write_text(GLOVE.replace("1 2 3", "8 8 8"))
+    os.utime(glove, ns=(state.st_atime_ns, state.st_mtime_ns))  # same size and time: the cache answers
+    np.testing.assert_array_equal(read_glove(glove, ["the", "cat"], dim=3)[0], first)
+    assert read_glove(glove, ["cat", "the"], dim=3)[0][1].tolist() == [8, 8, 8]  # other words
+    os.utime(glove, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    assert read_glove(glove, ["the", "cat"], dim=3)[0][0].tolist() == [8, 8, 8]  # another time
+    assert cache.exists()
+    assert not list(glove.parent.glob(".*"))  # no temporary file is left
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("the 1 2 3\ncat 1 2\n", ":2: 2 numbers, not 3"),
+        ("the 1 2 3 4\n", ":1: 4 numbers, not 3; give another dim"),
+        ("400000 3\nthe 1 2 3\n", ":1: 1 numbers, not 3"),
+        ("the 1 2 3\ncat 1 two 3\n", ":2: could not convert string to float"),
+        ("the 1 2 3\ncat 1 nan 3\n", ":2: a number is not finite"),
+    ],
+)
+def test_a_bad_glove_line_is_named(glove, text, message):
+    glove.write_text(text)
+    with pytest.raises(InputError, match=r"glove\.6B\.3d\.txt" + message):
+        read_glove(glove, ["the", "cat"], dim=3)
+    assert list(glove.parent.iterdir()) == [glove]  # nothing half-read is kept
+
+
+def test_glove_needs_a_file_and_each_word_once(glove):
+    with pytest.raises(InputError, match=r"absent\.txt: no such file"):
+        read_glove(glove.with_name("absent.txt"), ["the"], dim=3)
+    with pytest.raises(InputError, match="asked for twice"):
+        read_glove(glove, ["the", "the"], dim=3)
