@@ -9,7 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = ["LGN", "InputError", "LGNConfig", "predict"]
 
-_HOMES = {"LGN": "model", "LGNConfig": "config", "InputError": "errors", "predict": "predict"}
+_HOMES = {"LGN": "model", "LGNConfig": "config", "InputError": "errors", "predict": "prediction"}
 
 
 def __getattr__(name: str) -> Any:
@@ -17,5 +17,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'lgn_lite' has no attribute {name!r}")
     value = getattr(import_module(f"lgn_lite.{_HOMES[name]}"), name)
-    globals()[name] = value  # also over the submodule of the same name: lgn_lite.predict is the function
+    globals()[name] = value
     return value

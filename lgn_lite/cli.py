@@ -200,6 +200,140 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
 
 # ── Data, training, evaluation, prediction ────────────────────────────────────────────────────
 
+data_app = typer.Typer(help="Prepare data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
+
+
+@data_app.command("toy")
+def data_toy(
+    size: Annotated[str, typer.Option(help="tiny, small or full.")] = "small",
+    root: Annotated[Path, typer.Option(help="Folder of all sizes.")] = Path("data/toy-sta"),
+    seed: Annotated[int, typer.Option(help="Another seed, other videos (give another --root too).")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that draw and decode.")] = 2,
+) -> None:
+    """Draw Toy-STA, train its small VGG on single concepts, and extract features."""
+    from .prepare import prepare_toy
+    from .toy import SPLITS
+
+    data = prepare_toy(size, root, seed, workers)
+    for split in SPLITS:
+        queries = data.queries(split)
+        console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
+    console.print(data.folder, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def train(
+    folder: Annotated[Path, typer.Argument(help="Where checkpoints and logs go, e.g. runs/mine.")],
+    variant: Annotated[str, typer.Option(help="full, baseline, early, late or blind.")] = "full",
+    size: Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")] = "small",
+    profile: Annotated[Profile, typer.Option(help="How much to compute.")] = Profile.cpu,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 0,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--setting", "-s", metavar="KEY=VALUE", help="A model setting in YAML; repeatable.", show_default=False),
+    ] = None,
+) -> None:
+    """Train a model on Toy-STA; interrupted, the same command goes on where it stopped."""
+    from .course import train_variant
+    from .prepare import prepare_toy
+
+    data = prepare_toy(size)
+    history = train_variant(data, folder, variant, profile.value, seed, parse_parameters(setting or []))
+    best = max(history, key=lambda entry: entry["R1@0.5"] + entry["R1@0.7"])
+    console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
+    console.print(folder / "best", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/mine/best.")],
+    split: Annotated[str, typer.Option(help="val, test or test-composition.")] = "test",
+    size: Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")] = "small",
+    output: Annotated[Path | None, typer.Option(help="Also write the results here, as JSON.")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Rank the candidates of every query of a split, and print R@n and mIoU by caption kind and moment length."""
+    from .checkpoint import load_checkpoint
+    from .course import evaluate_checkpoint
+    from .evaluate import write_json
+    from .prepare import prepare_toy
+
+    results = evaluate_checkpoint(prepare_toy(size), load_checkpoint(checkpoint, device), split)
+    console.print(results_table(results))
+    if output is not None:
+        write_json(output, results)
+
+
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")],
+    video: Annotated[Path, typer.Argument(help="Any video file that FFmpeg reads.")],
+    sentences: Annotated[list[str], typer.Argument(help="What to look for; quote each sentence.")],
+    top: Annotated[int, typer.Option(help="Answers a sentence.")] = 5,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    device: Device = "cpu",
+) -> None:
+    """Find the moments of a video that sentences describe."""
+    import json
+    import warnings
+    from dataclasses import asdict
+
+    from .prediction import predict as find
+
+    with warnings.catch_warnings():  # said below, in the command's own words
+        warnings.simplefilter("ignore")
+        predictions = find(checkpoint, video, sentences, top=top, device=device)
+    if json_output:
+        kept = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on")
+        rows = [{key: value for key, value in asdict(p).items() if key in kept} for p in predictions]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    first = predictions[0]
+    say = dict(markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{first.video}: {first.duration:.1f} s", **say)
+    console.print(f"The model was trained on {first.trained_on}.", **say)
+    for prediction in predictions:
+        console.print(f"\n“{prediction.sentence}”", **say)
+        if prediction.unknown_words:
+            console.print(f"  words it never saw: {', '.join(prediction.unknown_words)}", **say)
+        for moment in prediction.moments:
+            console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {moment.score:.2f}", **say)
+
+
+@app.command()
+def benchmark(
+    preset: Annotated[str, typer.Option(help="Whose map: charades-sta, tacos, activitynet-captions or toy.")] = "charades-sta",
+    batch: Annotated[int, typer.Option(help="Queries a pass.")] = 8,
+    rounds: Annotated[int, typer.Option(help="Times each is measured, in turn.")] = 3,
+    device: Device = "cpu",
+) -> None:
+    """Time the candidate-list convolution against 2D-TAN's square map, forward and backward."""
+    from .benchmark import convolution_benchmark
+
+    found = convolution_benchmark(preset, batch, rounds, device)
+    console.print(
+        f"{preset}, batch {batch}: list {found['list_seconds']:.2f} s, square {found['dense_seconds']:.2f} s, "
+        f"{found['ratio']:.1f} times faster",
+        highlight=False,
+    )
+
+
+def results_table(results: dict) -> Any:
+    """The table of `metrics.summarise`, a row for each group."""
+    from rich.table import Table
+
+    names = [name for name in results["all"] if name != "queries"]
+    table = Table("", "queries", *names, box=None, header_style="dim", pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    groups = {"all": {"": results["all"]}} | {name: rows for name, rows in results.items() if name != "all"}
+    for group, rows in groups.items():
+        for label, row in rows.items():
+            table.add_row(f"{group} {label}".strip(), str(row["queries"]), *(f"{row[name]:.1f}" for name in names))
+    return table
+
 
 if __name__ == "__main__":
     main()

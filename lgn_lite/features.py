@@ -8,7 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -194,7 +194,7 @@ def extract_folder(
             done = set(file)
     todo = {video: file for video, file in video_paths.items() if video not in done}
     # closing: whatever goes wrong, the processes end
-    with closing(decode_many(todo, rate, encoder.frame_size, workers)) as decoded:
+    with closing(decode_many(todo, rate, encoder.frame_size, workers)) as decoded, _leave_cores_to(workers):
         bar = tqdm(
             decoded, "features", len(video_paths), initial=len(done), unit="video", disable=not progress
         )
@@ -221,6 +221,17 @@ def decode_many(
             running.extend(islice(jobs, 1))
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _leave_cores_to(workers: int) -> Iterator[None]:
+    """Torch computes on the cores that decoding leaves: more threads than cores wait for each other, busily."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads - workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _partial_file(partial: Path, attrs: dict) -> h5py.File:

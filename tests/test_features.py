@@ -306,8 +306,9 @@ def videos_of(folder: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_extract_folder(tmp_path, folder, encoder, workers):
-    videos = videos_of(folder)
+    videos, threads = videos_of(folder), torch.get_num_threads()
     store = extract_folder(videos, encoder, 4, tmp_path / "f.hdf5", workers, progress=False)
+    assert torch.get_num_threads() == threads
     assert list(store) == list(videos)
     assert store.attrs == {
         "encoder": "vgg-small",

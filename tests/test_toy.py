@@ -1,4 +1,4 @@
-"""Toy-STA: one right moment for every sentence, held-out compositions kept away, files whole and repeatable."""
+"""Toy-STA: one right moment a sentence, held-out compositions kept away, files whole and repeatable."""
 
 import json
 from collections import Counter

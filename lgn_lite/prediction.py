@@ -1,0 +1,120 @@
+"""Checkpoint + video file + sentences → moments in seconds, with scores."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lgn_lite.checkpoint import Checkpoint, load_checkpoint
+from lgn_lite.dataset import prepare_features
+from lgn_lite.errors import InputError
+from lgn_lite.evaluate import rank
+from lgn_lite.metrics import temporal_nms
+from lgn_lite.vgg import VGGFrames, extract_video
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One answer: start and end in seconds, and the predicted scaled IoU in (0, 1)."""
+
+    start: float
+    end: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answers to one sentence, best first, and what a reader needs to judge them."""
+
+    video: str
+    sentence: str
+    duration: float  # of the video, seconds
+    moments: list[Moment]
+    scores: Tensor  # (P,) of all candidates, in the order of `Moments`, for drawing the map
+    unknown_words: list[str]  # words the model has no vector for
+    trained_on: str  # the data set of the checkpoint
+
+
+def predict(
+    checkpoint: Checkpoint | str | Path,
+    video: str | Path,
+    sentences: str | Sequence[str],
+    top: int = 5,
+    nms: float | None = None,
+    encoder: VGGFrames | None = None,
+    device: str | torch.device = "cpu",
+) -> list[Prediction]:
+    """Find the moments of a video file that sentences describe.
+
+    Args:
+        checkpoint: a folder, or one loaded with `load_checkpoint`.
+        video: any file that FFmpeg reads.
+        sentences: one sentence or several; the video is decoded once.
+        top: answers a sentence.
+        nms: drop an answer whose IoU with a better one is larger than this; None: the checkpoint's setting.
+        encoder: the frame encoder, where the checkpoint does not carry its own.
+        device: where the model runs.
+
+    Returns one Prediction a sentence. Every moment lies inside the video.
+    Raises InputError for an unreadable checkpoint or video, an empty sentence, or features of another width.
+    """
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = load_checkpoint(checkpoint, device)
+    sentences = [sentences] if isinstance(sentences, str) else list(sentences)
+    if not sentences or top < 1:
+        raise InputError("give at least one sentence, and top >= 1")
+    words = [checkpoint.encode(sentence) for sentence in sentences]  # before decoding: an empty sentence fails at once
+    encoder = encoder or _own_encoder(checkpoint)
+    config = checkpoint.model.config
+    if encoder.dim != config.visual_dim:
+        raise InputError(
+            f"{checkpoint.folder}: the model wants features of width {config.visual_dim}, "
+            f"but the encoder {encoder.name} gives {encoder.dim}: use the one it was trained with ({checkpoint.about.encoder})"
+        )
+    features, info = extract_video(video, encoder, checkpoint.about.rate)
+    prepared = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
+    predictions = []
+    for sentence, numbers in zip(sentences, words, strict=True):
+        logits = _score(checkpoint, prepared, numbers)
+        unknown = checkpoint.vocabulary.unknown(sentence)
+        if unknown:
+            warnings.warn(
+                f"{sentence!r}: the model has no vector for {', '.join(unknown)}; "
+                f"it was trained on {checkpoint.about.data}",
+                stacklevel=2,
+            )
+        segments, scores = rank(checkpoint.model, logits, torch.tensor([info.duration]))
+        kept = temporal_nms(segments[0], config.nms if nms is None else nms, top)
+        predictions.append(
+            Prediction(
+                video=str(video),
+                sentence=sentence,
+                duration=info.duration,
+                moments=[Moment(*segments[0, i].tolist(), scores[0, i].item()) for i in kept],
+                scores=logits[0].sigmoid(),
+                unknown_words=unknown,
+                trained_on=checkpoint.about.data,
+            )
+        )
+    return predictions
+
+
+@torch.inference_mode()
+def _score(checkpoint: Checkpoint, prepared: Tensor, words: Tensor) -> Tensor:
+    """(1, P) logits on the CPU, for one video and one sentence."""
+    device = next(checkpoint.model.parameters()).device
+    counts = torch.tensor([len(words)], device=device)
+    return checkpoint.model(prepared[None].to(device), words[None].to(device), counts).cpu()
+
+
+def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:
+    if checkpoint.encoder_file is None:
+        raise InputError(
+            f"{checkpoint.folder} carries no frame encoder: give the one it was trained with ({checkpoint.about.encoder})"
+        )
+    return VGGFrames.load(checkpoint.encoder_file, layer=checkpoint.about.layer or None)
