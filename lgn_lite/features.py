@@ -225,7 +225,7 @@ def decode_many(
 
 @contextmanager
 def _leave_cores_to(workers: int) -> Iterator[None]:
-    """Torch computes on the cores that decoding leaves: more threads than cores wait for each other, busily."""
+    """Torch computes on the cores that decoding leaves: more threads would only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads - workers))
     try:

@@ -120,7 +120,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> Non
         atomic_path(path) as temporary,
         av.open(f"file:{temporary}", "w", options={"movflags": "+faststart"}) as container,
     ):
-        # ultrafast: drawn figures are easy to code, and slower presets of x264 give other bytes from call to call
+        # ultrafast: drawn figures are easy to code; slower presets of x264 give other bytes from call to call
         options = {"preset": "ultrafast", "crf": "23", "threads": "1"}
         stream = container.add_stream("libx264", rate=fps, options=options)
         stream.pix_fmt = "yuv420p"
