@@ -94,7 +94,11 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/full/best")
-    config = LGNConfig.from_dict(_read_json(folder / "config.json"))
+    values = _read_json(folder / "config.json")
+    try:
+        config = LGNConfig.from_dict(values)
+    except InputError as error:
+        raise InputError(f"{folder / 'config.json'}: {error}") from error
     about = _read_json(folder / "about.json")
     try:
         about = About(**about)
@@ -108,7 +112,12 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
         )
     model = LGN(config)
     trained = load_weights(model, folder / "model.safetensors")
-    return Checkpoint(folder, model.to(device).eval(), vocabulary, about, trained)
+    try:
+        model.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch has no such device, or was built without it
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {str(device)!r} is not to be had ({reason}): give cpu, or another one") from error
+    return Checkpoint(folder, model.eval(), vocabulary, about, trained)
 
 
 def load_weights(model: LGN, path: Path) -> dict[str, str]:
@@ -122,7 +131,11 @@ def load_weights(model: LGN, path: Path) -> dict[str, str]:
     except SafetensorError as error:
         raise InputError(f"{path}: broken or not a safetensors file ({error}): train again or copy it once more") from error
     except RuntimeError as error:
-        raise InputError(f"{path}: weights of other settings than {path.with_name('config.json')}: {error}") from error
+        _, first, *others = [line.strip() for line in str(error).splitlines()]
+        more = f" (and {len(others)} more)" if others else ""
+        raise InputError(
+            f"{path}: weights of other settings than {path.with_name('config.json')}: {first}{more}"
+        ) from error
     return metadata
 
 

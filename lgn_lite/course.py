@@ -40,12 +40,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 # Chosen on the validation split of Toy-STA `small`; "smoke" only proves that everything runs.
 COURSE = TrainSettings(
-    epochs=16, batch_size=32, learning_rate=1e-3, optimiser="adamw", weight_decay=0.01, schedule="cosine", warmup=0.05
+    epochs=8, batch_size=16, learning_rate=2e-3, optimiser="adamw", weight_decay=0.01, schedule="cosine", warmup=0.05
 )
 PROFILES: dict[str, TrainSettings] = {
     "smoke": replace(COURSE, epochs=1),
     "cpu": COURSE,
-    "gpu": replace(COURSE, epochs=40, precision="bf16", workers=4),
+    "gpu": replace(COURSE, epochs=30, batch_size=64, precision="bf16", workers=4),
 }
 
 

@@ -16,7 +16,7 @@ from lgn_lite.files import atomic_path
 from lgn_lite.metrics import length_bin, summarise
 from lgn_lite.model import LGN
 
-LENGTH_EDGES = (4.0, 6.0, 8.0)  # seconds; the bins of the tables by moment length
+LENGTH_EDGES = (4.0, 5.0)  # seconds; the bins of the tables by moment length
 
 
 @torch.inference_mode()

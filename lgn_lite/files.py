@@ -21,7 +21,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:  # also Ctrl-C: an interrupted write must not stay behind
         if temporary.is_dir():
             shutil.rmtree(temporary)

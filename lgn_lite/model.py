@@ -80,6 +80,10 @@ class FrameLayers(nn.Module):
         self.reduce = nn.Linear(D, config.hidden)  # 2D-TAN's 1×1 convolution
         self.num_clips = config.num_clips
 
+    def units(self) -> list[EarlyModulation]:
+        """The early modulation units that the settings ask for, in order."""
+        return [unit for unit in (self.unit1, self.unit2) if unit is not None]
+
     def forward(self, video: Tensor, sentence: Tensor, trace: Trace | None = None) -> Tensor:
         """(B, T, D) stored features, (B, H) f_s → (B, N, C) clip features."""
         B, T, D = video.shape  # batch, frames, visual width
@@ -219,20 +223,40 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start values beyond PyTorch's own: neutral attention, and weights that keep the signal's size."""
+        """Start values: neutral attention, and with init="unit" weights that keep every signal at unit size.
+
+        PyTorch's own let the sentence fade before it is heard: the LSTM forgets the first words, and f_s is mostly
+        bias. The map layers fade too: dividing by the number n of valid cells shrinks the signal by about √(6n) a
+        layer, to 1e-8 over 2D-TAN's eight 5×5 layers; Var = 2n/C undoes it.
+        """
         if self.attention is not None:
             nn.init.ones_(self.attention.bias)
-        if self.config.init == "unit":
-            # Each map layer divides by the number n of valid cells, which in 2D-TAN shrinks the signal by about
-            # √(6n) a layer, to 1e-8 over eight 5×5 layers; Var = 2n/C undoes it. The fused map has norm 1, so its
-            # entries have size 1/√C, and so has what a unit-norm guidance module leaves.
-            C = self.config.hidden
-            cells = self.moments.neighbours(self.config.kernel) < len(self.moments)
-            n = cells.sum(1).float().mean().item()
-            for i, layer in enumerate(self.convolutions):
-                small = i == 0 or (self._guided(i - 1) and self.config.guidance_scale == "unit")
-                nn.init.normal_(layer.weight, std=math.sqrt(2 * n / C) * (math.sqrt(C) if small else 1))
+        if self.config.init == "torch":
+            return
+        C, H = self.config.hidden, self.config.text_dim
+        for name, bias in self.sentence.lstm.named_parameters():
+            if name.startswith("bias"):
+                nn.init.zeros_(bias)
+            if name.startswith("bias_ih"):
+                nn.init.ones_(bias[H : 2 * H])  # the forget gate: keep the subject until the verb has come
+        # the LSTM's states are about 1/4 at the start
+        for layer, gain in ((self.sentence.linear, 4.0), (self.fuse_text, 1.0)):
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=gain / math.sqrt(H))
                 nn.init.zeros_(layer.bias)
+        # sentences differ in their gates from the first step on, but leave what is pretrained recognisable
+        for layer in (*(unit.project for unit in self.frames.units()), *filter(None, [self.attention])):
+            nn.init.normal_(layer.weight, std=0.2 / math.sqrt(H))
+        nn.init.kaiming_normal_(self.frames.reduce.weight, nonlinearity="relu")
+        nn.init.zeros_(self.frames.reduce.bias)
+        nn.init.zeros_(self.fuse_video.bias)
+        cells = self.moments.neighbours(self.config.kernel) < len(self.moments)
+        n = cells.sum(1).float().mean().item()
+        for i, layer in enumerate(self.convolutions):
+            # the fused map has norm 1, its entries size 1/√C; so has what a unit-norm guidance module leaves
+            small = i == 0 or (self._guided(i - 1) and self.config.guidance_scale == "unit")
+            nn.init.normal_(layer.weight, std=math.sqrt(2 * n / C) * (math.sqrt(C) if small else 1))
+            nn.init.zeros_(layer.bias)
 
     def _guided(self, layer: int) -> bool:
         K, layers = self.config.guidance, self.config.layers

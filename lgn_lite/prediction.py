@@ -88,7 +88,7 @@ def predict(
                 f"it was trained on {checkpoint.about.data}",
                 stacklevel=2,
             )
-        segments, scores = rank(checkpoint.model, logits, torch.tensor([info.duration]))
+        segments, scores = rank(checkpoint.model, logits, torch.tensor([info.duration], dtype=torch.float64))
         kept = temporal_nms(segments[0], config.nms if nms is None else nms, top)
         predictions.append(
             Prediction(

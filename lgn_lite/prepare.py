@@ -16,8 +16,8 @@ from lgn_lite.features import FeatureStore, extract_folder
 from lgn_lite.toy import CONCEPTS, SIZES, SPLITS, build_toy_sta, concept_frames
 from lgn_lite.vgg import VGGFrames
 
-RATE = 1.0  # frames a second that features are extracted at, Hz; a candidate's clip lasts about 2 s
-CONCEPT_FRAMES = {"tiny": 1500, "small": 12000, "full": 30000}  # to train the small VGG on
+RATE = 2.0  # frames a second that features are extracted at, Hz; a clip of the map lasts a little under 2 s
+CONCEPT_FRAMES = {"tiny": 2000, "small": 8000, "full": 16000}  # to train the small VGG on
 CONCEPT_SEED = 1000  # of those frames; the videos have seeds of their own
 
 
@@ -60,7 +60,7 @@ def prepare_toy(
 
 
 def train_small_vgg(
-    count: int, epochs: int = 4, batch: int = 64, learning_rate: float = 1e-3, seed: int = 0, progress: bool = True
+    count: int, epochs: int = 3, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, progress: bool = True
 ) -> VGGFrames:
     """Train the small VGG to tell which colours, shapes and activities are in a frame, as ImageNet's labels tell objects.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from lgn_lite.toy_sprites import CYCLE, FEET, HEAD, HOP, PHASES, TURNS, blit, body, shadow, thing
+from lgn_lite.toy_sprites import ASLEEP, CYCLE, FEET, HEAD, HOP, PHASES, TURNS, blit, body, shadow, thing
 
 if TYPE_CHECKING:
     from lgn_lite.toy_world import Scene
@@ -151,9 +151,11 @@ def paint_figure(
         lift, step = 36 * abs(sin(pi * since / HOP)), 0
     elif activity == "spin":
         lift, step, turn = 4, 0, int(since / CYCLE["spin"] * TURNS) % TURNS
+    elif activity is None:  # it sleeps: pale, eyes shut, breathing slowly where it stopped
+        x, lift, step, colour = place.x, 1 + sin(2 * pi * clock / 3), 0, ASLEEP
     blit(frame, shadow(int(lift) // 4 * 4, s), x, place.ground)
     y = place.ground - (FEET + lift) * s
-    blit(frame, body(colour, shape, step, clock % 2.9 < 0.16, mirror, turn, s), x, y)
+    blit(frame, body(colour, shape, step, colour == ASLEEP or clock % 2.9 < 0.16, mirror, turn, s), x, y)
     if activity:
         size = POP[min(int(min(since, left) * 12), 2)]
         phase = int(since / CYCLE[activity] * PHASES) % PHASES

@@ -13,6 +13,8 @@ from PIL import Image, ImageDraw
 
 # Okabe and Ito's hues, which colour-blind readers can tell apart, a little fresher.
 PAINT = {"red": (222, 52, 40), "blue": (30, 104, 210), "green": (10, 160, 110), "yellow": (250, 212, 40)}
+ASLEEP = "asleep"  # the colour of a figure that does nothing
+PAINT[ASLEEP] = (224, 222, 226)
 INK, WHITE, CHEEK = (46, 42, 62), (255, 255, 255), (255, 150, 150)
 PHASES, TURNS = 8, 16  # pictures in one animation cycle; pictures in one full turn of a spin
 FEET = 37  # from the middle of the body down to the ground, before scaling

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch.utils.data import BatchSampler, DataLoader
 from tqdm import tqdm
 
@@ -28,7 +29,7 @@ from lgn_lite.text import Vocabulary
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train. The defaults are 2D-TAN's (its configuration files); the course's stand in `profiles.py`."""
+    """How to train. The defaults are 2D-TAN's (its configuration files); the course's stand in `course.py`."""
 
     epochs: int = 100
     batch_size: int = 32
@@ -46,6 +47,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine"):
             raise InputError(f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine")
+        if self.precision not in ("no", "bf16", "fp16"):
+            raise InputError(f"precision={self.precision!r}: no | bf16 | fp16")
         if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0 or not 0 <= self.warmup < 1:
             raise InputError(f"epochs and batch_size >= 1, learning_rate > 0, 0 <= warmup < 1 must hold; got {self}")
 
@@ -72,7 +75,8 @@ def train(
     Raises InputError where the folder holds a training of other settings.
     """
     folder = Path(folder)
-    _check_same_training(folder, model, settings)
+    _check_same_training(folder, model, settings, about)
+    AcceleratorState._reset_state()  # else a second training in this process could not have another precision
     accelerator = Accelerator(mixed_precision=settings.precision, log_with="tensorboard", project_dir=folder)
     accelerator.init_trackers("tensorboard")
     optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser](
@@ -82,7 +86,10 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
     network, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
     torch.manual_seed(settings.seed)  # dropout; a resumed run takes the saved state instead
-    at = _resume(folder, accelerator) or {"step": 0, "history": [], "losses": []}
+    at = _resume(folder, accelerator)
+    if at is None:
+        at = {"step": 0, "history": [], "losses": []}
+        _save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
 
     bar = tqdm(total=settings.epochs * steps_per_epoch, initial=at["step"], unit="step", disable=not progress)
     for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
@@ -113,7 +120,7 @@ def train(
         bar.set_postfix_str(f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}")
         if accelerator.is_main_process:
             trained = {name: round(value, 4) for name, value in entry.items()}
-            if selection(entry) >= max(selection(e) for e in at["history"]):
+            if entry is max(at["history"], key=selection):  # of equals the first
                 save_checkpoint(folder / "best", model, vocabulary, about, trained, encoder_file)
             save_checkpoint(folder / "last", model, vocabulary, about, trained, encoder_file)
             write_json(folder / "history.json", at["history"])
@@ -192,17 +199,17 @@ def _resume(folder: Path, accelerator: Accelerator) -> dict[str, Any] | None:
     return json.loads((states[-1] / "progress.json").read_text())
 
 
-def _check_same_training(folder: Path, model: LGN, settings: TrainSettings) -> None:
+def _check_same_training(folder: Path, model: LGN, settings: TrainSettings, about: About) -> None:
     """Refuse to go on with a folder that was begun with other settings."""
     path = folder / "settings.json"
-    asked = json.loads(json.dumps({"model": model.config.to_dict(), "training": asdict(settings)}))
+    asked = json.loads(json.dumps({"model": model.config.to_dict(), "training": asdict(settings), "about": asdict(about)}))
     if path.exists():
         begun = json.loads(path.read_text())
         differing = [
-            f"{name}: {begun[part].get(name)!r} there, {value!r} asked"
+            f"{name}: {begun.get(part, {}).get(name)!r} there, {value!r} asked"
             for part in asked
             for name, value in asked[part].items()
-            if begun[part].get(name) != value
+            if begun.get(part, {}).get(name) != value
         ]
         if differing:
             raise InputError(

@@ -92,9 +92,11 @@ class VGGFrames(nn.Module):
             )
         blocks = (16, "M", 32, "M", 64, 64, "M")
         half = (0.5, 0.5, 0.5)
+        # VGG's dropout of one half keeps so small a network from learning in the few steps that it gets
         return cls(
-            "vgg-small", blocks, image_size // 8, width, num_classes, image_size, half, half, layer=layer
-        )
+            "vgg-small", blocks, image_size // 8, width, num_classes, image_size, half, half,
+            layer=layer, dropout=0.1,
+        )  # fmt: skip
 
     @classmethod
     def vgg16(

@@ -1,11 +1,25 @@
-"""What several tests share: the folder of real files beside the project, and seeds."""
+"""What several tests share: real and drawn data, hand-made features, small settings, broken videos, seeds."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import torch
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from lgn_lite.annotations import Query
+from lgn_lite.checkpoint import About, save_checkpoint
+from lgn_lite.config import LGNConfig
+from lgn_lite.features import FeatureStore, write_features
+from lgn_lite.model import LGN
+from lgn_lite.prepare import ToyData, prepare_toy
+from lgn_lite.text import Vocabulary
+from lgn_lite.vgg import VGGFrames
+from lgn_lite.video import write_video
+
+PROJECT = Path(__file__).resolve().parents[1]
+SHARED = PROJECT.parent / "shared"
 
 
 @pytest.fixture
@@ -24,3 +38,111 @@ def shared():
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_toy() -> ToyData:
+    """Toy-STA tiny with its features: made by the first run of the tests, found again by the others."""
+    return prepare_toy("tiny", root=PROJECT / "data" / "toy-sta", progress=False)
+
+
+# Without a video: eight clips of six channels ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """`tiny_config(layers=3)`: settings of a model of milliseconds, a few of them replaced."""
+
+    def config(**settings) -> LGNConfig:
+        small = LGNConfig(
+            visual_dim=6, num_frames=8, num_clips=4, scales=(4,), hidden=8, vocabulary_size=7, word_dim=5,
+            text_dim=10, text_layers=1, frame_dropout=0.2, layers=2, kernel=3, padding=2, guidance=1,
+            guidance_scale="rms", t_min=0.3, t_max=1.0,
+        )  # fmt: skip
+        return small.override(**settings)
+
+    return config
+
+
+@pytest.fixture(scope="session")
+def queries() -> list[Query]:
+    """In each of ten videos two lights go on, each for a while; a sentence asks for one of them."""
+    rng = np.random.default_rng(0)
+    made = []
+    for n in range(10):
+        spans = rng.permutation([(0, 2), (2, 6), (4, 8), (6, 8), (0, 4)])[:2]
+        for colour, (start, end) in zip(("red", "blue"), spans.tolist(), strict=True):
+            sentence = f"The {colour} light shines." if n % 2 else f"{colour} light"
+            made.append(Query(f"v{n}", sentence, float(start), float(end), 8.0, "train", {"kind": colour}))
+    return made
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory, queries) -> FeatureStore:
+    """The features of those videos, one row a second: channel 0 is red, 1 blue, the others noise."""
+    rng = np.random.default_rng(1)
+    features = {query.video: rng.normal(0, 0.1, (8, 6)).astype(np.float32) for query in queries}
+    for query in queries:
+        rows = slice(int(query.start), int(query.end))
+        features[query.video][rows, ["red", "blue"].index(query.tags["kind"])] += 2
+    path = tmp_path_factory.mktemp("features") / "hand_made.hdf5"
+    write_features(path, features.items(), encoder="by hand", layer="fc6", rate=1.0)
+    return FeatureStore(path)
+
+
+@pytest.fixture(scope="session")
+def vocabulary(queries) -> Vocabulary:
+    return Vocabulary.from_sentences(query.sentence for query in queries)
+
+
+@pytest.fixture
+def checkpoint_folder(tmp_path, tiny_config, vocabulary) -> Path:
+    """An untrained checkpoint with a frame encoder of its own, width 6."""
+    encoder = VGGFrames.small(2, width=6, image_size=16)
+    encoder.save(tmp_path / "encoder.safetensors")
+    model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
+    about = About(data="ten made-up videos", encoder="vgg-small", layer="fc6", rate=1.0)
+    return save_checkpoint(
+        tmp_path / "checkpoint", model, vocabulary, about, {"epoch": 3}, tmp_path / "encoder.safetensors"
+    )
+
+
+# Video files ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    """30 s at 12 frames per second, with a moving square on noise (so that it has some size)."""
+    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+    noise = np.random.default_rng(0).integers(0, 60, (96, 96, 3), dtype=np.uint8)
+    frames = []
+    for n in range(360):
+        frame = np.roll(noise, n, axis=1)
+        frame[20:40, n % 76 : n % 76 + 20] = (220, 40, 40)
+        frames.append(frame)
+    write_video(path, frames, 12)
+    return path
+
+
+@pytest.fixture
+def truncated(tmp_path, clip) -> Path:
+    """The first six tenths of `clip`: its index stands first, so it opens and plays until the data end."""
+    data = clip.read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(data[: len(data) * 6 // 10])
+    return path
+
+
+@pytest.fixture
+def sound(tmp_path) -> Path:
+    """One second of silence, without a picture."""
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        for n in range(16):
+            silence = np.zeros((1, 1024), np.float32)
+            part = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+            part.sample_rate, part.pts, part.time_base = 16000, n * 1024, Fraction(1, 16000)
+            container.mux(stream.encode(part))
+        container.mux(stream.encode())
+    return path

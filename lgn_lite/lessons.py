@@ -1,0 +1,83 @@
+"""What the lessons share: small figures, a strip of frames, a place for models, words for a difference."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython import get_ipython
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lgn_lite.errors import InputError
+from lgn_lite.look import style
+from lgn_lite.video import read_frames
+
+
+def small_outputs() -> None:
+    """Show figures as PNG of 256 colours, a third of the size, and tables with their whole sentences.
+
+    Called in the first cell, after setup(). Does nothing to figures outside a notebook.
+    """
+    style()
+    pd.set_option("display.max_colwidth", None)
+    shell = get_ipython()
+    if shell is not None:
+        plt.close(plt.figure())  # the notebook's own way of showing figures sets itself up with the first one
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _small_png)
+
+
+def _small_png(figure: Figure) -> bytes:
+    large, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(large, format="png", bbox_inches="tight", facecolor="white")
+    # The palette that keeps small things' colours, moved to the middle of what each colour stands for
+    method = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 3, "dither": Image.Dither.NONE}
+    palette = Image.open(large).convert("RGB").quantize(256, **method)
+    palette.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (count, 96, 96, 3) and times of a video for plot_retrieval, from the middles of equal parts."""
+    frames, times = read_frames(path, 2 * count / duration, (96, 96))
+    return frames[1::2][:count], times[1::2][:count]
+
+
+def models_folder(
+    run_dir: str | Path, size: str, seed: int = 0, settings: dict[str, Any] | None = None
+) -> Path:
+    """The folder of a run's models: RUN_DIR/models, or one of its own for another seed or other settings.
+
+    Raises InputError where the folder's models were trained on another size: nothing else would tell.
+    """
+    changes = ([f"seed{seed}"] if seed else []) + [
+        f"{name}={value}" for name, value in sorted((settings or {}).items())
+    ]
+    folder = Path(run_dir) / "-".join(["models", *changes])
+    for about in sorted(folder.glob("*/best/about.json")):
+        data = json.loads(about.read_text(encoding="utf-8")).get("data", "")
+        if not data.startswith(f"Toy-STA {size} "):
+            where = f"{about.parents[1]} was trained on {data}, not on size {size!r}"
+            raise InputError(f"{where}: give another run_dir")
+    return folder
+
+
+def training_seconds(folder: str | Path) -> float | None:
+    """Seconds from the first file that a training wrote to its last epoch; None where one is missing."""
+    begun, last = Path(folder) / "settings.json", Path(folder) / "history.json"
+    if not (begun.exists() and last.exists()):
+        return None
+    return round(last.stat().st_mtime - begun.stat().st_mtime, 1)
+
+
+def gap(value: float, other: float) -> str:
+    """How one percentage stands to another: "3.2 points above", "0.4 points below", "level with"."""
+    difference = round(value - other, 1)
+    if difference == 0:
+        return "level with"
+    return f"{abs(difference):.1f} points {'above' if difference > 0 else 'below'}"

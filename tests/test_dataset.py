@@ -1,0 +1,116 @@
+"""Queries, features and words as batches: prepared once, padded rightly, blind where asked."""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from lgn_lite.annotations import Query
+from lgn_lite.dataset import MomentDataset, collate, prepare_features
+from lgn_lite.errors import InputError
+from lgn_lite.features import to_fixed_length
+
+
+@pytest.fixture
+def encode(vocabulary):
+    return lambda sentence: torch.tensor(vocabulary.encode(sentence))
+
+
+def test_an_item_is_its_query(queries, store, encode, vocabulary):
+    data = MomentDataset(queries, store, encode, num_frames=4)
+    assert len(data) == len(queries) == 20
+    item, query = data[3], queries[3]
+    assert item["index"] == 3
+    assert [vocabulary.words[i] for i in item["words"]] == [
+        "the",
+        *query.sentence.lower().split()[1:-1],
+        "shines",
+    ]
+    assert item["span"].tolist() == [query.start / 8, query.end / 8]
+    assert item["duration"] == 8
+    torch.testing.assert_close(item["video"], to_fixed_length(torch.from_numpy(store[query.video]), 4))
+
+
+def test_sentences_are_padded_and_counted(queries, store, encode):
+    data = MomentDataset(queries, store, encode, num_frames=4)
+    chosen = [0, 2, 1]  # two words, four, two
+    batch = collate([data[i] for i in chosen])
+    counts = [len(encode(queries[i].sentence)) for i in chosen]
+    assert batch["word_counts"].tolist() == counts == [2, 4, 2]
+    assert batch["words"].shape == (3, 4)
+    for row, i, count in zip(batch["words"], chosen, counts, strict=True):
+        assert torch.equal(row[:count], encode(queries[i].sentence))
+        assert (row[count:] == 0).all() and (row[:count] > 0).all()
+    assert batch["video"].shape == (3, 4, 6)
+    assert batch["index"].tolist() == chosen
+
+
+def test_word_vectors_are_padded_alike(queries, store):
+    data = MomentDataset(queries, store, lambda sentence: torch.ones(len(sentence.split()), 3), num_frames=4)
+    batch = collate([data[0], data[2]])
+    assert batch["words"].shape == (2, 4, 3)
+    assert batch["word_counts"].tolist() == [2, 4]
+    assert batch["words"].sum((1, 2)).tolist() == [6, 12]
+
+
+def test_a_blind_model_sees_zeros(queries, store, encode):
+    seen, blind = (MomentDataset(queries, store, encode, 4, blind=b) for b in (False, True))
+    assert not blind[0]["video"].any()
+    assert seen[0]["video"].any()
+    assert blind[0]["video"].shape == seen[0]["video"].shape
+    assert torch.equal(blind[0]["words"], seen[0]["words"])
+
+
+class CountingStore(dict):
+    """A store that counts how often each video is read."""
+
+    path = "counted"
+
+    def __init__(self, store):
+        super().__init__({video: store[video] for video in store})
+        self.reads = Counter()
+
+    def __getitem__(self, video):
+        self.reads[video] += 1
+        return super().__getitem__(video)
+
+
+def test_each_video_is_read_and_prepared_once(queries, store, encode):
+    counting = CountingStore(store)
+    data = MomentDataset(queries, counting, encode, num_frames=4)
+    for _ in range(2):
+        for _ in DataLoader(data, 7, shuffle=True, collate_fn=collate):
+            pass
+    assert counting.reads == dict.fromkeys(store, 1)
+
+
+def test_l2_divides_each_stored_row_before_averaging(queries, store, encode):
+    data = MomentDataset(queries, store, encode, 4, frame_norm="l2")
+    rows = torch.from_numpy(store["v0"])
+    unit = rows / rows.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(data.video("v0"), to_fixed_length(unit, 4))
+    assert not torch.allclose(data.video("v0"), MomentDataset(queries, store, encode, 4).video("v0"))
+
+
+def test_a_row_of_zeros_stays_finite():
+    assert prepare_features([[0.0, 0.0], [3.0, 4.0]], 2, "l2").tolist() == [
+        [0, 0],
+        [0.6000000238418579, 0.800000011920929],
+    ]
+
+
+def test_a_video_without_features_is_named_with_the_file(queries, store, encode):
+    absent = Query("v99", "red light", 0.0, 1.0, 8.0)
+    with pytest.raises(InputError, match=r"video 'v99' .*'red light'.* no features in .*hand_made\.hdf5"):
+        MomentDataset([*queries, absent], store, encode, 4)
+
+
+def test_no_queries_are_refused(store, encode):
+    with pytest.raises(InputError, match="no queries"):
+        MomentDataset([], store, encode, 4)
+
+
+def test_an_empty_sentence_fails_before_training(queries, store, encode):
+    with pytest.raises(InputError, match="has no words"):
+        MomentDataset([*queries, Query("v0", "…", 0.0, 1.0, 8.0)], store, encode, 4)

@@ -1,0 +1,166 @@
+"""Prediction: well-formed moments from any video file, and one clear error for what cannot be answered."""
+
+import subprocess
+import sys
+import warnings
+from itertools import combinations
+
+import pytest
+import torch
+
+from lgn_lite import predict
+from lgn_lite.checkpoint import load_checkpoint
+from lgn_lite.dataset import prepare_features
+from lgn_lite.errors import InputError
+from lgn_lite.moments import interval_iou
+from lgn_lite.prediction import Prediction
+from lgn_lite.vgg import VGGFrames, extract_video
+from lgn_lite.video import probe
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*has no vector")
+
+
+def well_formed(found: Prediction, top: int, nms: float) -> None:
+    assert 1 <= len(found.moments) <= top
+    assert all(0 <= moment.start < moment.end <= found.duration for moment in found.moments)
+    scores = [moment.score for moment in found.moments]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 < score < 1 for score in scores)
+    assert scores[0] == pytest.approx(found.scores.max().item())
+    spans = torch.tensor([[moment.start, moment.end] for moment in found.moments], dtype=torch.float64)
+    for a, b in combinations(spans, 2):
+        assert interval_iou(a, b) <= nms + 1e-6
+
+
+@pytest.mark.parametrize("name", ["bottle-detection.mp4", "one-by-one-person-detection.mp4"])
+def test_real_videos_give_well_formed_moments(shared, checkpoint_folder, name):
+    path = shared(f"data/video/{name}")
+    found = predict(checkpoint_folder, path, ["red light", "the blue light"], top=3)
+    assert [prediction.sentence for prediction in found] == ["red light", "the blue light"]
+    for prediction in found:
+        assert prediction.video == str(path)
+        assert prediction.duration == probe(path).duration
+        assert prediction.trained_on == "ten made-up videos"
+        well_formed(prediction, top=3, nms=0.45)
+
+
+@pytest.fixture
+def checkpoint(checkpoint_folder):
+    return load_checkpoint(checkpoint_folder)
+
+
+def test_the_answer_is_the_model_s(checkpoint, clip):
+    """Decoding, features, fixed length, model, seconds: each step as in training."""
+    (found,) = predict(checkpoint, clip, "red light", top=1)
+    encoder = VGGFrames.load(checkpoint.encoder_file)
+    features, info = extract_video(clip, encoder, checkpoint.about.rate)
+    video = prepare_features(features.numpy(), 8)[None]
+    words = checkpoint.encode("red light")[None]
+    with torch.no_grad():
+        scores = checkpoint.model(video, words, torch.tensor([2])).sigmoid()[0]
+    torch.testing.assert_close(found.scores, scores)
+    best = scores.argmax()
+    moments = checkpoint.model.moments
+    assert found.moments[0].start == pytest.approx(moments.starts[best].item() * info.duration)
+    assert found.moments[0].end == pytest.approx(moments.ends[best].item() * info.duration)
+
+
+def test_top_and_nms(checkpoint, clip):
+    P = len(checkpoint.model.moments)
+    (all_of_them,) = predict(checkpoint, clip, "red light", top=99, nms=1.0)
+    assert len(all_of_them.moments) == P == 10
+    (thinned,) = predict(checkpoint, clip, "red light", top=99, nms=0.3)
+    well_formed(thinned, top=99, nms=0.3)
+    assert len(thinned.moments) < P
+    (one,) = predict(checkpoint, clip, "red light", top=1)
+    assert one.moments == all_of_them.moments[:1]
+
+
+def test_several_sentences_are_answered_as_each_alone(checkpoint, clip):
+    together = predict(checkpoint, clip, ["red light", "The blue light shines."])
+    alone = [predict(checkpoint, clip, sentence)[0] for sentence in ("red light", "The blue light shines.")]
+    assert [prediction.moments for prediction in together] == [prediction.moments for prediction in alone]
+    assert not torch.equal(together[0].scores, together[1].scores)
+
+
+def test_moments_end_inside_the_video_to_the_last_digit(checkpoint, clip, monkeypatch):
+    """10.1 s is more than 10.1 in single precision."""
+    from lgn_lite import prediction
+    from lgn_lite.video import VideoInfo
+
+    for seconds in (10.1, 7.7, 33.3, 1e-3, 5000.3):
+        info = VideoInfo(seconds, 12.0, 96, 96, None)
+        monkeypatch.setattr(prediction, "extract_video", lambda *_, info=info: (torch.randn(4, 6), info))
+        (found,) = predict(checkpoint, clip, "red light", top=99, nms=1.0)
+        assert max(moment.end for moment in found.moments) == seconds
+        well_formed(found, top=99, nms=1.0)
+
+
+def test_unknown_words_are_told(checkpoint, clip):
+    with pytest.warns(UserWarning, match="no vector for bottle, green; it was trained on ten made-up videos"):
+        (found,) = predict(checkpoint, clip, "The bottle is beside the green light".replace("is beside ", ""))
+    assert found.unknown_words == ["bottle", "green"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (found,) = predict(checkpoint, clip, "the red light")
+    assert found.unknown_words == []
+
+
+@pytest.mark.parametrize("sentences", ["", "…", ["red light", " "]])
+def test_an_empty_sentence_is_refused_before_decoding(checkpoint, tmp_path, sentences):
+    with pytest.raises(InputError, match="has no words"):
+        predict(checkpoint, tmp_path / "absent.mp4", sentences)
+
+
+def test_nothing_to_look_for_is_refused(checkpoint, clip):
+    for wrong in ({"sentences": []}, {"sentences": "red light", "top": 0}):
+        with pytest.raises(InputError, match="at least one sentence, and top >= 1"):
+            predict(checkpoint, clip, **wrong)
+
+
+def test_an_encoder_of_another_width_is_refused(checkpoint, clip):
+    with pytest.raises(InputError, match=r"wants features of width 6, but the encoder vgg-small gives 8"):
+        predict(checkpoint, clip, "red light", encoder=VGGFrames.small(2, width=8, image_size=16))
+
+
+def test_a_given_encoder_is_used(checkpoint, clip):
+    torch.manual_seed(7)
+    encoder = VGGFrames.small(2, width=6, image_size=16).eval()
+    (own,), (given,) = (predict(checkpoint, clip, "red light", encoder=e) for e in (None, encoder))
+    assert not torch.equal(own.scores, given.scores)
+
+
+def test_a_checkpoint_without_an_encoder_asks_for_one(checkpoint, clip):
+    (checkpoint.folder / "frames.safetensors").unlink()
+    with pytest.raises(InputError, match=r"carries no frame encoder: give the one .*vgg-small"):
+        predict(checkpoint, clip, "red light")
+
+
+def test_truncated_silent_and_absent_videos_are_named(checkpoint, truncated, sound, tmp_path):
+    for path, message in (
+        (truncated, "cut off"),
+        (sound, "no video stream"),
+        (tmp_path / "no.mp4", "No such file"),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            predict(checkpoint, path, "red light")
+        assert str(path) in str(error.value)
+
+
+def test_the_package_offers_its_names_whatever_was_imported_before():
+    """A fresh process: a module of the package must not hide the function of the same name."""
+    code = """
+import sys
+from importlib import import_module
+for first in ("", "prediction", "cli", "model", "course", "train", "evaluate"):
+    for name in [name for name in sys.modules if name.split(".")[0] == "lgn_lite"]:
+        del sys.modules[name]
+    if first:
+        import_module(f"lgn_lite.{first}")
+    from lgn_lite import InputError, LGN, LGNConfig, predict
+    assert callable(predict) and predict.__module__ == "lgn_lite.prediction", first
+    assert LGN(LGNConfig.preset("toy", vocabulary_size=3)).config.hidden
+    assert issubclass(InputError, ValueError)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,281 @@
+"""Training: it learns, and goes on exactly where it stopped."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lgn_lite import train as training
+from lgn_lite.checkpoint import About, load_checkpoint
+from lgn_lite.dataset import MomentDataset
+from lgn_lite.errors import InputError
+from lgn_lite.evaluate import evaluate
+from lgn_lite.model import LGN
+from lgn_lite.train import TrainSettings, selection, train, validate
+
+QUICK = TrainSettings(
+    epochs=3,
+    batch_size=6,
+    learning_rate=3e-3,
+    optimiser="adamw",
+    schedule="cosine",
+    warmup=0.2,
+    weight_decay=0.01,
+)  # 20 queries: four steps an epoch, the last of two queries
+
+
+@pytest.fixture(scope="module")
+def data(queries, store, vocabulary):
+    return MomentDataset(queries, store, lambda sentence: torch.tensor(vocabulary.encode(sentence)), 8)
+
+
+@pytest.fixture(scope="module")
+def run(data, tiny_config, vocabulary):
+    """`run(folder, settings, on_step)` trains a fresh model as a fresh process would; returns the history."""
+
+    def call(folder, settings=QUICK, on_step=None, about=None, model=None, **config):
+        torch.manual_seed(5)
+        model = model or LGN(tiny_config(vocabulary_size=len(vocabulary), **config))
+        torch.manual_seed(random.randrange(99))  # where a process stands before must not matter
+        about = about or About(data="ten made-up videos")
+        return train(model, data, data, folder, settings, vocabulary, about, on_step=on_step, progress=False)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def whole(run, tmp_path_factory):
+    """An uninterrupted training."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run(folder)
+
+
+def same_training(folder, history, whole) -> bool:
+    weights = [
+        [load_file(f / kind / "model.safetensors") for kind in ("best", "last")] for f in (folder, whole[0])
+    ]
+    equal = all(torch.equal(a[name], b[name]) for a, b in zip(*weights, strict=True) for name in b)
+    written = json.loads((folder / "history.json").read_text())
+    return equal and history == written == whole[1]
+
+
+def test_it_learns_an_easy_data_set(run, data, tmp_path):
+    losses, longer = [], replace(QUICK, epochs=60, learning_rate=1e-2)
+    history = run(tmp_path, longer, lambda step, loss: losses.append((step, loss)), hidden=16)
+    assert [step for step, _ in losses] == list(range(1, 241))
+    assert history[-1]["loss"] < history[0]["loss"] - 0.1
+    assert history[-1]["loss"] == pytest.approx(sum(loss for _, loss in losses[-4:]) / 4)
+    assert max(entry["R1@0.5"] for entry in history) > 80  # a blind answer gets less than half
+    found = evaluate(load_checkpoint(tmp_path / "best").model, data)
+    assert set(found["kind"]) == {"red", "blue"}
+    assert found["all"]["R1@0.5"] == max(history, key=selection)["R1@0.5"]
+
+
+def test_history_has_one_entry_an_epoch(whole):
+    folder, history = whole
+    assert [(entry["epoch"], entry["step"]) for entry in history] == [(1, 4), (2, 8), (3, 12)]
+    assert all({"loss", "R1@0.5", "R1@0.7", "mIoU"} <= set(entry) for entry in history)
+    assert json.loads((folder / "history.json").read_text()) == history
+    assert sorted(path.name for path in folder.glob("state-*")) == ["state-0000012"]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stops=st.lists(st.integers(1, 12), min_size=1, max_size=3), save_every=st.sampled_from([0, 1, 3]))
+def test_interrupted_anywhere_it_ends_with_the_same_weights(run, whole, tmp_path_factory, stops, save_every):
+    folder, asked = tmp_path_factory.mktemp("interrupted"), replace(QUICK, save_every=save_every)
+    left = list(stops)
+
+    def on_step(step, loss):
+        if left and step >= left[0]:
+            left.pop(0)
+            raise KeyboardInterrupt
+
+    for _ in stops:
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, asked, on_step)
+    history = run(folder, asked, on_step)
+    assert same_training(folder, history, whole)
+
+
+@pytest.mark.parametrize("when", ["save_checkpoint", "write_json", "_save_state", "validate"])
+def test_interrupted_between_epochs_it_ends_with_the_same_weights(run, whole, tmp_path, monkeypatch, when):
+    original, calls = getattr(training, when), []
+
+    def interrupted(*arguments, **named):
+        calls.append(1)
+        if len(calls) == (3 if when == "write_json" else 2):  # which also writes the settings, once
+            raise KeyboardInterrupt
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(training, when, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    assert same_training(tmp_path, run(tmp_path), whole)
+
+
+def test_an_interrupted_state_is_not_taken_for_a_whole_one(run, whole, tmp_path, monkeypatch):
+    """Stopped while the second state is written: the first is gone on from."""
+    from accelerate import Accelerator
+
+    save, calls = Accelerator.save_state, []
+
+    def interrupted(self, folder, **named):
+        save(self, folder, **named)
+        calls.append(folder)
+        if len(calls) == 2:  # all is written but its name
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Accelerator, "save_state", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    (saved,) = (path.name for path in tmp_path.glob("*state-*"))
+    assert saved in ("state-0000000", "state-0000004")
+    steps = []
+    history = run(tmp_path, on_step=lambda step, loss: steps.append(step))
+    assert steps == list(range(int(saved[-7:]) + 1, 13))
+    assert same_training(tmp_path, history, whole)
+
+
+def test_a_model_that_the_first_call_has_changed_starts_anew(run, whole, tmp_path, tiny_config, vocabulary):
+    """In a notebook the second call may bring the model that the first has already changed."""
+    torch.manual_seed(5)
+    model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
+
+    def stop(step, loss):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, on_step=stop, model=model)
+    assert same_training(tmp_path, run(tmp_path, model=model), whole)
+
+
+def test_a_finished_training_is_found_again(run, whole):
+    folder, history = whole
+    steps = []
+    assert run(folder, on_step=lambda step, loss: steps.append(step)) == history
+    assert not steps
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"settings": replace(QUICK, learning_rate=1.0)}, r"learning_rate: 0\.003 there, 1\.0 asked"),
+        ({"settings": replace(QUICK, seed=3)}, "seed: 0 there, 3 asked"),
+        ({"guidance": 0}, "guidance: 1 there, 0 asked"),
+        (
+            {"about": About(data="ten other videos")},
+            "data: 'ten made-up videos' there, 'ten other videos' asked",
+        ),
+        ({"about": About(data="ten made-up videos", training={"variant": "blind"})}, "training: .*blind"),
+    ],
+)
+def test_a_folder_of_another_training_is_refused(run, whole, changed, message):
+    folder, _ = whole
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(InputError, match=message) as error:
+        run(folder, **changed)
+    assert str(folder) in str(error.value)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_best_is_the_epoch_with_the_best_validation(run, data, tmp_path, monkeypatch):
+    results = iter([(10.0, 5.0), (40.0, 20.0), (45.0, 1.0), (40.0, 19.0)])
+
+    def made_up(model, validation):
+        half, most = next(results)
+        return {"R1@0.5": half, "R1@0.7": most, "mIoU": 0.0}
+
+    monkeypatch.setattr(training, "validate", made_up)
+    seen = {}
+    history = run(tmp_path, replace(QUICK, epochs=4))
+    assert max(history, key=selection)["epoch"] == 2
+    for kind in ("best", "last"):
+        with safe_open(tmp_path / kind / "model.safetensors", "pt") as file:
+            seen[kind] = file.metadata()["epoch"]
+    assert seen == {"best": "2", "last": "4"}
+
+
+def test_a_later_epoch_as_good_does_not_replace_the_best(run, tmp_path, monkeypatch):
+    """The first of equals: `max(history, key=selection)` and the folder best/ then mean the same epoch."""
+    monkeypatch.setattr(training, "validate", lambda *_: {"R1@0.5": 30.0, "R1@0.7": 10.0, "mIoU": 0.0})
+    history = run(tmp_path)
+    trained = load_checkpoint(tmp_path / "best").trained
+    assert int(trained["epoch"]) == max(history, key=selection)["epoch"]
+
+
+def test_checkpoints_of_training_are_those_of_the_epochs(whole, data):
+    folder, history = whole
+    best, last = (load_checkpoint(folder / kind) for kind in ("best", "last"))
+    for checkpoint, entry in ((last, history[-1]), (best, history[int(best.trained["epoch"]) - 1])):
+        assert {name: entry[name] for name in ("R1@0.5", "R1@0.7", "mIoU")} == validate(
+            checkpoint.model, data
+        )
+        assert float(checkpoint.trained["loss"]) == pytest.approx(entry["loss"], abs=1e-4)
+
+
+def test_tensorboard_holds_losses_and_results(run, tmp_path):
+    losses = []
+    history = run(tmp_path, on_step=lambda step, loss: losses.append(loss))
+    log = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in log.Scalars("loss")] == list(range(1, 13))
+    assert [event.value for event in log.Scalars("loss")] == pytest.approx(losses)
+    assert [event.value for event in log.Scalars("val/R1@0.5")] == pytest.approx(
+        [e["R1@0.5"] for e in history]
+    )
+
+
+def rates(folder):
+    return [
+        event.value
+        for event in EventAccumulator(str(folder / "tensorboard")).Reload().Scalars("learning_rate")
+    ]
+
+
+def test_the_learning_rate_rises_and_falls(run, whole, tmp_path):
+    cosine = rates(whole[0])  # of twelve steps two are warm-up; what is logged is the next step's rate
+    assert cosine.index(max(cosine)) <= 2 and max(cosine) == pytest.approx(3e-3)
+    assert cosine[2:] == sorted(cosine[2:], reverse=True) and cosine[-1] < 1e-4
+    run(tmp_path, replace(QUICK, schedule="constant", warmup=0.0))
+    assert rates(tmp_path) == pytest.approx([3e-3] * 12)
+
+
+def test_the_optimiser_is_the_asked_one(run, whole, tmp_path):
+    """Adam adds weight decay to the gradient, AdamW takes it off the weights."""
+    run(tmp_path, replace(QUICK, optimiser="adam"))
+    ours, theirs = (load_file(f / "last" / "model.safetensors") for f in (tmp_path, whole[0]))
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_the_seed_decides_order_and_dropout(run, whole, tmp_path):
+    history = run(tmp_path, replace(QUICK, seed=1))
+    assert history[0]["loss"] != whole[1][0]["loss"]
+
+
+def test_another_precision_in_the_same_process(run, whole, tmp_path):
+    """As in a notebook: first a training in full precision, then one in bfloat16."""
+    history = run(tmp_path, replace(QUICK, epochs=1, precision="bf16"))
+    assert history[0]["loss"] == pytest.approx(whole[1][0]["loss"], rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"optimiser": "sgd"},
+        {"schedule": "linear"},
+        {"epochs": 0},
+        {"learning_rate": 0.0},
+        {"warmup": 1.0},
+        {"precision": "fp8"},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(wrong):
+    with pytest.raises(InputError, match=str(next(iter(wrong)))):
+        TrainSettings(**wrong)
