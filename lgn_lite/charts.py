@@ -46,9 +46,7 @@ def _result(summary: Mapping, name: str, group: str | None, key: str, metric: st
     try:
         return summary["all"][metric] if group is None else summary[group][key][metric]
     except KeyError as error:
-        raise InputError(
-            f"{name}: its summary has no {error}; evaluate it with that group and metric"
-        ) from None
+        raise InputError(f"{name}: its summary has no {error}; evaluate it with that group and metric") from None
 
 
 @mpl.rc_context(STYLE)

@@ -93,7 +93,9 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/full/best")
+        raise InputError(
+            f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/full/best"
+        )
     values = _read_json(folder / "config.json")
     try:
         config = LGNConfig.from_dict(values)
@@ -129,7 +131,9 @@ def load_weights(model: LGN, path: Path) -> dict[str, str]:
             metadata = file.metadata() or {}
         model.load_state_dict(load_file(path))
     except SafetensorError as error:
-        raise InputError(f"{path}: broken or not a safetensors file ({error}): train again or copy it once more") from error
+        raise InputError(
+            f"{path}: broken or not a safetensors file ({error}): train again or copy it once more"
+        ) from error
     except RuntimeError as error:
         _, first, *others = [line.strip() for line in str(error).splitlines()]
         more = f" (and {len(others)} more)" if others else ""

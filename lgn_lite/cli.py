@@ -86,9 +86,7 @@ def run(
         Profile | None, typer.Option(help="Short for -p profile=…", show_default="the notebooks' own")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs, from the project's folder.")] = Path(
-        "runs"
-    ),
+    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs, from the project's folder.")] = Path("runs"),
 ) -> None:
     """Run the notebooks in order; executed copies and results go to runs/NAME.
 
@@ -188,9 +186,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     table.add_column("time", justify="right")
     table.add_column("status")
     for outcome in outcomes:
-        table.add_row(
-            outcome.name, clock(outcome.seconds), {"kept": "done before"}.get(outcome.status, outcome.status)
-        )
+        table.add_row(outcome.name, clock(outcome.seconds), {"kept": "done before"}.get(outcome.status, outcome.status))
     console.print()
     console.print(table)
     console.print()
@@ -232,7 +228,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 0,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--setting", "-s", metavar="KEY=VALUE", help="A model setting in YAML; repeatable.", show_default=False),
+        typer.Option(
+            "--setting", "-s", metavar="KEY=VALUE", help="A model setting in YAML; repeatable.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Train a model on Toy-STA; interrupted, the same command goes on where it stopped."""
@@ -304,7 +302,9 @@ def predict(
 
 @app.command()
 def benchmark(
-    preset: Annotated[str, typer.Option(help="Whose map: charades-sta, tacos, activitynet-captions or toy.")] = "charades-sta",
+    preset: Annotated[
+        str, typer.Option(help="Whose map: charades-sta, tacos, activitynet-captions or toy.")
+    ] = "charades-sta",
     batch: Annotated[int, typer.Option(help="Queries a pass.")] = 8,
     rounds: Annotated[int, typer.Option(help="Times each is measured, in turn.")] = 3,
     device: Device = "cpu",

@@ -21,7 +21,9 @@ class LGNConfig:
     # -- the video side
     visual_dim: int = 4096  # D, the width of the stored features
     feature: Literal["fc6", "fc7", "c3d"] = "fc6"  # what is stored: fc6 before its ReLU leaves fc7 to the model
-    frame_norm: Literal["none", "l2"] = "none"  # of each stored vector before averaging: 2D-TAN's l2, or as VGG's fc7 expects
+    frame_norm: Literal["none", "l2"] = (
+        "none"  # of each stored vector before averaging: 2D-TAN's l2, or as VGG's fc7 expects
+    )
     num_frames: int = 256  # T, steps of fixed length that a video's features are averaged to
     num_clips: int = 16  # N, the side of the map; T / N steps are averaged into one clip
     scales: tuple[int, ...] = (16,)  # map diagonals kept at stride 1, 2, 4, … (2D-TAN's sparse sampling)
@@ -65,14 +67,29 @@ class LGNConfig:
         for name, hint in get_type_hints(type(self)).items():
             value, args = getattr(self, name), get_args(hint)
             if name == "scales":
-                fine, wanted = isinstance(value, tuple) and all(type(n) is int for n in value), "must hold whole numbers"
+                fine, wanted = (
+                    isinstance(value, tuple) and all(type(n) is int for n in value),
+                    "must hold whole numbers",
+                )
             elif args:
                 fine, wanted = value in args, f"choose one of {', '.join(map(repr, args))}"
             else:
-                fine, wanted = type(value) is hint or (hint is float and type(value) is int), f"must be of type {hint.__name__}"
+                fine, wanted = (
+                    type(value) is hint or (hint is float and type(value) is int),
+                    f"must be of type {hint.__name__}",
+                )
             if not fine:
                 raise InputError(f"setting {name}={value!r}: {wanted}")
-        for name in ("visual_dim", "num_frames", "num_clips", "hidden", "word_dim", "text_dim", "text_layers", "layers"):
+        for name in (
+            "visual_dim",
+            "num_frames",
+            "num_clips",
+            "hidden",
+            "word_dim",
+            "text_dim",
+            "text_layers",
+            "layers",
+        ):
             if getattr(self, name) < 1:
                 raise InputError(f"setting {name}={getattr(self, name)!r}: must be at least 1")
         checks = [
@@ -83,7 +100,10 @@ class LGNConfig:
             (0 <= self.frame_dropout < 1, "frame_dropout must lie in [0, 1)"),
             (0 <= self.t_min < self.t_max <= 1, "0 <= t_min < t_max <= 1 must hold"),
             (0 < self.nms <= 1, "nms must lie in (0, 1]"),
-            (self.convolution == "list" or self._dense_side() == self.num_clips, "dense: 2·padding must be layers·(kernel − 1)"),
+            (
+                self.convolution == "list" or self._dense_side() == self.num_clips,
+                "dense: 2·padding must be layers·(kernel − 1)",
+            ),
         ]
         for fine, message in checks:
             if not fine:
@@ -116,7 +136,7 @@ class LGNConfig:
 
     @classmethod
     def preset(cls, name: str, **settings: Any) -> LGNConfig:
-        """The settings for a data set: "toy", "charades-sta", "tacos" or "activitynet-captions"; some may be replaced."""
+        """The settings for "toy", "charades-sta", "tacos" or "activitynet-captions"; some may be replaced."""
         if name not in PRESETS:
             raise InputError(f"no preset {name!r}: choose one of {', '.join(PRESETS)}")
         return cls().override(**{**PRESETS[name], **settings})

@@ -86,12 +86,18 @@ def train_variant(
     if config.feature == "fc6" and model.frames.fc is not None:  # fc7 starts from the small VGG's, as VGG16's does
         model.frames.fc.load_state_dict(encoder.classifier[3].state_dict())
     about = About(
-        data=f"Toy-STA {data.folder.name} (videos of drawn figures)", encoder=encoder.name, layer=encoder.layer, rate=RATE,
+        data=f"Toy-STA {data.folder.name} (videos of drawn figures)", encoder=encoder.name, layer=encoder.layer,
+        rate=RATE,
         training={"variant": variant, "profile": profile, "seed": seed},
     )  # fmt: skip
     sets = {
         split: MomentDataset(
-            queries[split], data.features, _encode_with(vocabulary), config.num_frames, config.frame_norm, variant == "blind"
+            queries[split],
+            data.features,
+            _encode_with(vocabulary),
+            config.num_frames,
+            config.frame_norm,
+            variant == "blind",
         )
         for split in queries
     }
@@ -131,16 +137,20 @@ def train_variants(
 
 def _watch(jobs: dict[str, Future], folder: Path, epochs: int) -> None:
     """One bar over all trainings, read off the history that each of them writes after an epoch."""
-    with tqdm(total=epochs * len(jobs), unit="epoch", mininterval=1) as bar:
+    shown = None
+    with tqdm(total=epochs * len(jobs), unit="epoch") as bar:
         while True:
             finished = all(job.done() for job in jobs.values())
             done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
-            bar.n = sum(done.values())
-            bar.set_postfix_str(", ".join(f"{name} {count}" for name, count in done.items()))
+            if done != shown:
+                bar.set_postfix_str(", ".join(f"{name} {count}" for name, count in done.items()), refresh=False)
+                bar.update(sum(done.values()) - bar.n)
+                shown = done
             if finished:
                 return
-            if failed := [job for job in jobs.values() if job.done() and job.exception()]:
-                failed[0].result()
+            for job in jobs.values():
+                if job.done():
+                    job.result()  # raises where a training failed
             time.sleep(0.5)
 
 

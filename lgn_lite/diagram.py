@@ -31,20 +31,14 @@ class Pen:
         rgb = np.array(mpl.colors.to_rgb(colour))
         return rgb if part in self.lit else 1 - (1 - rgb) * 0.3
 
-    def text(
-        self, part: str, x: float, y: float, words: str, size: float = 9, colour=INK, **settings
-    ) -> None:
+    def text(self, part: str, x: float, y: float, words: str, size: float = 9, colour=INK, **settings) -> None:
         settings = {"ha": "center", "va": "center", "linespacing": 1.25} | settings
         self.ax.text(x, y, words, fontsize=size, color=self.tone(part, colour), **settings)
 
-    def box(
-        self, part: str, x: float, y: float, w: float, h: float, words: str, colour, size: float = 9
-    ) -> None:
+    def box(self, part: str, x: float, y: float, w: float, h: float, words: str, colour, size: float = 9) -> None:
         """A box with its middle at (x, y), filled with a tint of its colour."""
         tint = 1 - (1 - np.array(mpl.colors.to_rgb(colour))) * 0.18
-        shape = FancyBboxPatch(
-            (x - w / 2, y - h / 2), w, h, boxstyle="round,pad=0,rounding_size=0.07", zorder=3
-        )
+        shape = FancyBboxPatch((x - w / 2, y - h / 2), w, h, boxstyle="round,pad=0,rounding_size=0.07", zorder=3)
         shape.set(facecolor=self.tone(part, tint), edgecolor=self.tone(part, colour), linewidth=1.4)
         self.ax.add_patch(shape)
         self.text(part, x, y, words, size, zorder=4)
@@ -74,16 +68,12 @@ class Pen:
         """A small 2D temporal map (N, N): the upper right half has the candidates."""
         N, step = len(values), side / len(values)
         colours = mpl.colormaps[cmap](values)
-        frame = Rectangle(
-            (x - side / 2, y - side / 2), side, side, facecolor=self.tone(part, "#F3F3F3"), zorder=3
-        )
+        frame = Rectangle((x - side / 2, y - side / 2), side, side, facecolor=self.tone(part, "#F3F3F3"), zorder=3)
         self.ax.add_patch(frame)
         for i, j in zip(*np.triu_indices(N), strict=True):
             corner = (x - side / 2 + j * step, y + side / 2 - (i + 1) * step)
             face = self.tone(part, colours[i, j, :3])
-            self.ax.add_patch(
-                Rectangle(corner, step, step, facecolor=face, edgecolor="white", lw=0.8, zorder=4)
-            )
+            self.ax.add_patch(Rectangle(corner, step, step, facecolor=face, edgecolor="white", lw=0.8, zorder=4))
 
 
 @mpl.rc_context(STYLE)
@@ -94,9 +84,7 @@ def draw_model(lit: Collection[str] | None = None) -> Figure:
     """
     lit = PARTS if lit is None else lit
     if unknown := set(lit) - set(PARTS):
-        raise InputError(
-            f"no part {', '.join(sorted(unknown))} in the drawing; the parts are {', '.join(PARTS)}"
-        )
+        raise InputError(f"no part {', '.join(sorted(unknown))} in the drawing; the parts are {', '.join(PARTS)}")
     figure, ((ax,),) = new_axes(size=(12, 4.5))
     figure.set_layout_engine("none")  # inches: nothing may move
     ax.set(position=(0, 0, 1, 1), xlim=(0, 12), ylim=(0, 4.5))

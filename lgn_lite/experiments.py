@@ -47,9 +47,7 @@ class Outcome:
 class NotebookFailed(RuntimeError):
     """A notebook stopped with an error: where, the cell's source, and what Python said."""
 
-    def __init__(
-        self, name: str, where: str, source: str, error: str, message: str, traceback: str, copy: Path
-    ):
+    def __init__(self, name: str, where: str, source: str, error: str, message: str, traceback: str, copy: Path):
         super().__init__(f"{name}, {where}: {error}: {message}")
         self.name, self.where, self.source = name, where, source
         self.error, self.message, self.traceback = error, message, traceback
@@ -151,9 +149,7 @@ class _ThisPython(AsyncKernelManager):
             await super().start_kernel(stdout=stream, stderr=stream, **options)
 
 
-def _execute(
-    notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress
-) -> None:
+def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress) -> None:
     """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
     progress.start(notebook.stem, sum(1 for cell in _read_notebook(notebook).cells if _counts(cell)))
     failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
@@ -238,9 +234,7 @@ def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:
         try:
             declared[path] = list(papermill.inspect_notebook(_plain(path)))
         except ValueError as error:
-            raise InputError(
-                f"{path}: names no kernel or language; open and save it in JupyterLab"
-            ) from error
+            raise InputError(f"{path}: names no kernel or language; open and save it in JupyterLab") from error
     return declared
 
 

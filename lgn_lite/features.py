@@ -37,9 +37,7 @@ def to_fixed_length(features: Tensor, num_clips: int) -> Tensor:
     """
     T, _D = features.shape  # frames, channels
     if T < 1 or num_clips < 1:
-        raise InputError(
-            f"cannot average {T} rows of features into {num_clips} clips; give one or more of each"
-        )
+        raise InputError(f"cannot average {T} rows of features into {num_clips} clips; give one or more of each")
     # float32 as in 2D-TAN: another precision rounds some borders the other way
     border = torch.arange(num_clips + 1, dtype=torch.float32, device=features.device) / num_clips * T
     border = border.round().long().clamp(max=T - 1)  # (num_clips + 1,) row at which each span starts
@@ -66,9 +64,7 @@ class FeatureStore(Mapping):
             what = "is unfinished; go on" if partial_path(self.path).exists() else "does not exist; start"
             raise InputError(f"{self.path}: {what} with the extraction of features")
         attrs = self._open().attrs
-        self.attrs = {
-            key: value.item() if isinstance(value, np.generic) else value for key, value in attrs.items()
-        }
+        self.attrs = {key: value.item() if isinstance(value, np.generic) else value for key, value in attrs.items()}
         self._videos = dict.fromkeys(self._open())
         if not self._videos:
             raise InputError(f"{self.path}: holds no videos; extract the features again")
@@ -195,9 +191,7 @@ def extract_folder(
     todo = {video: file for video, file in video_paths.items() if video not in done}
     # closing: whatever goes wrong, the processes end
     with closing(decode_many(todo, rate, encoder.frame_size, workers)) as decoded, _leave_cores_to(workers):
-        bar = tqdm(
-            decoded, "features", len(video_paths), initial=len(done), unit="video", disable=not progress
-        )
+        bar = tqdm(decoded, "features", len(video_paths), initial=len(done), unit="video", disable=not progress)
         items = ((video, encoder.extract(frames).numpy()) for video, frames in bar)
         write_features(path, items, **attrs, resume=resume)
     return FeatureStore(path)
@@ -273,6 +267,4 @@ def _same(path: str | Path, found: Mapping, wanted: Mapping) -> None:
     """Raise InputError where a file's attributes are not the wanted ones."""
     for name, value in wanted.items():
         if found.get(name) != value:
-            raise InputError(
-                f"{path}: has {name} {found.get(name)!r}, not {value!r}; delete it, or give resume=False"
-            )
+            raise InputError(f"{path}: has {name} {found.get(name)!r}, not {value!r}; delete it, or give resume=False")

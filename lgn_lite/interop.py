@@ -53,7 +53,10 @@ def load_2dtan(
         renamed[ours] = value
     try:
         hidden, visual_dim = renamed["frames.reduce.weight"].shape
-        text_dim, word_dim = renamed["sentence.lstm.weight_hh_l0"].shape[1], renamed["sentence.lstm.weight_ih_l0"].shape[1]
+        text_dim, word_dim = (
+            renamed["sentence.lstm.weight_hh_l0"].shape[1],
+            renamed["sentence.lstm.weight_ih_l0"].shape[1],
+        )
     except KeyError as error:
         raise InputError(f"the state dict lacks 2D-TAN's parameter for {error}") from error
     config = LGNConfig(

@@ -48,9 +48,7 @@ def strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray
     return frames[1::2][:count], times[1::2][:count]
 
 
-def models_folder(
-    run_dir: str | Path, size: str, seed: int = 0, settings: dict[str, Any] | None = None
-) -> Path:
+def models_folder(run_dir: str | Path, size: str, seed: int = 0, settings: dict[str, Any] | None = None) -> Path:
     """The folder of a run's models: RUN_DIR/models, or one of its own for another seed or other settings.
 
     Raises InputError where the folder's models were trained on another size: nothing else would tell.

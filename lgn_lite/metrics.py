@@ -120,9 +120,7 @@ def summarise(
     table: dict[str, dict[str, Any]] = {"all": row(list(range(len(iou))))}
     for group, labels in (groups or {}).items():
         if len(labels) != len(iou):
-            raise InputError(
-                f"group {group!r}: {len(labels)} labels for {len(iou)} queries; give each its own"
-            )
+            raise InputError(f"group {group!r}: {len(labels)} labels for {len(iou)} queries; give each its own")
         members: dict[str, list[int]] = {}
         for i, label in enumerate(labels):
             members.setdefault(label, []).append(i)
@@ -143,9 +141,7 @@ def length_bin(seconds: float, edges: Sequence[float]) -> str:
     return f"≥ {edges[-1]:g} s"
 
 
-def best_constant_interval(
-    train_spans: Tensor, threshold: float = 0.5, grid: int = 16
-) -> tuple[float, float]:
+def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: int = 16) -> tuple[float, float]:
     """The interval with the highest R1 where it answers every training query, the video unseen.
 
     train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; the first
@@ -190,7 +186,5 @@ def _hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> Tensor
 
 def _row(rates: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
     """Rates (ks, thresholds) and mean IoU, both 0 to 1, as named percentages."""
-    named = {
-        f"R{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)
-    }
+    named = {f"R{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
     return named | {"mIoU": 100 * mean.item()}

@@ -66,9 +66,7 @@ def plot_retrieval(
     """
     frames, times = np.asarray(frames), np.asarray(times, dtype=float)
     if frames.ndim != 4 or len(frames) != len(times) or not len(times):
-        raise InputError(
-            f"{len(times)} times for frames of shape {frames.shape}; give (T, h, w, 3) and T times"
-        )
+        raise InputError(f"{len(times)} times for frames of shape {frames.shape}; give (T, h, w, 3) and T times")
     T, height, width, _ = frames.shape  # frames, pixels, pixels, RGB
     bars = {label: _span(span, duration, label) for label, span in bars.items()}
     step = math.ceil(T / 12)
@@ -103,9 +101,7 @@ def plot_retrieval(
             iou = interval_iou(torch.tensor(bars[label]), torch.tensor(bars["truth"])).item()
             ax.text(1.01, y, f"tIoU {iou:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
     if "truth" in bars:
-        ax.vlines(
-            bars["truth"], at["truth"] + 0.33 * row, strip, color=TRUTH, linestyle="--", lw=1.4, clip_on=False
-        )
+        ax.vlines(bars["truth"], at["truth"] + 0.33 * row, strip, color=TRUTH, linestyle="--", lw=1.4, clip_on=False)
     ax.set(
         title=textwrap.fill(f"“{sentence}”", 95),
         xlabel="time (seconds)",
@@ -144,9 +140,7 @@ def _grid(moments: Moments, values, name: str) -> np.ndarray:
     """Values (P,) as a map (N, N) of start and end, NaN where there is no candidate."""
     values, N = to_array(values), len(moments.mask)  # (P,), map size
     if values.shape != (len(moments),):
-        raise InputError(
-            f"{name}: shape {values.shape} for {len(moments)} candidates; give one value for each"
-        )
+        raise InputError(f"{name}: shape {values.shape} for {len(moments)} candidates; give one value for each")
     grid = np.full((N, N), np.nan, dtype=np.float32)
     grid[moments.start_index.cpu().numpy(), moments.end_index.cpu().numpy()] = values
     return grid
@@ -179,9 +173,7 @@ def plot_map(
     name = f"highest {label}" if answer is None else "answer"
     ax = new_axes(size=(6, 4.9))[1][0, 0] if ax is None else ax
     edges = (step / 2, duration + step / 2, duration - step / 2, -step / 2)  # left, right, bottom, top
-    hole = Rectangle(
-        (0, 0), 1, 1, transform=ax.transAxes, fc=HOLE, ec="#AAAAAA", hatch="/////", lw=0, zorder=-1
-    )
+    hole = Rectangle((0, 0), 1, 1, transform=ax.transAxes, fc=HOLE, ec="#AAAAAA", hatch="/////", lw=0, zorder=-1)
     ax.add_patch(hole)
     impossible = np.ma.masked_equal(np.tril(np.ones((N, N)), -1), 0)
     ax.imshow(impossible, extent=edges, cmap=mpl.colors.ListedColormap([IMPOSSIBLE]))
@@ -238,9 +230,7 @@ def map_figure(
         if span is not None:
             start, end = _span(span, duration, name)
             text = f"{name}: {start:.1f} – {end:.1f} s<extra></extra>"
-            figure.add_scatter(
-                x=[end], y=[start], mode="markers", name=name, marker=marker, hovertemplate=text
-            )
+            figure.add_scatter(x=[end], y=[start], mode="markers", name=name, marker=marker, hovertemplate=text)
     ends, starts = [step / 2, duration + step / 2], [duration - step / 2, -step / 2]  # start grows downwards
     figure.update_xaxes(title="end (seconds)", range=ends, constrain="domain", showgrid=False, zeroline=False)
     figure.update_yaxes(
@@ -253,9 +243,7 @@ def map_figure(
     )
     margin = {"l": 60, "r": 20, "t": 50 if title else 20, "b": 55}
     figure.update_layout(template="plotly_white", paper_bgcolor="white", plot_bgcolor=IMPOSSIBLE, title=title)
-    figure.update_layout(
-        width=560, height=480, margin=margin, legend={"x": 0.02, "y": 0.02, "yanchor": "bottom"}
-    )
+    figure.update_layout(width=560, height=480, margin=margin, legend={"x": 0.02, "y": 0.02, "yanchor": "bottom"})
     return figure
 
 

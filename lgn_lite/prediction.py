@@ -74,7 +74,8 @@ def predict(
     if encoder.dim != config.visual_dim:
         raise InputError(
             f"{checkpoint.folder}: the model wants features of width {config.visual_dim}, "
-            f"but the encoder {encoder.name} gives {encoder.dim}: use the one it was trained with ({checkpoint.about.encoder})"
+            f"but the encoder {encoder.name} gives {encoder.dim}: "
+            f"use the one it was trained with ({checkpoint.about.encoder})"
         )
     features, info = extract_video(video, encoder, checkpoint.about.rate)
     prepared = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
@@ -115,6 +116,7 @@ def _score(checkpoint: Checkpoint, prepared: Tensor, words: Tensor) -> Tensor:
 def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:
     if checkpoint.encoder_file is None:
         raise InputError(
-            f"{checkpoint.folder} carries no frame encoder: give the one it was trained with ({checkpoint.about.encoder})"
+            f"{checkpoint.folder} carries no frame encoder: "
+            f"give the one it was trained with ({checkpoint.about.encoder})"
         )
     return VGGFrames.load(checkpoint.encoder_file, layer=checkpoint.about.layer or None)

@@ -62,7 +62,7 @@ def prepare_toy(
 def train_small_vgg(
     count: int, epochs: int = 3, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, progress: bool = True
 ) -> VGGFrames:
-    """Train the small VGG to tell which colours, shapes and activities are in a frame, as ImageNet's labels tell objects.
+    """Train the small VGG to tell which colours, shapes and activities are in a frame, as ImageNet's labels do.
 
     The labels never say which colour belongs to which shape, or who does what: that is left to the sentence (the
     argument for early modulation, section 3.3).

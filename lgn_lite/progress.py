@@ -123,9 +123,7 @@ def show_failure(console: Console, failure: Any, again: str) -> None:
     console.print(Padding(Text("\n").join(lines), (0, 2, 1, 2)))
     console.print(Text.assemble((failure.error, "bold red"), f": {failure.message}"))
     # unwrapped, so that a path and a command can be copied
-    console.print(
-        Text.assemble("\nThe notebook as far as it came: ", (here(failure.copy), "bold")), soft_wrap=True
-    )
+    console.print(Text.assemble("\nThe notebook as far as it came: ", (here(failure.copy), "bold")), soft_wrap=True)
     console.print(Text.assemble("When the cause is mended, go on with: ", (again, "bold")), soft_wrap=True)
 
 

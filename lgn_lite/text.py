@@ -61,9 +61,7 @@ class Vocabulary:
     def save(self, path: str | Path) -> None:
         """Write the words as JSON."""
         with atomic_path(path) as temporary:
-            temporary.write_text(
-                json.dumps({"words": self.words}, ensure_ascii=False, indent=0), encoding="utf-8"
-            )
+            temporary.write_text(json.dumps({"words": self.words}, ensure_ascii=False, indent=0), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
@@ -86,9 +84,7 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(
-            f"{path}: no such file; give the path of an unpacked GloVe file such as glove.6B.300d.txt"
-        )
+        raise InputError(f"{path}: no such file; give the path of an unpacked GloVe file such as glove.6B.300d.txt")
     state = path.stat()
     key = hashlib.sha256(repr((list(words), dim, state.st_size, state.st_mtime_ns)).encode()).hexdigest()[:16]
     cache = path.with_name(f"{path.stem}.{key}.npz")

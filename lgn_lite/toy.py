@@ -60,7 +60,7 @@ SIZES = {  # videos in each split
     "small": {"train": 280, "val": 40, "test": 70, "test-composition": 40},
     "full": {"train": 2000, "val": 200, "test": 400, "test-composition": 200},
 }
-FPS = 12
+FPS = 10
 VERSION = 3  # of the data set; a change of world, captions or drawing raises it
 
 
@@ -142,20 +142,18 @@ def _take_turns(rng: np.random.Generator, names: list[list[str]]) -> tuple[float
         clock, last = clock + length, i
         free[i] = clock + 4
     end = max(event.end for event in events)
-    duration = np.ceil((end + 0.5 + spare - lead) * 4) / 4  # a quarter of a second is three frames
+    duration = np.ceil((end + 0.5 + spare - lead) * 2) / 2  # so that text files hold it exactly
     return float(duration), events
 
 
 # Single concepts --------------------------------------------------------------------------------------------
 
 
-def concept_frames(
-    count: int, seed: int, size: int = 48, num_figures: int = 2
-) -> tuple[np.ndarray, np.ndarray]:
+def concept_frames(count: int, seed: int, size: int = 48, num_figures: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """Frames (count, size, size, 3) uint8 and what is in each: (count, len(CONCEPTS)) float32, 0 or 1.
 
-    A label says which colours, shapes and activities are present, never which belongs to which. Held-out
-    compositions do not occur. Shrunk by area averaging; `size` must divide 192.
+    A label says which colours, shapes and activities are present, never which belongs to which; of a figure that
+    sleeps it says nothing. Held-out compositions do not occur. Shrunk by area averaging; `size` must divide 192.
     """
     if SIZE % size:
         raise InputError(f"size is {size}: it must divide {SIZE}, so that each pixel averages whole pixels")

@@ -49,9 +49,7 @@ def _outdoors(draw: ImageDraw.ImageDraw, rng: np.random.Generator, n: int) -> No
     for _ in range(rng.integers(2, 5)):
         x, y, r = rng.uniform(0, n), rng.uniform(0.06, 0.35) * n, rng.uniform(0.03, 0.05) * n
         for dx, size in ((-1.3, 0.8), (0, 1.2), (1.4, 0.9)):
-            draw.ellipse(
-                (x + (dx - size) * r, y - size * r, x + (dx + size) * r, y + 0.7 * r), _tint(sky, 0.8)
-            )
+            draw.ellipse((x + (dx - size) * r, y - size * r, x + (dx + size) * r, y + 0.7 * r), _tint(sky, 0.8))
     xs = np.arange(0, n + 8, 8)
     for base, swell, shade in ((0.55, 0.07, -0.12), (0.64, 0.04, -0.24), (0.74, 0.012, -0.05)):
         phase, waves = rng.uniform(0, 2 * pi), rng.uniform(1.0, 2.2)
@@ -174,15 +172,13 @@ def draw_frame(scene: "Scene", t: float) -> np.ndarray:
     now = {event.figure: event for event in scene.events if event.start <= t < event.end}
     for i in sorted(range(len(spots)), key=lambda i: spots[i].ground):  # the nearer figure over the farther
         if i in now:
-            paint_figure(
-                frame, scene.figures[i], spots[i], t, now[i].activity, t - now[i].start, now[i].end - t
-            )
+            paint_figure(frame, scene.figures[i], spots[i], t, now[i].activity, t - now[i].start, now[i].end - t)
         else:
             paint_figure(frame, scene.figures[i], spots[i], t, None)
     return frame
 
 
-def draw_scene(scene: "Scene", fps: int = 12) -> Iterator[np.ndarray]:
+def draw_scene(scene: "Scene", fps: int = 10) -> Iterator[np.ndarray]:
     """All frames of a scene at `fps` frames a second."""
     for i in range(round(scene.duration * fps)):
         yield draw_frame(scene, i / fps)

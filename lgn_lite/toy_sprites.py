@@ -50,9 +50,7 @@ class Pen:
             self.oval(x, y, width / 2, width / 2, colour, 0)
 
     def oval(self, x: float, y: float, rx: float, ry: float, colour, ink: float = 1.6) -> None:
-        (left, top), (right, bottom) = self._points(
-            [(x - rx - ink, y - ry - ink), (x + rx + ink, y + ry + ink)]
-        )
+        (left, top), (right, bottom) = self._points([(x - rx - ink, y - ry - ink), (x + rx + ink, y + ry + ink)])
         if ink:
             self.draw.ellipse((left, top, right, bottom), INK)
         inset = ink * self.scale
@@ -68,9 +66,7 @@ class Pen:
                     self.oval(x, y, width / 2, width / 2, paint, 0)
             self.draw.polygon(self._points(points), paint)
 
-    def arc(
-        self, x: float, y: float, rx: float, ry: float, start: float, end: float, width: float, colour
-    ) -> None:
+    def arc(self, x: float, y: float, rx: float, ry: float, start: float, end: float, width: float, colour) -> None:
         (left, top), (right, bottom) = self._points([(x - rx, y - ry), (x + rx, y + ry)])
         self.draw.arc((left, top, right, bottom), start, end, colour, max(1, round(width * self.scale)))
 
@@ -103,9 +99,7 @@ def blit(frame: np.ndarray, sprite: Sprite, x: float, y: float) -> None:
 
 def _ring(count: int, radii: tuple[float, ...], down: float = 0) -> list[tuple[float, float]]:
     angles = [2 * pi * i / count - pi / 2 for i in range(count)]
-    return [
-        (radii[i % len(radii)] * cos(a), radii[i % len(radii)] * sin(a) + down) for i, a in enumerate(angles)
-    ]
+    return [(radii[i % len(radii)] * cos(a), radii[i % len(radii)] * sin(a) + down) for i, a in enumerate(angles)]
 
 
 OUTLINES = {"triangle": [(0, -22), (23, 17), (-23, 17)], "star": _ring(10, (28, 14.5), 2)}

@@ -46,7 +46,9 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine"):
-            raise InputError(f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine")
+            raise InputError(
+                f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine"
+            )
         if self.precision not in ("no", "bf16", "fp16"):
             raise InputError(f"precision={self.precision!r}: no | bf16 | fp16")
         if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0 or not 0 <= self.warmup < 1:
@@ -117,7 +119,9 @@ def train(
         at["history"].append(entry)
         at["losses"] = []
         accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at["step"])
-        bar.set_postfix_str(f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}")
+        bar.set_postfix_str(
+            f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
+        )
         if accelerator.is_main_process:
             trained = {name: round(value, 4) for name, value in entry.items()}
             if entry is max(at["history"], key=selection):  # of equals the first
@@ -202,7 +206,9 @@ def _resume(folder: Path, accelerator: Accelerator) -> dict[str, Any] | None:
 def _check_same_training(folder: Path, model: LGN, settings: TrainSettings, about: About) -> None:
     """Refuse to go on with a folder that was begun with other settings."""
     path = folder / "settings.json"
-    asked = json.loads(json.dumps({"model": model.config.to_dict(), "training": asdict(settings), "about": asdict(about)}))
+    asked = json.loads(
+        json.dumps({"model": model.config.to_dict(), "training": asdict(settings), "about": asdict(about)})
+    )
     if path.exists():
         begun = json.loads(path.read_text())
         differing = [
@@ -213,7 +219,8 @@ def _check_same_training(folder: Path, model: LGN, settings: TrainSettings, abou
         ]
         if differing:
             raise InputError(
-                f"{folder} holds a training of other settings ({'; '.join(differing)}): choose another folder or remove it"
+                f"{folder} holds a training of other settings ({'; '.join(differing)}): "
+                "choose another folder or remove it"
             )
     else:
         write_json(path, asked)

@@ -82,14 +82,10 @@ class VGGFrames(nn.Module):
                 nn.init.zeros_(module.bias)
 
     @classmethod
-    def small(
-        cls, num_classes: int, width: int = 256, image_size: int = 48, layer: str = "fc6"
-    ) -> "VGGFrames":
+    def small(cls, num_classes: int, width: int = 256, image_size: int = 48, layer: str = "fc6") -> "VGGFrames":
         """The small VGG of Toy-STA, untrained: `num_classes` concepts, frames squeezed to image_size²."""
         if image_size % 8:
-            raise InputError(
-                f"image_size {image_size}: the small VGG halves it three times; give 40, 48, 56 …"
-            )
+            raise InputError(f"image_size {image_size}: the small VGG halves it three times; give 40, 48, 56 …")
         blocks = (16, "M", 32, "M", 64, 64, "M")
         half = (0.5, 0.5, 0.5)
         # VGG's dropout of one half keeps so small a network from learning in the few steps that it gets
@@ -221,17 +217,13 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise InputError(f"{path}: cannot be read as weights ({error})") from error
     weights = weights.get("state_dict", weights) if isinstance(weights, Mapping) else {}
-    weights = {
-        key.replace("module.", ""): value for key, value in weights.items() if isinstance(value, Tensor)
-    }
+    weights = {key.replace("module.", ""): value for key, value in weights.items() if isinstance(value, Tensor)}
     if not weights:
         raise InputError(f"{path}: holds no weights; give a state dict of a VGG16")
     return weights
 
 
-def extract_video(
-    path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64
-) -> tuple[Tensor, VideoInfo]:
+def extract_video(path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64) -> tuple[Tensor, VideoInfo]:
     """Any video file → its features (T, D) float32, `rate` frames a second, and what `probe` says of it.
 
     Row i belongs to second i / rate. Only `batch` frames are in memory at a time. Raises InputError, naming

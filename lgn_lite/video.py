@@ -101,9 +101,7 @@ def iter_frames(
             raise _no_picture(path)
         end = shown_from + _frame_seconds(shown, stream)
         if stated and stated - end > max(1.0, 0.1 * stated):
-            raise InputError(
-                f"{path}: cut off: the picture stops at {end:.1f} s of {stated:.1f} s; copy it again"
-            )
+            raise InputError(f"{path}: cut off: the picture stops at {end:.1f} s of {stated:.1f} s; copy it again")
         while n < (count if stated else _count(end, rate)):
             yield n / rate, convert(shown)
             n += 1
@@ -145,9 +143,7 @@ def leave_interrupts_to_parent() -> None:
 
 
 @contextmanager
-def _opened(
-    path: str | Path, threads: int = 1
-) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
+def _opened(path: str | Path, threads: int = 1) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
     """Open a file and its first picture stream that is not a cover image."""
     try:
         container = av.open(f"file:{path}")  # "file:", so that a colon in the name starts no protocol

@@ -195,9 +195,7 @@ def test_activitynet_times_are_seconds(tmp_path):
     ],
 )
 def test_a_bad_json_entry_is_named(tacos, changes, message):
-    with pytest.raises(
-        InputError, match=r"tacos\.json, video 's1\.avi'.*" + message.removeprefix("video 's1.avi'")
-    ):
+    with pytest.raises(InputError, match=r"tacos\.json, video 's1\.avi'.*" + message.removeprefix("video 's1.avi'")):
         read_tacos(tacos(**changes))
 
 
@@ -264,9 +262,7 @@ def test_what_is_written_is_read_back_exactly(tmp_path_factory, queries):
     assert read_charades_sta(folder / "lines.txt", folder / "videos.csv") == queries
 
 
-@pytest.mark.parametrize(
-    ("video", "sentence"), [("A B", "Sits."), ("A##", "Sits."), ("A", "Two\nlines."), ("A", "")]
-)
+@pytest.mark.parametrize(("video", "sentence"), [("A B", "Sits."), ("A##", "Sits."), ("A", "Two\nlines."), ("A", "")])
 def test_what_the_line_format_cannot_hold_is_refused(tmp_path, video, sentence):
     with pytest.raises(InputError, match="the line format allows"):
         write_charades_sta([Query(video, sentence, 0, 1, 2)], tmp_path / "lines.txt")

@@ -134,6 +134,4 @@ def test_an_end_past_the_duration_is_clipped_counted_and_told_once(request):
         queries = Case(request).annotations("A 3 12##He leaves.\nA 9 99##He is gone.")
     assert [query.end for query in queries] == [1, 2, 10, 10]
     (warning,) = told
-    assert "lines.txt: 2 ends past the video's duration clipped to it (first: line 3, line 4)" in str(
-        warning.message
-    )
+    assert "lines.txt: 2 ends past the video's duration clipped to it (first: line 3, line 4)" in str(warning.message)

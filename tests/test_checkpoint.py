@@ -20,9 +20,7 @@ def test_what_is_saved_is_loaded(tmp_path, tiny_config, vocabulary):
     found = load_checkpoint(tmp_path / "deep" / "best")
     assert found.model.config == model.config
     assert not found.model.training
-    assert all(
-        torch.equal(value, found.model.state_dict()[name]) for name, value in model.state_dict().items()
-    )
+    assert all(torch.equal(value, found.model.state_dict()[name]) for name, value in model.state_dict().items())
     assert found.vocabulary.words == vocabulary.words
     assert found.about == about
     assert found.trained == {"epoch": "3", "R1@0.5": "41.25"}

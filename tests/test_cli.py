@@ -34,9 +34,7 @@ def test_run_fails_with_a_report_then_succeeds_with_a_table(project, monkeypatch
     failed = CliRunner().invoke(cli.app, ["run", "-p", "broken=true"])
     assert failed.exit_code == 1
     assert "AssertionError: broken on purpose" in failed.output and "09_train" in failed.output
-    assert (
-        "go on with: lgn-lite run -p broken=true\n" in failed.output
-    )  # without --force: that would start anew
+    assert "go on with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start anew
     assert not (project / "runs" / "course" / "results").exists()
 
     done = CliRunner().invoke(cli.app, ["run", "09", "--profile", "smoke"])
@@ -107,9 +105,7 @@ plain |= st.text(st.characters(min_codepoint=32, max_codepoint=126))
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text("ab"), inner), max_leaves=5)
-)
+@given(st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text("ab"), inner), max_leaves=5))
 def test_values_are_read_as_written_in_json(value):
     assert cli.parse_parameters([f"x={json.dumps(value)}"]) == {"x": value}
 

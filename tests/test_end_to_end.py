@@ -37,9 +37,7 @@ def test_every_video_of_every_split_has_features_at_the_asked_rate(tiny_toy):
         info = probe(tiny_toy.video(name))
         assert (info.width, info.height) >= (192, 192) and info.fps >= 8
         assert abs(len(tiny_toy.features[name]) - info.duration * RATE) < 1
-        (duration,) = {
-            query.duration for split in SPLITS for query in tiny_toy.queries(split) if query.video == name
-        }
+        (duration,) = {query.duration for split in SPLITS for query in tiny_toy.queries(split) if query.video == name}
         assert info.duration == pytest.approx(duration, abs=0.05)
 
 
@@ -151,9 +149,7 @@ def test_evaluate_on_the_command_line(tiny_toy, trained, tmp_path, monkeypatch):
     shown = CliRunner().invoke(cli.app, asked)
     assert shown.exit_code == 0, shown.output
     results = json.loads(output.read_text())
-    assert results == json.loads(
-        json.dumps(evaluate_checkpoint(tiny_toy, load_checkpoint(trained / "best"), "val"))
-    )
+    assert results == json.loads(json.dumps(evaluate_checkpoint(tiny_toy, load_checkpoint(trained / "best"), "val")))
     assert f"{results['all']['mIoU']:.1f}" in shown.output
 
 

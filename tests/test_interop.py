@@ -14,7 +14,9 @@ from lgn_lite.loss import moment_loss
 def golden(path):
     arrays = np.load(path)
     meta = json.loads(str(arrays["meta"]))
-    state = {name.removeprefix("param/"): torch.from_numpy(arrays[name]) for name in arrays if name.startswith("param/")}
+    state = {
+        name.removeprefix("param/"): torch.from_numpy(arrays[name]) for name in arrays if name.startswith("param/")
+    }
     model = load_2dtan(
         state, meta["num_sample_clips"] // meta["target_stride"], meta["target_stride"], meta["num_scale_layers"],
         meta["kernel"], meta["padding"],
@@ -50,7 +52,7 @@ def test_every_stage_agrees_with_2d_tan(shared, name):
 
 def test_foreign_or_missing_parameters_are_named(shared):
     model, *_ = golden(shared("golden/tan_charades.npz"))
-    with pytest.raises(InputError, match="resnet.weight"):
+    with pytest.raises(InputError, match=r"resnet\.weight"):
         load_2dtan({"resnet.weight": torch.zeros(1)}, 16, 16, [16], 5, 16)
     with pytest.raises(InputError, match="lacks"):
         load_2dtan({"pred_layer.bias": torch.zeros(1)}, 16, 16, [16], 5, 16)

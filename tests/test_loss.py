@@ -52,9 +52,7 @@ def test_loss_is_that_of_2d_tan(shared, name):
         logits = moments.from_map(torch.from_numpy(golden["scores"])[:, 0])
         iou = moments.from_map(torch.from_numpy(golden["iou_map"]).to(logits))
         expected = golden["loss"].item()
-    assert moment_loss(logits, iou, meta["min_iou"], meta["max_iou"]).item() == pytest.approx(
-        expected, rel=1e-5
-    )
+    assert moment_loss(logits, iou, meta["min_iou"], meta["max_iou"]).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("limits", [(0.5, 0.5), (0.7, 0.3), (float("nan"), 0.5)])

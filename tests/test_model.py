@@ -113,9 +113,7 @@ def test_shapes_through_every_stage(tiny_config, convolution):
     assert P == 8  # 4 of one clip, 3 of two, 1 of four
     assert logits.shape == (B, P)
     shapes = {name: tuple(value.shape) for name, value in trace.items()}
-    assert {
-        name: shape for name, shape in shapes.items() if not name.startswith(("map", "guided", "share"))
-    } == {
+    assert {name: shape for name, shape in shapes.items() if not name.startswith(("map", "guided", "share"))} == {
         "sentence": (B, config.text_dim),
         "frames": (B, config.num_frames, config.visual_dim),
         "clips": (B, N, C),

@@ -88,9 +88,7 @@ def test_the_seconds_stay_inside_the_axes():
 
 
 def test_retrievals_are_stacked():
-    figure = drawn(
-        plots.plot_retrievals([retrieval(), retrieval(sentence="a hat", bars={"LGN": (1.0, 2.0)})])
-    )
+    figure = drawn(plots.plot_retrievals([retrieval(), retrieval(sentence="a hat", bars={"LGN": (1.0, 2.0)})]))
     assert [ax.get_title("left") for ax in figure.axes] == ["“a flag”", "“a hat”"]
     assert not any("tIoU" in text for text in words(figure.axes[1]))  # nothing to compare with
 
@@ -123,9 +121,7 @@ def test_map_puts_each_score_at_its_start_and_end_and_masks_holes(num_clips, sca
         assert grid[row, column] == pytest.approx(score.item(), abs=1e-6)
     best = scores.argmax()
     (mark,) = ax.lines
-    assert mark.get_xydata()[0] == pytest.approx(
-        32 * torch.stack([moments.ends, moments.starts])[:, best].numpy()
-    )
+    assert mark.get_xydata()[0] == pytest.approx(32 * torch.stack([moments.ends, moments.starts])[:, best].numpy())
     boxes = [patch for patch in ax.patches if isinstance(patch, Rectangle) and patch.get_label() == "truth"]
     assert boxes[0].get_center() == pytest.approx((16.0, 8.0))
     legend = words(ax.get_legend())
@@ -147,9 +143,7 @@ def test_map_refuses_what_does_not_fit(draw):
 def test_page_map_hovers_over_candidates_with_start_end_score_and_overlap():
     moments = Moments(32, (16, 8))
     scores, iou = torch.rand(len(moments)), moments.iou(torch.tensor([[0.25, 0.5]]))[0]
-    figure = plots.map_figure(
-        moments, scores, DURATION, truth=(8, 16), answer=(7, 15), iou=iou, title="a flag"
-    )
+    figure = plots.map_figure(moments, scores, DURATION, truth=(8, 16), answer=(7, 15), iou=iou, title="a flag")
     traces = {trace.name: trace for trace in figure.data}
     score, holes = traces["score"], traces["no candidate"]
     for wanted in ("start %{y:.1f} s", "end %{x:.1f} s", "score %{z:.3f}", "IoU %{customdata:.2f}"):

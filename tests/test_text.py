@@ -85,9 +85,7 @@ def test_vocabulary_is_saved_and_loaded(tmp_path):
     assert Vocabulary.load(tmp_path / "words.json").words == vocabulary.words
 
 
-@pytest.mark.parametrize(
-    "content", ["", "[]", '{"words": 3}', '{"words": ["a"]}', '{"words": ["<pad>", "<unk>", 3]}']
-)
+@pytest.mark.parametrize("content", ["", "[]", '{"words": 3}', '{"words": ["a"]}', '{"words": ["<pad>", "<unk>", 3]}'])
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path, content):
     (tmp_path / "words.json").write_text(content)
     with pytest.raises(InputError, match=r"words\.json: not a readable vocabulary"):

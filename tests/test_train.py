@@ -58,9 +58,7 @@ def whole(run, tmp_path_factory):
 
 
 def same_training(folder, history, whole) -> bool:
-    weights = [
-        [load_file(f / kind / "model.safetensors") for kind in ("best", "last")] for f in (folder, whole[0])
-    ]
+    weights = [[load_file(f / kind / "model.safetensors") for kind in ("best", "last")] for f in (folder, whole[0])]
     equal = all(torch.equal(a[name], b[name]) for a, b in zip(*weights, strict=True) for name in b)
     written = json.loads((folder / "history.json").read_text())
     return equal and history == written == whole[1]
@@ -215,9 +213,7 @@ def test_checkpoints_of_training_are_those_of_the_epochs(whole, data):
     folder, history = whole
     best, last = (load_checkpoint(folder / kind) for kind in ("best", "last"))
     for checkpoint, entry in ((last, history[-1]), (best, history[int(best.trained["epoch"]) - 1])):
-        assert {name: entry[name] for name in ("R1@0.5", "R1@0.7", "mIoU")} == validate(
-            checkpoint.model, data
-        )
+        assert {name: entry[name] for name in ("R1@0.5", "R1@0.7", "mIoU")} == validate(checkpoint.model, data)
         assert float(checkpoint.trained["loss"]) == pytest.approx(entry["loss"], abs=1e-4)
 
 
@@ -227,16 +223,11 @@ def test_tensorboard_holds_losses_and_results(run, tmp_path):
     log = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [event.step for event in log.Scalars("loss")] == list(range(1, 13))
     assert [event.value for event in log.Scalars("loss")] == pytest.approx(losses)
-    assert [event.value for event in log.Scalars("val/R1@0.5")] == pytest.approx(
-        [e["R1@0.5"] for e in history]
-    )
+    assert [event.value for event in log.Scalars("val/R1@0.5")] == pytest.approx([e["R1@0.5"] for e in history])
 
 
 def rates(folder):
-    return [
-        event.value
-        for event in EventAccumulator(str(folder / "tensorboard")).Reload().Scalars("learning_rate")
-    ]
+    return [event.value for event in EventAccumulator(str(folder / "tensorboard")).Reload().Scalars("learning_rate")]
 
 
 def test_the_learning_rate_rises_and_falls(run, whole, tmp_path):

@@ -54,18 +54,12 @@ def test_frames_at_the_asked_times(tmp_path):
     assert levels(frames) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]
     assert levels(read_frames(path, 1 / 3)[0]) == [0, 12]  # 0 s and 3 s
     assert levels(read_frames(path, 8)[0]) == [n // 2 for n in range(40)]  # faster than the video: repeats
-    assert levels(read_frames(path, 3)[0]) == [
-        int(n / 3 * 4) for n in range(15)
-    ]  # latest before, not nearest
+    assert levels(read_frames(path, 3)[0]) == [int(n / 3 * 4) for n in range(15)]  # latest before, not nearest
 
 
-@pytest.mark.parametrize(
-    ("suffix", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("webm", "libvpx-vp9")]
-)
+@pytest.mark.parametrize(("suffix", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("webm", "libvpx-vp9")])
 def test_times_count_from_the_first_stamp(tmp_path, suffix, codec):
-    path = write_timed(
-        tmp_path / f"late.{suffix}", list(range(60, 80)), Fraction(1, 4), codec
-    )  # from 15 s on
+    path = write_timed(tmp_path / f"late.{suffix}", list(range(60, 80)), Fraction(1, 4), codec)  # from 15 s on
     with av.open(str(path)) as container:
         assert container.streams.video[0].start_time > 0
     frames, times = read_frames(path, 2)
@@ -91,18 +85,14 @@ def test_variable_frame_rate(tmp_path):
 def test_latest_frame_not_past_the_time(tmp_path_factory, gaps, rate, start):
     """Any spacing of frames: each time shows the latest frame whose stamp is not past it, up to the end."""
     stamps = np.concatenate([[0], np.cumsum(gaps)])  # twelfths of a second
-    path = write_timed(
-        tmp_path_factory.mktemp("any") / "any.mp4", (stamps + start).tolist(), Fraction(1, 12), "mpeg4"
-    )
+    path = write_timed(tmp_path_factory.mktemp("any") / "any.mp4", (stamps + start).tolist(), Fraction(1, 12), "mpeg4")
     frames, times = read_frames(path, rate)
     assert len(times) == max(1, np.ceil(probe(path).duration * rate - 1e-3))
     np.testing.assert_allclose(times, np.arange(len(times)) / rate)
     assert levels(frames) == (np.searchsorted(stamps, times * 12 + 1e-6, side="right") - 1).tolist()
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "size"), [(64, 96, (48, 48)), (64, 96, None), (64, 96, 32), (96, 64, 32)]
-)
+@pytest.mark.parametrize(("height", "width", "size"), [(64, 96, (48, 48)), (64, 96, None), (64, 96, 32), (96, 64, 32)])
 def test_sizes(tmp_path, height, width, size):
     path = tmp_path / "halves.mp4"
     picture = grey(0, height, width)
@@ -281,9 +271,7 @@ def tiny_vgg16() -> VGGFrames:
 def test_vgg16_has_torchvisions_weights():
     with torch.device("meta"):  # shapes only
         theirs, ours = vgg16(weights=None).state_dict(), VGGFrames.vgg16().state_dict()
-    assert {key: value.shape for key, value in ours.items()} == {
-        key: value.shape for key, value in theirs.items()
-    }
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
 
 
 def test_preprocessing_is_torchvisions(tiny_vgg16):
@@ -378,9 +366,7 @@ def test_features_of_a_video(clip):
     encoder = VGGFrames.small(5)
     features, info = extract_video(clip, encoder, 2, batch=7)
     assert (features.shape, info.duration) == ((60, 256), 30)
-    torch.testing.assert_close(
-        features, encoder.extract(read_frames(clip, 2, (48, 48))[0]), atol=1e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(features, encoder.extract(read_frames(clip, 2, (48, 48))[0]), atol=1e-5, rtol=1e-5)
 
 
 def test_a_real_video_takes_the_path_of_vgg16(shared, tiny_vgg16):

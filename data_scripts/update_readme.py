@@ -1,0 +1,82 @@
+"""Write the README's results and picture from a finished run: python data_scripts/update_readme.py [runs/course]."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from lgn_lite.checkpoint import load_checkpoint
+from lgn_lite.files import project_root
+from lgn_lite.plots import plot_map, plot_retrieval
+from lgn_lite.prediction import predict
+from lgn_lite.prepare import prepare_toy
+from lgn_lite.video import read_frames
+
+BEGIN, END = "<!-- results: ", "<!-- end of results -->"
+ROWS = {
+    "full": "LGN (early modulation and late guidance)",
+    "early": "baseline + early modulation",
+    "late": "baseline + late guidance",
+    "baseline": "baseline (2D-TAN)",
+    "blind": "LGN that never sees the video",
+}
+
+
+def table(results: dict) -> str:
+    """The README's table, in Markdown."""
+    lines = [
+        "| Toy-STA `small`, test | R1@0.5 | R1@0.7 | mIoU | attribute R1@0.5 | R1@0.7 | new compositions R1@0.5 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    entries = {label: results["variants"][name] for name, label in ROWS.items() if name in results["variants"]}
+    for label, entry in {**entries, "best constant interval": results["constant"]}.items():
+        test, new = entry["test"], entry["test-composition"]
+        attribute = test["kind"]["attribute"]
+        row = test["all"], "R1@0.5", "R1@0.7", "mIoU"
+        numbers = [row[0][name] for name in row[1:]]
+        numbers += [attribute["R1@0.5"], attribute["R1@0.7"], new["all"]["R1@0.5"]]
+        lines.append(f"| {label} | " + " | ".join(f"{number:.1f}" for number in numbers) + " |")
+    return "\n".join(lines)
+
+
+def with_table(readme: str, results: dict) -> str:
+    """The README's text with its table replaced."""
+    head, rest = readme.split(BEGIN)
+    comment, tail = rest.split("\n", 1)[0], rest.split(END)[1]
+    return f"{head}{BEGIN}{comment}\n\n{table(results)}\n\n{END}{tail}"
+
+
+def picture(models: Path, target: Path) -> None:
+    """Draw one test query: the first on which LGN is right and the baseline is not (tIoU 0.7)."""
+    data = prepare_toy("small", progress=False)
+    checkpoints = {name: load_checkpoint(models / name / "best") for name in ("baseline", "full")}
+    for query in data.queries("test"):
+        video = data.video(query.video)
+        found = {name: predict(checkpoint, video, query.sentence)[0] for name, checkpoint in checkpoints.items()}
+        answers = {name: (p.moments[0].start, p.moments[0].end) for name, p in found.items()}
+        overlap = {name: _iou(answer, (query.start, query.end)) for name, answer in answers.items()}
+        if overlap["full"] > 0.7 and overlap["baseline"] < 0.1:
+            break
+    frames, times = read_frames(video, rate=10 / query.duration)
+    truth = (query.start, query.end)
+    bars = {"truth": truth, "baseline": answers["baseline"], "LGN": answers["full"]}
+    target.parent.mkdir(exist_ok=True)
+    plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
+    moments = checkpoints["full"].model.moments
+    plot_map(moments, found["full"].scores, query.duration, truth, answers["full"]).savefig(target.with_name("map.png"))
+
+
+def _iou(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return max(0.0, min(a[1], b[1]) - max(a[0], b[0])) / (max(a[1], b[1]) - min(a[0], b[0]))
+
+
+if __name__ == "__main__":
+    root = project_root()
+    run = Path(sys.argv[1] if len(sys.argv) > 1 else root / "runs/course")
+    source = run / "results" / "09_train.json"
+    kept = root / "notebooks" / "results" / "09_train.json"
+    kept.parent.mkdir(exist_ok=True)
+    shutil.copyfile(source, kept)
+    readme = root / "README.md"
+    readme.write_text(with_table(readme.read_text(encoding="utf-8"), json.loads(kept.read_text())), encoding="utf-8")
+    picture(run / "models", root / "notebooks" / "images" / "retrieval.png")
