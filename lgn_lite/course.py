@@ -79,7 +79,7 @@ def train_variant(
         )
     queries = {split: data.queries(split) for split in ("train", "val")}
     vocabulary = Vocabulary.from_sentences(query.sentence for query in queries["train"])
-    config = LGNConfig.preset("toy", vocabulary_size=len(vocabulary)).override(**VARIANTS[variant] | (settings or {}))
+    config = LGNConfig.preset("toy", vocabulary_size=len(vocabulary)).override(**(settings or {}) | VARIANTS[variant])
     torch.manual_seed(seed)
     model = LGN(config)
     encoder = VGGFrames.load(data.encoder_file)

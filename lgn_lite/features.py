@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lgn_lite.errors import InputError
 from lgn_lite.video import leave_interrupts_to_parent, read_frames

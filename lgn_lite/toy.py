@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lgn_lite.annotations import write_charades_sta
 from lgn_lite.errors import InputError

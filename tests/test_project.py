@@ -1,0 +1,61 @@
+"""The project's own papers agree with each other: README, results, dependencies, CI."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_number_of_the_readme_comes_from_the_results_file():
+    script = load(ROOT / "data_scripts" / "update_readme.py")
+    results = json.loads((ROOT / "notebooks" / "results" / "09_train.json").read_text())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert script.with_table(readme, results) == readme
+    assert f"{results['variants']['full']['test']['all']['R1@0.5']:.1f}" in readme
+
+
+def test_the_readme_names_files_that_exist():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"\((notebooks/[^)]+)\)", readme):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_dependency_has_a_tested_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.M))
+    versions = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
+    for line in project["project"]["dependencies"] + project["dependency-groups"]["dev"]:
+        name, least = re.match(r"([\w.-]+)>=([\d.]+)", line).groups()
+        tested = versions[name.lower().replace("_", "-")]
+        assert [int(part) for part in re.findall(r"\d+", tested)] >= [int(part) for part in least.split(".")], line
+
+
+def test_ruff_is_content_with_package_notebooks_and_tests():
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_file_tells_where_it_was_made():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        files = [path for folder in ("lgn_lite", "notebooks", "tests") for path in (ROOT / folder).rglob("*")]
+    else:
+        files = [ROOT / name for name in listed.stdout.splitlines()]
+    machine = re.compile(r"/(root|home|work)/\w+|index-url|files\.pythonhosted")
+    for path in files:
+        if path.suffix in {".py", ".ipynb", ".md", ".yml", ".toml", ".txt", ".json"} and path.name != "test_project.py":
+            found = machine.search(path.read_text(encoding="utf-8"))
+            assert not found, f"{path.relative_to(ROOT)}: {found}"
