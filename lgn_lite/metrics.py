@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchvision.ops import nms as box_nms
 
 from lgn_lite.errors import InputError
@@ -49,7 +48,7 @@ def recall(
     Raises InputError where there is no query, or not one prediction for each target.
     """
     ks, thresholds = list(ks), list(thresholds)
-    rates = _hits(_answer_iou(predictions, targets, max(ks), nms), ks, thresholds).double().mean(dim=0)
+    rates = answer_hits(answer_iou(predictions, targets, max(ks), nms), ks, thresholds).double().mean(dim=0)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
 
@@ -58,42 +57,7 @@ def mean_iou(predictions: Predictions, targets: Tensor) -> float:
 
     predictions, targets, errors: as in `recall`.
     """
-    return 100 * _answer_iou(predictions, targets, keep=1, nms=None).mean().item()
-
-
-class MomentRecall(Metric):
-    """R@k,IoU=m and mean IoU as a torchmetrics metric: batches add up, and so do processes.
-
-    update(segments (B, P, 2) best first, targets (B, 2)), in one unit; compute() -> {"R1@0.5": percent, …,
-    "mIoU": percent}. Raises InputError as `recall` does.
-    """
-
-    full_state_update = False
-    higher_is_better = True
-
-    def __init__(
-        self,
-        ks: Sequence[int] = (1, 5),
-        thresholds: Sequence[float] = (0.3, 0.5, 0.7),
-        nms: float | None = None,
-        **kwargs: Any,  # torchmetrics' own
-    ) -> None:
-        super().__init__(**kwargs)
-        self.ks, self.thresholds, self.nms = tuple(ks), tuple(thresholds), nms
-        self.add_state("hits", torch.zeros(len(ks), len(thresholds), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("iou_sum", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("queries", torch.tensor(0), dist_reduce_fx="sum")
-
-    def update(self, segments: Predictions, targets: Tensor) -> None:
-        iou = _answer_iou(segments, targets, max(self.ks), self.nms)
-        self.hits += _hits(iou, self.ks, self.thresholds).sum(dim=0).to(self.hits.device)
-        self.iou_sum += iou[:, 0].sum().to(self.iou_sum)
-        self.queries += len(iou)
-
-    def compute(self) -> dict[str, float]:
-        if self.queries == 0:
-            raise InputError("no query was given to update(): there is nothing to average")
-        return _row(self.hits / self.queries, self.iou_sum / self.queries, self.ks, self.thresholds)
+    return 100 * answer_iou(predictions, targets, keep=1, nms=None).mean().item()
 
 
 def summarise(
@@ -110,12 +74,12 @@ def summarise(
     "mIoU": percent}; returns {"all": row, "kind": {label: row}, …}. Other arguments as in `recall`.
     Raises InputError as `recall` does, and where a group has not one label for each query.
     """
-    iou = _answer_iou(predictions, targets, max(ks), nms)
-    hits = _hits(iou, ks, thresholds).double()
+    iou = answer_iou(predictions, targets, max(ks), nms)
+    found = answer_hits(iou, ks, thresholds).double()
 
     def row(queries: list[int]) -> dict[str, float]:
-        means = hits[queries].mean(dim=0), iou[queries, 0].mean()
-        return {"queries": len(queries)} | _row(*means, ks, thresholds)
+        means = found[queries].mean(dim=0), iou[queries, 0].mean()
+        return {"queries": len(queries)} | metric_row(*means, ks, thresholds)
 
     table: dict[str, dict[str, Any]] = {"all": row(list(range(len(iou))))}
     for group, labels in (groups or {}).items():
@@ -162,7 +126,7 @@ def _exact(segments: Any) -> Tensor:
     return torch.as_tensor(segments).detach().to("cpu", torch.float64)
 
 
-def _answer_iou(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
+def answer_iou(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
     """Overlap of the first `keep` answers with the target: (Q, keep) float64, 0 where answers are fewer."""
     targets = _exact(targets)
     Q = len(targets)
@@ -178,13 +142,13 @@ def _answer_iou(predictions: Predictions, targets: Tensor, keep: int, nms: float
     return interval_iou(answers, targets[:, None, :])
 
 
-def _hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> Tensor:
+def answer_hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> Tensor:
     """(Q, keep) -> (Q, ks, thresholds) bool: one of the first k answers overlaps by more than m."""
     least = torch.tensor(list(thresholds), dtype=torch.float64)
     return torch.stack([iou[:, :k].amax(dim=1, keepdim=True) > least for k in ks], dim=1)
 
 
-def _row(rates: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
+def metric_row(rates: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
     """Rates (ks, thresholds) and mean IoU, both 0 to 1, as named percentages."""
     named = {f"R{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
     return named | {"mIoU": 100 * mean.item()}

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from lgn_lite.annotations import read_charades_sta
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import (
-    MomentRecall,
     best_constant_interval,
     length_bin,
     mean_iou,
@@ -20,6 +19,7 @@ from lgn_lite.metrics import (
     summarise,
     temporal_nms,
 )
+from lgn_lite.moment_recall import MomentRecall
 from lgn_lite.moments import interval_iou
 
 quick = settings(max_examples=50, deadline=None)
