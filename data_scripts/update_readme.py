@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.files import project_root
-from lgn_lite.plots import plot_map, plot_retrieval
+from lgn_lite.plots import plot_retrieval
 from lgn_lite.prediction import predict
 from lgn_lite.prepare import prepare_toy
 from lgn_lite.video import read_frames
@@ -32,8 +32,7 @@ def table(results: dict) -> str:
     for label, entry in {**entries, "best constant interval": results["constant"]}.items():
         test, new = entry["test"], entry["test-composition"]
         attribute = test["kind"]["attribute"]
-        row = test["all"], "R1@0.5", "R1@0.7", "mIoU"
-        numbers = [row[0][name] for name in row[1:]]
+        numbers = [test["all"][name] for name in ("R1@0.5", "R1@0.7", "mIoU")]
         numbers += [attribute["R1@0.5"], attribute["R1@0.7"], new["all"]["R1@0.5"]]
         lines.append(f"| {label} | " + " | ".join(f"{number:.1f}" for number in numbers) + " |")
     return "\n".join(lines)
@@ -47,7 +46,7 @@ def with_table(readme: str, results: dict) -> str:
 
 
 def picture(models: Path, target: Path) -> None:
-    """Draw one test query: the first on which LGN is right and the baseline is not (tIoU 0.7)."""
+    """Draw the first test query that LGN answers with a tIoU above 0.7 and the baseline with one below 0.1."""
     data = prepare_toy("small", progress=False)
     checkpoints = {name: load_checkpoint(models / name / "best") for name in ("baseline", "full")}
     for query in data.queries("test"):
@@ -62,8 +61,6 @@ def picture(models: Path, target: Path) -> None:
     bars = {"truth": truth, "baseline": answers["baseline"], "LGN": answers["full"]}
     target.parent.mkdir(exist_ok=True)
     plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
-    moments = checkpoints["full"].model.moments
-    plot_map(moments, found["full"].scores, query.duration, truth, answers["full"]).savefig(target.with_name("map.png"))
 
 
 def _iou(a: tuple[float, float], b: tuple[float, float]) -> float:
