@@ -1,8 +1,9 @@
 """Toy-STA, the data set that the project draws itself: timelines, single frames with labels, files on disk.
 
-Two (or three) figures of distinct colour and shape do one activity after another, each at its own time, so
-that a sentence must bind figure and activity to find its moment. A video depends on (seed, split, index)
-alone. The names and the sentences are in `toy_world`, the looks in `toy_draw`; all that others need is
+Two (or three) figures of distinct colour and shape act in turn, now and then at once, and both do the same few
+activities, so that a sentence must bind figure and activity to find its moment. Who has nothing to do sleeps, pale
+and with shut eyes: a single frame tells who is at work, but where two are, not who does what. A video depends on
+(seed, split, index) alone. The names and the sentences are in `toy_world`, the looks in `toy_draw`; all that others need is
 offered here.
 """
 
@@ -62,8 +63,6 @@ SIZES = {  # videos in each split
 }
 FPS = 10
 VERSION = 3  # of the data set; a change of world, captions or drawing raises it
-
-
 TIMELINES = 6  # imagined for each video, of which the fairest is taken
 
 
