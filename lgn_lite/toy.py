@@ -3,8 +3,8 @@
 Two (or three) figures of distinct colour and shape act in turn, now and then at once, and both do the same few
 activities, so that a sentence must bind figure and activity to find its moment. Who has nothing to do sleeps, pale
 and with shut eyes: a single frame tells who is at work, but where two are, not who does what. A video depends on
-(seed, split, index) alone. The names and the sentences are in `toy_world`, the looks in `toy_draw`; all that others need is
-offered here.
+(seed, split, index) alone. The names and the sentences are in `toy_world`, the looks in `toy_draw`; all that others
+need is offered here.
 """
 
 import csv
