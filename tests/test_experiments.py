@@ -128,7 +128,15 @@ def test_a_dead_kernel_is_a_failure_that_keeps_the_cells_before(tmp_path):
     assert kept.cells[0].outputs[0].text == "alive\n"
 
 
-def test_interrupt_stops_the_kernel_and_leaves_no_notebook(tmp_path):
+@pytest.fixture
+def ctrl_c_works():
+    """Python's own handler, which a process started in the background of a script lacks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interrupt_stops_the_kernel_and_leaves_no_notebook(tmp_path, ctrl_c_works):
     started = tmp_path / "started"
     notebook = write_notebook(
         tmp_path / "slow.ipynb",

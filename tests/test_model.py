@@ -124,7 +124,9 @@ def test_shapes_through_every_stage(tiny_config, convolution):
     # the square is padded by two cells and shrinks by two a layer
     maps = [shapes[f"map_{i}"] for i in range(2)]
     assert maps == ([(B, P, C)] * 2 if convolution == "list" else [(B, C, N + 2, N + 2), (B, C, N, N)])
-    torch.testing.assert_close(trace["fused"].norm(dim=-1), torch.ones(B, P))
+    seen = trace["proposals"].any(-1)  # with so few channels ReLU may leave a candidate nothing, and no direction
+    assert seen.sum() >= B * P - 4
+    torch.testing.assert_close(trace["fused"].norm(dim=-1), seen.float())
     torch.testing.assert_close(trace["proposals"], model.moments.pool(trace["clips"]))
 
 
