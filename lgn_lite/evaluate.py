@@ -34,7 +34,8 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64) -> Tens
 def rank(model: LGN, logits: Tensor, durations: Tensor) -> tuple[Tensor, Tensor]:
     """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1)."""
     scores, order = logits.sigmoid().sort(dim=1, descending=True, stable=True)
-    segments = model.moments.to(logits.device).segments(durations)  # (Q, P, 2)
+    device = model.moments.mask.device  # where the model is; `.to` would move its tables from under it
+    segments = model.moments.segments(durations.to(device)).to(logits.device)  # (Q, P, 2)
     return segments.gather(1, order.unsqueeze(-1).expand_as(segments)), scores
 
 

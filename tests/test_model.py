@@ -13,6 +13,7 @@ from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.course import VARIANTS
 from lgn_lite.errors import InputError
+from lgn_lite.evaluate import rank
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN, EarlyModulation, LateGuidance, ListConvolution, SentenceEncoder
 from lgn_lite.moments import Moments
@@ -386,3 +387,10 @@ def test_a_checkpoint_folder_is_a_hub_folder(checkpoint_folder):
     assert theirs.config == ours.config
     batch = batch_for(ours.config)
     assert torch.equal(theirs(**batch), ours(**batch))
+
+
+def test_ranking_leaves_the_model_where_it_is(monkeypatch):
+    model = LGN(LGNConfig.preset("toy", vocabulary_size=5))
+    monkeypatch.setattr(type(model.moments), "to", lambda *_: pytest.fail("the model's tables were moved"))
+    segments, scores = rank(model, torch.randn(2, len(model.moments)), torch.tensor([10.0, 20.0]))
+    assert segments.shape == (2, len(model.moments), 2) and (scores.diff(dim=1) <= 0).all()
