@@ -5,8 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import torch
+
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.files import project_root
+from lgn_lite.moments import interval_iou
 from lgn_lite.plots import plot_retrieval
 from lgn_lite.prediction import predict
 from lgn_lite.prepare import prepare_toy
@@ -53,18 +56,14 @@ def picture(models: Path, target: Path) -> None:
         video = data.video(query.video)
         found = {name: predict(checkpoint, video, query.sentence)[0] for name, checkpoint in checkpoints.items()}
         answers = {name: (p.moments[0].start, p.moments[0].end) for name, p in found.items()}
-        overlap = {name: _iou(answer, (query.start, query.end)) for name, answer in answers.items()}
+        truth = (query.start, query.end)
+        overlap = {name: interval_iou(torch.tensor(a), torch.tensor(truth)).item() for name, a in answers.items()}
         if overlap["full"] > 0.7 and overlap["baseline"] < 0.1:
             break
     frames, times = read_frames(video, rate=10 / query.duration)
-    truth = (query.start, query.end)
     bars = {"truth": truth, "baseline": answers["baseline"], "LGN": answers["full"]}
     target.parent.mkdir(exist_ok=True)
     plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
-
-
-def _iou(a: tuple[float, float], b: tuple[float, float]) -> float:
-    return max(0.0, min(a[1], b[1]) - max(a[0], b[0])) / (max(a[1], b[1]) - min(a[0], b[0]))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lgn_lite.config import LGNConfig
+from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
 from lgn_lite.model import LGN
@@ -53,7 +54,7 @@ class Checkpoint:
 
     @property
     def encode(self) -> Callable[[str], Tensor]:
-        return lambda sentence: torch.tensor(self.vocabulary.encode(sentence))
+        return encode_with(self.vocabulary)
 
     @property
     def encoder_file(self) -> Path | None:

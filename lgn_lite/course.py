@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
-from lgn_lite.dataset import MomentDataset
+from lgn_lite.dataset import MomentDataset, encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import evaluate, query_groups, query_tensors
 from lgn_lite.files import project_root
@@ -94,7 +94,7 @@ def train_variant(
         split: MomentDataset(
             queries[split],
             data.features,
-            _encode_with(vocabulary),
+            encode_with(vocabulary),
             config.num_frames,
             config.frame_norm,
             variant == "blind",
@@ -156,10 +156,6 @@ def _watch(jobs: dict[str, Future], folder: Path, epochs: int) -> None:
 
 def _epochs_done(history: Path) -> int:
     return len(json.loads(history.read_text())) if history.exists() else 0
-
-
-def _encode_with(vocabulary: Vocabulary):
-    return lambda sentence: torch.tensor(vocabulary.encode(sentence))
 
 
 def evaluation_set(data: ToyData, checkpoint: Checkpoint, split: str) -> MomentDataset:

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, to_fixed_length
+from lgn_lite.text import Vocabulary
 
 Batch = dict[str, Tensor]
 
@@ -74,6 +75,11 @@ class MomentDataset(Dataset):
             "span": torch.tensor(query.span, dtype=torch.float32),  # fractions of the video
             "duration": torch.tensor(query.duration, dtype=torch.float32),  # seconds
         }
+
+
+def encode_with(vocabulary: Vocabulary) -> Callable[[str], Tensor]:
+    """What turns a sentence into its (W,) word numbers."""
+    return lambda sentence: torch.tensor(vocabulary.encode(sentence))
 
 
 def prepare_features(features: np.ndarray, num_frames: int, frame_norm: str = "none") -> Tensor:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from lgn_lite.annotations import Query, read_toy_sta
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, extract_folder
-from lgn_lite.toy import CONCEPTS, SIZES, SPLITS, build_toy_sta, concept_frames
+from lgn_lite.toy import CONCEPTS, SIZES, build_toy_sta, concept_frames
 from lgn_lite.vgg import VGGFrames
 
 RATE = 2.0  # frames a second that features are extracted at, Hz; a clip of the map lasts a little under 2 s
@@ -104,6 +104,3 @@ def concept_accuracy(encoder: VGGFrames, count: int = 1000, seed: int = 1) -> di
         name: 50 * float(found[truth[:, i], i].mean() + (~found[~truth[:, i], i]).mean())
         for i, name in enumerate(CONCEPTS)
     }
-
-
-__all__ = ["CONCEPT_FRAMES", "RATE", "SPLITS", "ToyData", "concept_accuracy", "prepare_toy", "train_small_vgg"]
