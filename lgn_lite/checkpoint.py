@@ -26,7 +26,7 @@ from torch import Tensor
 from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path
+from lgn_lite.files import atomic_path, write_json
 from lgn_lite.model import LGN
 from lgn_lite.text import Vocabulary
 
@@ -75,8 +75,7 @@ def save_checkpoint(
     folder = Path(folder)
     contents = {"config.json": model.config.to_dict(), "about.json": vars(about)}
     for name, content in contents.items():
-        with atomic_path(folder / name) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / name, content)
     vocabulary.save(folder / "vocabulary.json")
     if encoder_file is not None and not (folder / "frames.safetensors").exists():
         with atomic_path(folder / "frames.safetensors") as temporary:

@@ -255,7 +255,7 @@ def evaluate(
     """Rank the candidates of every query of a split, and print R@n and mIoU by caption kind and moment length."""
     from .checkpoint import load_checkpoint
     from .course import evaluate_checkpoint
-    from .evaluate import write_json
+    from .files import write_json
     from .prepare import prepare_toy
 
     results = evaluate_checkpoint(prepare_toy(size), load_checkpoint(checkpoint, device), split)

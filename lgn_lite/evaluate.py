@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,7 +10,6 @@ from torch.utils.data import DataLoader
 
 from lgn_lite.annotations import Query
 from lgn_lite.dataset import MomentDataset, collate
-from lgn_lite.files import atomic_path
 from lgn_lite.metrics import length_bin, summarise
 from lgn_lite.model import LGN
 
@@ -58,10 +55,3 @@ def evaluate(model: LGN, data: MomentDataset, nms: float | None = None) -> dict:
     truth, durations = query_tensors(data.queries)
     segments, _ = rank(model, score_queries(model, data), durations)
     return summarise(segments, truth, query_groups(data.queries), nms=model.config.nms if nms is None else nms)
-
-
-def write_json(path: str | Path, content: object) -> Path:
-    """Write a results file, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return Path(path)

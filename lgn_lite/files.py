@@ -1,5 +1,6 @@
 """Writing files so that nothing half-written is ever found."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         else:
             temporary.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: str | Path, content: object) -> Path:
+    """Write a JSON file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Path(path)
 
 
 def project_root() -> Path:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from lgn_lite.annotations import write_charades_sta
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path
+from lgn_lite.files import atomic_path, write_json
 from lgn_lite.toy_draw import SIZE, background, concept_frame, draw_frame, draw_scene
 from lgn_lite.toy_world import (
     ACTIVITIES,
@@ -188,11 +188,6 @@ def _draw(job: tuple[int, str, int, int, str]) -> str:
     return scene.name
 
 
-def _write_json(path: Path, content: dict) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
 def _write_csv(path: Path, columns: Sequence[str], rows: list[Sequence]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -228,7 +223,7 @@ def build_toy_sta(
     if not partial.exists():  # then nobody knows how any videos here were made
         for old in videos.glob("toy-*.mp4"):
             old.unlink()
-        _write_json(partial, settings)
+        write_json(partial, settings)
     counts, jobs, lengths = {}, [], []
     for split, number in SIZES[size].items():
         scenes = [make_scene(seed, split, i, num_figures) for i in range(number)]
@@ -240,7 +235,7 @@ def build_toy_sta(
         counts[split] = {"videos": number, "queries": len(queries)}
     _write_csv(folder / "videos.csv", ("id", "length"), lengths)
     _run(jobs, workers, progress)
-    _write_json(done, {**settings, "counts": counts})
+    write_json(done, {**settings, "counts": counts})
     partial.unlink()
     return folder
 

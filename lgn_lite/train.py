@@ -19,8 +19,8 @@ from tqdm import tqdm
 from lgn_lite.checkpoint import About, save_checkpoint
 from lgn_lite.dataset import MomentDataset, collate
 from lgn_lite.errors import InputError
-from lgn_lite.evaluate import query_tensors, rank, score_queries, write_json
-from lgn_lite.files import atomic_path
+from lgn_lite.evaluate import query_tensors, rank, score_queries
+from lgn_lite.files import atomic_path, write_json
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
