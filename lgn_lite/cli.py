@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .cli_data import data_app
 from .errors import InputError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(data_app, name="data")
 console = Console()
 
 
@@ -194,29 +196,9 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
         console.print(here(path), markup=False, highlight=False, soft_wrap=True)
 
 
-# ── Data, training, evaluation, prediction ────────────────────────────────────────────────────
+# ── Training, evaluation, prediction ────────────────────────────────────────────────────
 
-data_app = typer.Typer(help="Prepare data sets.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
-
-
-@data_app.command("toy")
-def data_toy(
-    size: Annotated[str, typer.Option(help="tiny, small or full.")] = "small",
-    root: Annotated[Path, typer.Option(help="Folder of all sizes.")] = Path("data/toy-sta"),
-    seed: Annotated[int, typer.Option(help="Another seed, other videos (give another --root too).")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes that draw and decode.")] = 2,
-) -> None:
-    """Draw Toy-STA, train its small VGG on single concepts, and extract features."""
-    from .prepare import prepare_toy
-    from .toy import SPLITS
-
-    data = prepare_toy(size, root, seed, workers)
-    for split in SPLITS:
-        queries = data.queries(split)
-        console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
-    console.print(data.folder, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -30,7 +30,8 @@ class LGNConfig:
     hidden: int = 512  # C, channels of the clips and of the map
 
     # -- the sentence side
-    vocabulary_size: int = 0  # words with a learned vector; 0: word vectors are given (GloVe)
+    vocabulary_size: int = 0  # words with a vector inside the model; 0: word vectors are given with each sentence
+    word_vectors: Literal["learned", "frozen"] = "learned"  # frozen: GloVe's, kept as they are (2D-TAN's)
     word_dim: int = 300  # width of a word vector (the paper's first d_s)
     text_dim: int = 512  # H, width of f_s (the paper's second d_s) and of the LSTM
     text_layers: int = 3  # LSTM layers (2D-TAN's)

@@ -24,9 +24,11 @@ Trace = dict[str, Tensor]  # the values between the stages, by name, for noteboo
 class SentenceEncoder(nn.Module):
     """A sentence to one vector f_s: word vectors, LSTM, last valid state, linear (section 3.3)."""
 
-    def __init__(self, word_dim: int, text_dim: int, layers: int, vocabulary_size: int = 0):
+    def __init__(self, word_dim: int, text_dim: int, layers: int, vocabulary_size: int = 0, frozen: bool = False):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, word_dim, padding_idx=0) if vocabulary_size else None
+        if self.embedding is not None:
+            self.embedding.weight.requires_grad_(not frozen)
         self.lstm = nn.LSTM(word_dim, text_dim, num_layers=layers, batch_first=True)
         self.linear = nn.Linear(text_dim, text_dim)
 
@@ -202,7 +204,8 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         C, H = config.hidden, config.text_dim
         self.config = config
         self.moments = Moments(config.num_clips, config.scales)
-        self.sentence = SentenceEncoder(config.word_dim, H, config.text_layers, config.vocabulary_size)
+        frozen = config.word_vectors == "frozen"
+        self.sentence = SentenceEncoder(config.word_dim, H, config.text_layers, config.vocabulary_size, frozen)
         self.frames = FrameLayers(config)
         if config.fusion_text_fc or H != C:
             self.fuse_text: nn.Module = nn.Linear(H, C)

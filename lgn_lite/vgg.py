@@ -6,7 +6,6 @@ path: `extract_video`. Many videos at a time: `features.extract_folder`.
 
 import hashlib
 import json
-import pickle
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -24,6 +23,7 @@ from torchvision.transforms.v2 import functional as transforms
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
 from lgn_lite.video import VideoInfo, iter_frames, probe
+from lgn_lite.weights import read_weights
 
 LAYERS = ("fc6", "fc7")
 
@@ -201,26 +201,6 @@ class VGGFrames(nn.Module):
         except RuntimeError as error:
             raise InputError(f"{source or 'weights'}: do not fit {self.name}: {error}") from error
         return self.eval()
-
-
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from a safetensors file or a torch checkpoint, with torchvision's names.
-
-    Checkpoints that keep it under "state_dict", and names with "module.", are unwrapped. Nothing in the
-    file is executed. Raises InputError, naming the file.
-    """
-    try:
-        if Path(path).suffix == ".safetensors":
-            weights = load_file(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as weights ({error})") from error
-    weights = weights.get("state_dict", weights) if isinstance(weights, Mapping) else {}
-    weights = {key.replace("module.", ""): value for key, value in weights.items() if isinstance(value, Tensor)}
-    if not weights:
-        raise InputError(f"{path}: holds no weights; give a state dict of a VGG16")
-    return weights
 
 
 def extract_video(path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64) -> tuple[Tensor, VideoInfo]:

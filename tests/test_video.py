@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from torchvision.models import vgg16
 
 from lgn_lite.errors import InputError
-from lgn_lite.vgg import VGGFrames, extract_video, read_weights
+from lgn_lite.vgg import VGGFrames, extract_video
 from lgn_lite.video import iter_frames, probe, read_frames, write_video
+from lgn_lite.weights import read_weights
 
 
 def grey(level: int, height: int = 64, width: int = 64) -> np.ndarray:
