@@ -1,21 +1,22 @@
 """Annotations: which sentence describes which seconds of which video.
 
-Holds `Query`, the readers of Charades-STA, TACoS, ActivityNet Captions and Toy-STA, the writer of
-Charades-STA's line format, and statistics. Every reader cleans by 2D-TAN's rules and tells what it changed.
+Holds `Query`, the readers of Charades-STA, TACoS, ActivityNet Captions, their out-of-distribution splits (CD)
+and Toy-STA, the writer of Charades-STA's line format, statistics, and what keeps splits apart. Every reader
+cleans by 2D-TAN's rules and tells what it changed.
 """
 
-import csv
-import io
-import json
-import math
+import hashlib
+import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
+from lgn_lite.reading import amount, csv_rows, finite_number, read_json, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,21 @@ class Query:
         return self.start / self.duration, self.end / self.duration
 
 
+class Queries(list[Query]):
+    """What a reader returns: the queries kept, and in `written` how many pairs the file held before cleaning."""
+
+    written: int = 0
+
+
 # The query as written, and the place an error names: "file:line", or "file, video 'x', pair 3".
 Row = tuple[str, Query]
+# What a video's entry in a json file says of time: its duration, and its units a second (frames, or 1 for seconds).
+Timing = Callable[[str, dict[str, Any]], tuple[float, float]]
 
 
 def read_charades_sta(
     sentences_txt: str | Path, durations_csv: str | Path, *, split: str = "", strict: bool = False
-) -> list[Query]:
+) -> Queries:
     """Read lines `VID start end##sentence.` (seconds); durations are the csv's columns `id` and `length`.
 
     An end past the duration is clipped to it; then pairs with start >= end are dropped; one warning counts
@@ -50,43 +59,48 @@ def read_charades_sta(
     Raises InputError, naming the file and the line, for what cannot be read.
     """
     path = Path(sentences_txt)
-    return _clean(_line_rows(path, Path(durations_csv), split), path, strict)
+    return _clean(_line_rows(path, Path(durations_csv), split), path, strict=strict)
 
 
-def read_tacos(json_path: str | Path, *, split: str = "") -> list[Query]:
+def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
     """Read {video: {timestamps [[frame, frame]], sentences, fps, num_frames}}; frames become seconds.
 
-    Cleaned as in `read_charades_sta`. Raises InputError naming the file and the video.
+    Cleaned as in `read_charades_sta`; as in 2D-TAN, a start below 0 is also clipped, to 0.
+    Raises InputError naming the file and the video.
     """
+
+    def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
+        fps = amount(entry.get("fps"), f"{where}: fps")
+        if fps == 0:
+            raise InputError(f"{where}: fps is 0; it must be above 0")
+        return amount(entry.get("num_frames"), f"{where}: num_frames") / fps, fps
+
     path = Path(json_path)
-
-    def rows() -> Iterator[Row]:
-        for where, video, entry in _json_videos(path):
-            fps = _number(entry.get("fps"), f"{where}: fps")
-            if fps == 0:
-                raise InputError(f"{where}: fps is 0; it must be above 0")
-            duration = _number(entry.get("num_frames"), f"{where}: num_frames") / fps
-            yield from _json_rows(where, video, entry, duration, split, unit=fps)
-
-    return _clean(rows(), path)
+    return _clean(_json_rows(path, split, timing), path)
 
 
-def read_activitynet(json_path: str | Path, *, split: str = "") -> list[Query]:
+def read_activitynet(json_path: str | Path, *, split: str = "") -> Queries:
     """Read {video: {duration, timestamps [[second, second]], sentences}}.
 
-    Cleaned as in `read_charades_sta`. Raises InputError naming the file and the video.
+    Cleaned as in `read_tacos`; sentences of this set are as its crowd typed them, so a pair whose sentence has no
+    word is dropped and counted too. Raises InputError naming the file and the video.
     """
     path = Path(json_path)
-
-    def rows() -> Iterator[Row]:
-        for where, video, entry in _json_videos(path):
-            duration = _number(entry.get("duration"), f"{where}: duration")
-            yield from _json_rows(where, video, entry, duration, split, unit=1.0)
-
-    return _clean(rows(), path)
+    return _clean(_json_rows(path, split, _duration_under("duration")), path, drop_wordless=True)
 
 
-def read_toy_sta(folder: str | Path, split: str) -> list[Query]:
+def read_cd(json_path: str | Path, *, split: str = "") -> Queries:
+    """Read a file of Charades-CD or ActivityNet-CD, the out-of-distribution splits of Yuan et al. (2021).
+
+    {video: {timestamps [[second, second]], sentences, video_duration or duration, …}}: Charades-CD's
+    `charades_{train,val,test_iid,test_ood}.json` writes `video_duration`, ActivityNet-CD's `anet_*.json` `duration`.
+    Cleaned as in `read_activitynet`. Raises InputError naming the file and the video.
+    """
+    path = Path(json_path)
+    return _clean(_json_rows(path, split, _duration_under("video_duration", "duration")), path, drop_wordless=True)
+
+
+def read_toy_sta(folder: str | Path, split: str) -> Queries:
     """Read one split ("train", "val", "test", "test-composition") of a Toy-STA folder, tags included.
 
     `toy_sta_{split}.txt` holds Charades-STA's lines, `videos.csv` the durations, `toy_sta_{split}_tags.csv`
@@ -96,7 +110,7 @@ def read_toy_sta(folder: str | Path, split: str) -> list[Query]:
     folder = Path(folder)
     path, tags_csv = folder / f"toy_sta_{split}.txt", folder / f"toy_sta_{split}_tags.csv"
     rows = list(_line_rows(path, folder / "videos.csv", split))
-    tags = [tag for _, tag in _csv_rows(tags_csv)]
+    tags = [tag for _, tag in csv_rows(tags_csv)]
     if len(rows) != len(tags):
         raise InputError(
             f"{tags_csv}: {len(tags)} rows of tags for the {len(rows)} lines of {path.name}; "
@@ -143,33 +157,77 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
     }
 
 
-def _clean(rows: Iterable[Row], path: Path, strict: bool = False) -> list[Query]:
-    """2D-TAN's rules: clip the end to the duration, then keep start < end; tell once what was changed."""
-    kept, clipped, dropped = [], [], []
+def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query], list[Query]]:
+    """Part a share of the videos from the rest, to choose checkpoints on: Charades-STA has no validation split.
+
+    Videos are ordered by the SHA-256 of their name, and the first share of them, with all their queries, is held
+    out: the same ones whatever the order of the queries, on every machine, without a seed. At least one video is
+    held out, and one left, where there are two. Returns (rest, held out), in the order given; the queries held out
+    get the split "val". Raises InputError for a share outside (0, 1).
+    """
+    if not 0 < share < 1:
+        raise InputError(f"share={share}: give the part of the videos to hold out, between 0 and 1")
+    videos = sorted({q.video for q in queries}, key=lambda video: hashlib.sha256(video.encode()).digest())
+    count = min(max(round(share * len(videos)), 1), max(len(videos) - 1, 0))
+    held = set(videos[:count])
+    rest = [q for q in queries if q.video not in held]
+    return rest, [replace(q, split="val") for q in queries if q.video in held]
+
+
+def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tuple[str, str]] = ()) -> None:
+    """Make sure that no video is in two splits.
+
+    splits: by name; may_share: pairs of names, in the order of `splits`, that are allowed to. ActivityNet Captions
+    needs it: val_1 and val_2 are two annotations of the same videos.
+    Raises InputError naming the two splits and the first of their common videos.
+    """
+    videos = {name: {q.video for q in queries} for name, queries in splits.items()}
+    for first, second in combinations(videos, 2):
+        common = sorted(videos[first] & videos[second])
+        if common and (first, second) not in may_share:
+            some = ", ".join(map(repr, common[:3])) + (", …" if len(common) > 3 else "")
+            raise InputError(
+                f"splits {first} and {second} share {len(common)} videos ({some}): a model would be judged on videos "
+                "it has seen; fetch the annotations again, or remove these videos from one of the two"
+            )
+
+
+LATE, EARLY = "ends past the video's duration clipped to it", "starts below 0 set to 0"
+REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped for want of a word"
+LETTER = re.compile(r"[^\W_]")  # or digit: what a word is made of
+
+
+def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
+    """2D-TAN's rules: clip the times to the video, then keep start < end; tell once what was changed."""
+    kept = Queries()
+    told: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
-        if not any(c.isalnum() for c in q.sentence):
-            raise InputError(f"{where}: the sentence is empty; write one or remove the pair")
+        kept.written += 1
+        if not LETTER.search(q.sentence):
+            if not drop_wordless:
+                raise InputError(f"{where}: the sentence is empty; write one or remove the pair")
+            told[WORDLESS].append(where)
+            continue
         if q.duration == 0:
             raise InputError(f"{where}: video {q.video!r} has a duration of 0 s; correct it")
         if strict and q.start >= q.end:
             raise InputError(f"{where}: start {q.start:g} s is not before end {q.end:g} s; correct them")
-        end = min(q.end, q.duration)
-        if q.start >= end:
-            dropped.append(where)
+        start, end = max(q.start, 0.0), min(q.end, q.duration)
+        if start >= end:
+            told[REVERSED].append(where)
             continue
         if end < q.end:
-            clipped.append(where)
-        kept.append(replace(q, end=end))
-    told = [
+            told[LATE].append(where)
+        if start > q.start:
+            told[EARLY].append(where)
+        kept.append(q if (start, end) == (q.start, q.end) else replace(q, start=start, end=end))
+    changes = [
         f"{len(places)} {what} (first: {', '.join(_within(path, where) for where in places[:3])})"
-        for places, what in (
-            (clipped, "ends past the video's duration clipped to it"),
-            (dropped, "pairs dropped because the start is not before the end"),
-        )
+        for what, places in told.items()
         if places
     ]
-    if told:
-        warnings.warn(f"{path}: {'; '.join(told)}; {len(kept)} pairs kept", stacklevel=3)
+    if changes:
+        warnings.warn(f"{path}: {'; '.join(changes)}; {len(kept)} pairs kept", stacklevel=3)
     return kept
 
 
@@ -181,12 +239,14 @@ def _within(path: Path, where: str) -> str:
 
 def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
     """Charades-STA's lines with the durations of the csv."""
-    durations = {}
-    for where, row in _csv_rows(durations_csv):
-        if "id" not in row or "length" not in row:
-            raise InputError(f"{where}: columns id and length are needed, the file has {', '.join(row)}")
-        durations[row["id"]] = _number(row["length"], f"{where}: length")
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    durations: dict[str, float] = {}
+    for where, row in csv_rows(durations_csv, columns=("id", "length")):
+        video, length = row["id"], amount(row["length"], f"{where}: length")
+        if durations.setdefault(video, length) != length:
+            raise InputError(
+                f"{where}: video {video!r} has length {length:g} here, {durations[video]:g} above; keep one"
+            )
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():  # such as after the last line break
             continue
         where = f"{path}:{number}"
@@ -198,61 +258,38 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
         video, start, end = parts
         if video not in durations:
             raise InputError(f"{where}: video {video!r} is not in {durations_csv}; add it or remove the line")
-        times = _number(start, f"{where}: start"), _number(end, f"{where}: end")
+        times = amount(start, f"{where}: start"), amount(end, f"{where}: end")
         yield where, Query(video, sentence.strip(), *times, durations[video], split)
 
 
-def _json_videos(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each video of a json file, with the place that an error should name."""
-    try:
-        content = json.loads(_read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not json: {error.msg}; fetch the file again") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold an object {{video: …}}, not a {type(content).__name__}")
-    for video, entry in content.items():
+def _duration_under(*keys: str) -> Timing:
+    """The timing of a file in seconds: the duration stands under the first of these keys that an entry has."""
+
+    def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
+        key = next((key for key in keys if key in entry), keys[0])
+        return amount(entry.get(key), f"{where}: {key}"), 1.0
+
+    return timing
+
+
+def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
+    """The pairs of each video of a json file, in seconds."""
+    for video, entry in read_json(path).items():
         where = f"{path}, video {video!r}"
         if not isinstance(entry, dict):
-            raise InputError(f"{where}: must be an object with timestamps and sentences, not {entry!r}")
-        yield where, video, entry
-
-
-def _json_rows(
-    where: str, video: str, entry: dict[str, Any], duration: float, split: str, unit: float
-) -> Iterator[Row]:
-    """The pairs of one video; times are divided by `unit` (frames a second, or 1) to give seconds."""
-    times, sentences = entry.get("timestamps"), entry.get("sentences")
-    if not isinstance(times, list) or not isinstance(sentences, list) or len(times) != len(sentences):
-        raise InputError(f"{where}: timestamps and sentences must be two lists of the same length")
-    for i, (pair, sentence) in enumerate(zip(times, sentences, strict=True), start=1):
-        here = f"{where}, pair {i}"
-        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(sentence, str):
-            raise InputError(f"{here}: {pair!r}, {sentence!r} must be [start, end] and a text")
-        start, end = (_number(time, f"{here}: time") / unit for time in pair)
-        yield here, Query(video, sentence.strip(), start, end, duration, split)
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    reader = csv.DictReader(io.StringIO(_read_text(path)))
-    for row in reader:
-        yield f"{path}:{reader.line_num}", row
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")  # -sig: drops the mark some editors put at the beginning
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the path, or fetch the data first") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text, from byte {error.start} on; fetch it again") from error
-
-
-def _number(value: Any, what: str) -> float:
-    """A finite number, not below 0; else InputError, which begins with `what`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{what} is {value!r}, not a number; correct it") from None
-    if not math.isfinite(number) or number < 0:
-        raise InputError(f"{what} is {value!r}; it must be finite and not below 0")
-    return number
+            raise InputError(
+                f"{where}: must be an object with timestamps and sentences, not a "
+                f"{type(entry).__name__}; correct the entry"
+            )
+        duration, unit = timing(where, entry)
+        times, sentences = entry.get("timestamps"), entry.get("sentences")
+        if not isinstance(times, list) or not isinstance(sentences, list) or len(times) != len(sentences):
+            raise InputError(
+                f"{where}: timestamps and sentences must be two lists of the same length; correct the entry"
+            )
+        for i, (pair, sentence) in enumerate(zip(times, sentences, strict=True), start=1):
+            here = f"{where}, pair {i}"
+            if not isinstance(pair, list) or len(pair) != 2 or not isinstance(sentence, str):
+                raise InputError(f"{here}: {pair!r}, {sentence!r} must be [start, end] and a text; correct them")
+            start, end = (finite_number(time, f"{here}: time") / unit for time in pair)
+            yield here, Query(video, sentence.strip(), start, end, duration, split)

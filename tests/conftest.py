@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from lgn_lite.annotations import Query
+from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, save_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.model import LGN
-from lgn_lite.prepare import ToyData, prepare_toy
+from lgn_lite.prepare import prepare_toy
 from lgn_lite.text import Vocabulary
 from lgn_lite.vgg import VGGFrames
 from lgn_lite.video import write_video
@@ -41,7 +42,7 @@ def seeded():
 
 
 @pytest.fixture(scope="session")
-def tiny_toy() -> ToyData:
+def tiny_toy() -> DataSet:
     """Toy-STA tiny with its features: made by the first run of the tests, found again by the others."""
     return prepare_toy("tiny", root=PROJECT / "data" / "toy-sta", progress=False)
 

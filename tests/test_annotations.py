@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from lgn_lite.annotations import (
     Query,
+    check_splits,
+    hold_out,
     read_activitynet,
+    read_cd,
     read_charades_sta,
     read_tacos,
     read_toy_sta,
@@ -44,6 +47,16 @@ def tacos(tmp_path):
     return write
 
 
+def read_real(shared, data, split):
+    if data == "tacos":
+        return read_tacos(shared(f"data/tacos/{split}.json"), split=split)
+    return read_charades_sta(
+        shared(f"data/charades-sta/charades_sta_{split}.txt"),
+        shared(f"data/charades-sta/Charades_v1_{split}.csv"),
+        split=split,
+    )
+
+
 # pairs, videos, words, seconds of a moment; pairs clipped and dropped
 FIGURES = {
     ("charades-sta", "train"): (12404, 5336, 6.21, 8.17, "1802 ends", "4 pairs dropped"),
@@ -59,18 +72,12 @@ def test_real_files_give_the_published_figures(shared, data, split):
     pairs, videos, words, seconds, clipped, dropped = FIGURES[data, split]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if data == "tacos":
-            queries = read_tacos(shared(f"data/tacos/{split}.json"), split=split)
-        else:
-            queries = read_charades_sta(
-                shared(f"data/charades-sta/charades_sta_{split}.txt"),
-                shared(f"data/charades-sta/Charades_v1_{split}.csv"),
-                split=split,
-            )
+        queries = read_real(shared, data, split)
     found = statistics(queries)
     assert (found["pairs"], found["videos"]) == (pairs, videos)
     assert (round(found["words"], 2), round(found["moment_seconds"], 2)) == (words, seconds)
     assert found["moments_per_video"] == pytest.approx(pairs / videos)
+    assert queries.written - pairs == (0 if dropped is None else int(dropped.split()[0]))
     assert all(0 <= q.start < q.end <= q.duration and q.split == split for q in queries)
     told = [str(w.message) for w in caught]
     assert len(told) == (clipped is not None)
@@ -129,7 +136,7 @@ def test_strict_refuses_a_start_not_before_the_end(charades, times):
         ("A 1 2 3##Three times.", "does not begin with a video, a start and an end"),
         ("A one 2##Words.", "start is 'one', not a number"),
         ("A 1 nan##No number.", "end is 'nan'; it must be finite"),
-        ("A -1 2##Below.", "start is '-1'; it must be finite and not below 0"),
+        ("A -1 2##Below.", "start is '-1'; it must not be below 0"),
         ("A 1 inf##Endless.", "end is 'inf'; it must be finite"),
         ("A 1 2##", "the sentence is empty"),
         ("A 1 2## .", "the sentence is empty"),
@@ -145,7 +152,11 @@ def test_a_bad_line_is_named(charades, line, message):
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
-        ("id,seconds\nA,10\n", r"videos\.csv:2: columns id and length are needed, the file has id, seconds"),
+        ("id,seconds\nA,10\n", r"videos\.csv:1: no column length, the header has id, seconds; fetch"),
+        ("video,length\nA,10\n", r"videos\.csv:1: no column id, the header has video, length; fetch"),
+        ("", r"videos\.csv:1: no column id or length, the header has nothing; fetch"),
+        ("id,length\nA,10\nB,20\nA,11\n", r"videos\.csv:4: video 'A' has length 11 here, 10 above; keep one"),
+        ('id,length\nA,"10\n' + 20000 * "B,20 long\n", r"videos\.csv:\d+: not a csv: field larger .*; fetch"),
         ("id,length\nA,10\nB,long\n", r"videos\.csv:3: length is 'long', not a number"),
         ("id,length\nA\n", r"videos\.csv:2: length is None"),
         ("id,length\nA,0\n", r"lines\.txt:1: video 'A' has a duration of 0 s"),
@@ -154,6 +165,23 @@ def test_a_bad_line_is_named(charades, line, message):
 def test_a_bad_csv_is_named(charades, lengths, message):
     with pytest.raises(InputError, match=message):
         read_charades_sta(*charades("A 0 1##Fine.\n", lengths))
+
+
+def test_a_video_may_come_twice_with_one_length(charades):
+    paths = charades("A 0 12##To the end.\n", "id,length\nA,10\nA,10.0\n")
+    with pytest.warns(UserWarning, match="1 ends"):
+        assert read_charades_sta(*paths)[0].duration == 10
+
+
+def test_line_ends_of_windows_and_byte_order_marks_do_not_matter(charades, tmp_path):
+    lines, lengths = charades("A 0 1##Fine.\nB 0 20##To the end.\n")
+    expected = read_charades_sta(lines, lengths)
+    for path in (lines, lengths):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_charades_sta(lines, lengths) == expected
+    path = tmp_path / "val_1.json"
+    path.write_bytes(b'\xef\xbb\xbf{"v_1": {"duration": 5,\r\n"timestamps": [[0, 1]], "sentences": ["Fine."]}}')
+    assert read_activitynet(path)[0].sentence == "Fine."
 
 
 def test_files_that_cannot_be_read_are_named(charades, tmp_path):
@@ -177,6 +205,42 @@ def test_activitynet_times_are_seconds(tmp_path):
     path = tmp_path / "val_1.json"
     path.write_text('{"v_1": {"duration": 82.73, "timestamps": [[0.83, 19.86]], "sentences": [" A man."]}}')
     assert read_activitynet(path) == [Query("v_1", "A man.", 0.83, 19.86, 82.73)]
+
+
+def test_activitynet_is_cleaned_by_the_rules_of_2d_tan(tmp_path):
+    path = tmp_path / "train.json"
+    times = [[-0.5, 4], [5, 99], [7, 6], [3, 3], [-2, -1], [11, 12], [1, 2]]
+    sentences = ["Early.", "Late.", "Swapped.", "Empty.", "Before.", "Beyond.", " ."]
+    path.write_text(json.dumps({"v_1": {"duration": 10, "timestamps": times, "sentences": sentences}}))
+    with pytest.warns(UserWarning) as caught:
+        queries = read_activitynet(path, split="train")
+    assert [(q.start, q.end) for q in queries] == [(0, 4), (5, 10)]
+    assert queries.written == 7
+    assert [str(w.message) for w in caught] == [
+        f"{path}: 1 ends past the video's duration clipped to it (first: video 'v_1', pair 2); "
+        "1 starts below 0 set to 0 (first: video 'v_1', pair 1); "
+        "4 pairs dropped because the start is not before the end "
+        "(first: video 'v_1', pair 3, video 'v_1', pair 4, video 'v_1', pair 5); "
+        "1 pairs dropped for want of a word (first: video 'v_1', pair 7); 2 pairs kept"
+    ]
+    assert caught[0].filename == __file__
+
+
+def test_a_negative_frame_of_tacos_is_the_first(tacos):
+    with pytest.warns(UserWarning, match="1 starts below 0 set to 0"):
+        assert read_tacos(tacos(timestamps=[[-5, 50]]))[0].span == (0, 0.5)
+
+
+@pytest.mark.parametrize("key", ["video_duration", "duration"])  # Charades-CD's, ActivityNet-CD's
+def test_times_of_the_cd_splits_are_seconds(tmp_path, key):
+    path = tmp_path / "charades_test_ood.json"
+    entry = {"timestamps": [[1.5, 8]], "sentences": ["a person sits."], key: 30.5, "decode_fps": 24.0}
+    path.write_text(json.dumps({"AO8RW": entry}))
+    assert read_cd(path, split="test-ood") == [Query("AO8RW", "a person sits.", 1.5, 8, 30.5, "test-ood")]
+    del entry[key]
+    path.write_text(json.dumps({"AO8RW": entry}))
+    with pytest.raises(InputError, match="video 'AO8RW': video_duration is None, not a number"):
+        read_cd(path)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +268,17 @@ def test_a_bad_json_entry_is_named(tacos, changes, message):
     [
         ('{"a":\n {,}}', r"bad\.json:2: not json: "),
         ("[]", r"bad\.json: must hold an object"),
-        ('{"a": 3}', r"bad\.json, video 'a': must be an object"),
+        ('{"a": 3}', r"bad\.json, video 'a': must be an object .*, not a int; correct the entry"),
+        ("", r"bad\.json:1: not json: .*; fetch the file again"),
+        ("<!DOCTYPE html>\n<p>404", r"bad\.json:1: not json: .*; fetch the file again"),
+        ('{"a": {"timestamps": [[0, 1]], "sent', r"bad\.json:1: not json: .*; fetch the file again"),
+        ('{"a": {}, "b": {}, "a": {}}', r"bad\.json: 'a' is there twice; merge the two entries or remove one"),
     ],
 )
 def test_a_json_of_the_wrong_form_is_named(tmp_path, text, message):
     path = tmp_path / "bad.json"
     path.write_text(text)
-    for read in (read_tacos, read_activitynet):
+    for read in (read_tacos, read_activitynet, read_cd):
         with pytest.raises(InputError, match=message):
             read(path)
 
@@ -267,6 +335,60 @@ def test_what_the_line_format_cannot_hold_is_refused(tmp_path, video, sentence):
     with pytest.raises(InputError, match="the line format allows"):
         write_charades_sta([Query(video, sentence, 0, 1, 2)], tmp_path / "lines.txt")
     assert not list(tmp_path.iterdir())
+
+
+queries_of_videos = st.lists(st.sampled_from("abcdefgh"), max_size=20).map(
+    lambda videos: [Query(video, f"sentence {i}", 0, 1, 2, "train") for i, video in enumerate(videos)]
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(queries_of_videos, st.floats(0.01, 0.99), st.randoms())
+def test_whole_videos_are_held_out_whatever_the_order(queries, share, random):
+    rest, held = hold_out(queries, share)
+    videos, held_videos = {q.video for q in queries}, {q.video for q in held}
+    assert not held_videos & {q.video for q in rest}
+    assert sorted(q.sentence for q in [*rest, *held]) == sorted(q.sentence for q in queries)
+    assert [q for q in queries if q in rest] == rest
+    assert {q.split for q in held} <= {"val"}
+    if len(videos) >= 2:
+        assert len(held_videos) == min(max(round(share * len(videos)), 1), len(videos) - 1)
+    else:
+        assert not held
+    random.shuffle(queries)
+    assert {q.video for q in hold_out(queries, share)[1]} == held_videos
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
+def test_a_share_is_a_part(share):
+    with pytest.raises(InputError, match="between 0 and 1"):
+        hold_out([], share)
+
+
+@pytest.mark.filterwarnings("ignore:.*pairs kept")  # the file's own faults
+def test_the_validation_split_of_charades_sta_stays_what_it_is(shared):
+    queries = read_real(shared, "charades-sta", "train")
+    rest, held = hold_out(queries)
+    assert (len(rest), len(held), len({q.video for q in held})) == (11159, 1245, 534)
+    assert sorted({q.video for q in held})[:3] == ["00MFE", "01KM1", "03AA8"]
+    check_splits({"train": rest, "val": held, "test": read_real(shared, "charades-sta", "test")})
+
+
+@pytest.mark.filterwarnings("ignore:.*pairs kept")
+def test_the_splits_of_tacos_share_no_video(shared):
+    check_splits({split: read_real(shared, "tacos", split) for split in ("train", "val", "test")})
+
+
+def test_a_video_in_two_splits_is_named():
+    def queries(videos):
+        return [Query(video, "Sits.", 0, 1, 2) for video in videos]
+
+    splits = {"train": queries("abcdea"), "val": queries("fg"), "test": queries("egdcb")}
+    with pytest.raises(InputError, match=r"splits train and test share 4 videos \('b', 'c', 'd', …\): .* remove"):
+        check_splits(splits)
+    with pytest.raises(InputError, match=r"splits val and test share 1 videos \('g'\)"):
+        check_splits(splits, may_share=[("train", "test")])
+    check_splits(splits, may_share=[("train", "test"), ("val", "test")])
 
 
 def test_statistics_of_nothing_are_refused():
