@@ -1,4 +1,4 @@
-"""Evaluation: temporal NMS, R@n,IoU=m, mean IoU, and the answer that needs no video."""
+"""Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the answer that needs no video."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -48,16 +48,40 @@ def recall(
     Raises InputError where there is no query, or not one prediction for each target.
     """
     ks, thresholds = list(ks), list(thresholds)
-    rates = answer_hits(answer_iou(predictions, targets, max(ks), nms), ks, thresholds).double().mean(dim=0)
+    iou = answer_iou(first_answers(predictions, targets, max(ks), nms), targets)
+    rates = answer_hits(iou, ks, thresholds).double().mean(dim=0)
+    return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
+
+
+def discounted_recall(
+    predictions: Predictions,
+    targets: Tensor,
+    durations: Tensor,
+    ks: Iterable[int],
+    thresholds: Iterable[float],
+    nms: float | None = None,
+) -> dict[tuple[int, float], float]:
+    """dR@k,IoU=m: `recall` with each hit weighed by how close its start and end are (Yuan et al., 2021).
+
+    A hit counts (1 − |Δstart|) (1 − |Δend|), with Δ in fractions of the video, so that a long answer that only
+    covers its target earns less. The definition gives a query one discount and leaves open which of k answers it is
+    of: here of the hit that weighs most, so that dR never exceeds R and never falls as k grows.
+    durations: (Q,), of the videos, in the unit of predictions and targets. Other arguments, result and errors as
+    in `recall`; InputError also where a duration is not above 0.
+    """
+    ks, thresholds = list(ks), list(thresholds)
+    answers = first_answers(predictions, targets, max(ks), nms)
+    iou, weights = answer_iou(answers, targets), answer_weights(answers, targets, durations)
+    rates = answer_hits(iou, ks, thresholds, weights).mean(dim=0)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
 
 def mean_iou(predictions: Predictions, targets: Tensor) -> float:
-    """Mean overlap of the first answer with the target, in percent (2D-TAN's code averages the first three).
+    """Mean overlap of the first answer with the target, in percent.
 
     predictions, targets, errors: as in `recall`.
     """
-    return 100 * answer_iou(predictions, targets, keep=1, nms=None).mean().item()
+    return 100 * answer_iou(first_answers(predictions, targets, keep=1, nms=None), targets).mean().item()
 
 
 def summarise(
@@ -67,19 +91,26 @@ def summarise(
     ks: Sequence[int] = (1, 5),
     thresholds: Sequence[float] = (0.3, 0.5, 0.7),
     nms: float | None = 0.45,
+    durations: Tensor | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The evaluation table, ready for JSON: a row for all queries, and for each label of each group.
 
     groups: {"kind": one label for each query, "length": …}. A row is {"queries": Q, "R1@0.5": percent, …,
-    "mIoU": percent}; returns {"all": row, "kind": {label: row}, …}. Other arguments as in `recall`.
+    "mIoU": percent}; returns {"all": row, "kind": {label: row}, …}. With `durations` a row also has "dR1@0.5", …
+    as in `discounted_recall`. Other arguments as in `recall`.
     Raises InputError as `recall` does, and where a group has not one label for each query.
     """
-    iou = answer_iou(predictions, targets, max(ks), nms)
+    answers = first_answers(predictions, targets, max(ks), nms)
+    iou = answer_iou(answers, targets)
     found = answer_hits(iou, ks, thresholds).double()
+    weighed = None
+    if durations is not None:
+        weighed = answer_hits(iou, ks, thresholds, answer_weights(answers, targets, durations))
 
     def row(queries: list[int]) -> dict[str, float]:
         means = found[queries].mean(dim=0), iou[queries, 0].mean()
-        return {"queries": len(queries)} | metric_row(*means, ks, thresholds)
+        named = {"queries": len(queries)} | metric_row(*means, ks, thresholds)
+        return named if weighed is None else named | rate_row(weighed[queries].mean(dim=0), ks, thresholds, "dR")
 
     table: dict[str, dict[str, Any]] = {"all": row(list(range(len(iou))))}
     for group, labels in (groups or {}).items():
@@ -126,9 +157,11 @@ def _exact(segments: Any) -> Tensor:
     return torch.as_tensor(segments).detach().to("cpu", torch.float64)
 
 
-def answer_iou(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
-    """Overlap of the first `keep` answers with the target: (Q, keep) float64, 0 where answers are fewer."""
-    targets = _exact(targets)
+def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
+    """The first `keep` answers: (Q, keep, 2) float64, of no length where answers are fewer.
+
+    Raises InputError where there is not one prediction for each target, or no target.
+    """
     Q = len(targets)
     if len(predictions) != Q or Q == 0:
         raise InputError(f"{len(predictions)} predictions for {Q} targets: give one for each, at least one")
@@ -139,16 +172,40 @@ def answer_iou(predictions: Predictions, targets: Tensor, keep: int, nms: float 
         segments = _exact(segments)
         best = segments[:keep] if nms is None else segments[temporal_nms(segments, nms, keep)]
         answers[q, : len(best)] = best
-    return interval_iou(answers, targets[:, None, :])
+    return answers
 
 
-def answer_hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> Tensor:
-    """(Q, keep) -> (Q, ks, thresholds) bool: one of the first k answers overlaps by more than m."""
+def answer_iou(answers: Tensor, targets: Tensor) -> Tensor:
+    """Overlap of answers with their query's target: (Q, keep, 2), (Q, 2) -> (Q, keep) float64."""
+    return interval_iou(answers, _exact(targets)[:, None])
+
+
+def answer_weights(answers: Tensor, targets: Tensor, durations: Tensor) -> Tensor:
+    """(1 − |Δstart|) (1 − |Δend|) of answers (Q, keep, 2), with Δ in fractions of the video: (Q, keep) float64."""
+    targets, durations = _exact(targets), _exact(durations)
+    if durations.shape != targets.shape[:1] or not (durations > 0).all():
+        raise InputError(f"{len(targets)} targets need as many durations, all above 0; got {tuple(durations.shape)}")
+    off = (answers - targets[:, None]).abs() / durations[:, None, None]  # (Q, keep, 2)
+    return (1 - off).clamp(min=0).prod(dim=-1)  # an answer beyond the video may be off by more than all of it
+
+
+def answer_hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float], weights: Tensor | None = None) -> Tensor:
+    """(Q, keep) -> (Q, ks, thresholds): one of the first k answers overlaps by more than m.
+
+    bool, or with weights (Q, keep) the weight of the best hit among the first k, 0 without one.
+    """
     least = torch.tensor(list(thresholds), dtype=torch.float64)
-    return torch.stack([iou[:, :k].amax(dim=1, keepdim=True) > least for k in ks], dim=1)
+    hits = iou[..., None] > least  # (Q, keep, thresholds)
+    if weights is not None:
+        hits = hits * weights[..., None]
+    return torch.stack([hits[:, :k].amax(dim=1) for k in ks], dim=1)
 
 
 def metric_row(rates: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
     """Rates (ks, thresholds) and mean IoU, both 0 to 1, as named percentages."""
-    named = {f"R{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
-    return named | {"mIoU": 100 * mean.item()}
+    return rate_row(rates, ks, thresholds) | {"mIoU": 100 * mean.item()}
+
+
+def rate_row(rates: Tensor, ks: Iterable[int], thresholds: Iterable[float], name: str = "R") -> dict[str, float]:
+    """Rates (ks, thresholds), 0 to 1, as named percentages: {"R1@0.5": …}."""
+    return {f"{name}{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}

@@ -13,6 +13,7 @@ from lgn_lite.annotations import read_charades_sta
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import (
     best_constant_interval,
+    discounted_recall,
     length_bin,
     mean_iou,
     recall,
@@ -108,6 +109,49 @@ def test_recall_is_its_definition(queries, nms):
         assert percent == pytest.approx(100 * hits / len(queries))
 
 
+def test_discounted_recall_by_hand():
+    # a video of 20 s, the target 4 to 10 s; the first answer is off by 0 and 2 s, the second by 1 and 0 s
+    target, duration = torch.tensor([[4.0, 10.0]]), torch.tensor([20.0])
+    answers = torch.tensor([[[4.0, 12.0], [3.0, 10.0], [4.0, 10.0]]])  # IoU 6/8, 6/7, 1
+    found = discounted_recall(answers, target, duration, ks=(1, 2, 3), thresholds=(0.7, 0.8))
+    assert found == {
+        (1, 0.7): pytest.approx(100 * 1 * 0.9),
+        (1, 0.8): 0,  # no hit
+        (2, 0.7): pytest.approx(100 * 0.95 * 1),  # the better of two hits
+        (2, 0.8): pytest.approx(100 * 0.95 * 1),
+        (3, 0.7): 100,
+        (3, 0.8): 100,
+    }
+    both = discounted_recall([answers[0], answers[0, 1:]], target.expand(2, 2), torch.tensor([20.0, 10]), [1], [0.8])
+    assert both[1, 0.8] == pytest.approx(100 * (0 + 0.9) / 2)
+    early = torch.tensor([[[-30.0, 10.0]]])  # before the video, off by more than all of it: no negative weight
+    assert discounted_recall(early, target, duration, [1], [0.1]) == {(1, 0.1): 0}
+
+
+@quick
+@given(st.lists(st.tuples(segment_lists, segment), min_size=1, max_size=5), st.none() | thresholds)
+def test_a_hit_never_counts_more_than_one(queries, nms):
+    predictions = [torch.tensor(segments, dtype=torch.float64) for segments, _ in queries]
+    targets = torch.tensor([target for _, target in queries], dtype=torch.float64)
+    durations = torch.full((len(queries),), 6.0)
+    settings = {"ks": (1, 3), "thresholds": (0.0, 0.5), "nms": nms}
+    plain, weighed = (
+        recall(predictions, targets, **settings),
+        discounted_recall(predictions, targets, durations, **settings),
+    )
+    assert weighed.keys() == plain.keys()
+    for place, percent in weighed.items():
+        assert 0 <= percent <= plain[place] + 1e-9
+    perfect = targets[:, None]
+    assert discounted_recall(perfect, targets, durations, **settings) == recall(perfect, targets, **settings)
+
+
+@pytest.mark.parametrize("durations", [[10.0], [10.0, 0.0], [10.0, float("nan")]])
+def test_every_query_needs_the_length_of_its_video(durations):
+    with pytest.raises(InputError, match="2 targets need as many durations, all above 0"):
+        discounted_recall(torch.zeros(2, 1, 2), torch.zeros(2, 2), torch.tensor(durations), [1], [0.5])
+
+
 def test_a_tensor_and_a_list_of_unequal_length_give_the_same():
     tensor = torch.tensor([[[0.0, 5], [5, 9]], [[2, 4], [0, 9]]])
     short = [tensor[0, :1].numpy(), tensor[1]]  # the second answer of the first query is missing
@@ -149,6 +193,15 @@ def test_the_metric_adds_up_to_recall():
     expected = recall(predictions, targets, (1, 5), (0.3, 0.5), nms=0.45)
     named = {f"R{k}@{m}": percent for (k, m), percent in expected.items()}
     assert metric.compute() == pytest.approx(named | {"mIoU": mean_iou(predictions, targets)})
+    durations = torch.rand(20) + 1
+    metric = MomentRecall(ks=(1, 5), thresholds=(0.3, 0.5), nms=0.45, discounted=True)
+    for part in (slice(0, 12), slice(12, 20)):
+        metric.update(predictions[part], targets[part], durations[part])
+    weighed = discounted_recall(predictions, targets, durations, (1, 5), (0.3, 0.5), nms=0.45)
+    named |= {f"dR{k}@{m}": percent for (k, m), percent in weighed.items()}
+    assert metric.compute() == pytest.approx(named | {"mIoU": mean_iou(predictions, targets)})
+    with pytest.raises(InputError, match="give both, or neither"):
+        metric.update(predictions, targets)
     metric.reset()
     with (
         pytest.warns(UserWarning, match="before the ``update``"),
@@ -176,6 +229,11 @@ def test_the_table_has_a_row_for_each_label():
         "ordinal": {"queries": 1, "R1@0.5": 0, "R2@0.5": 100, "mIoU": 25},
     }
     assert list(table["length"]) == ["< 5 s", "5–10 s", "≥ 10 s"]
+    durations = torch.tensor([8.0, 8, 40])
+    longer = summarise(predictions, targets, groups, ks=(1, 2), thresholds=(0.5,), durations=durations)
+    expected = discounted_recall(predictions, targets, durations, ks=(1, 2), thresholds=(0.5,), nms=0.45)
+    assert longer["all"] == table["all"] | {"dR1@0.5": expected[1, 0.5], "dR2@0.5": expected[2, 0.5]}
+    assert longer["kind"]["ordinal"] == table["kind"]["ordinal"] | {"dR1@0.5": 0, "dR2@0.5": 100}
     with pytest.raises(InputError, match="'kind': 1 labels for 3 queries"):
         summarise(predictions, targets, {"kind": ["attribute"]})
 
