@@ -1,14 +1,18 @@
-"""Sentences to numbers: tokeniser, vocabulary, GloVe vectors."""
+"""Sentences to numbers: tokeniser, vocabulary, word vectors (GloVe's, or random ones)."""
 
 import contextlib
 import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
@@ -122,3 +126,45 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
     with contextlib.suppress(OSError), atomic_path(cache) as temporary:
         np.savez(temporary, vectors=vectors, found=found)
     return vectors, found
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """A vector for each word of a vocabulary, and what people should know of them."""
+
+    vectors: Tensor  # (V, dim) float32, in the vocabulary's order
+    unknown: list[str]  # the words without a vector of their own
+    source: str  # one line: the file and what it lacks, or why the vectors are random
+
+
+def word_vectors(
+    vocabulary: Vocabulary,
+    glove: str | Path | None,
+    dim: int = 300,
+    seed: int = 0,
+    sentences: Iterable[str] = (),
+) -> WordVectors:
+    """The vectors a sentence encoder starts from: those of a GloVe file, or random ones where there is none.
+
+    Padding, <unk> and words that GloVe lacks have zeros, as in 2D-TAN; GloVe cuts person's into person and 's, so words
+    with an apostrophe are among them. Our words are in lower case, as all of 6B's are; of 840B, whose tokens keep
+    their case, only the entries in lower case are used. Random vectors are normal, as large as GloVe's. `sentences`
+    only serve to say which part of their running words is unknown.
+    Raises InputError, as `read_glove` does, for a file that is damaged or has vectors of another width.
+    """
+    words = vocabulary.words[2:]  # without padding and <unk>: a file may hold a token of that name
+    if glove is None or not Path(glove).is_file():
+        vectors = 0.4 * torch.randn(len(vocabulary), dim, generator=torch.Generator().manual_seed(seed))
+        vectors[:2] = 0
+        where = "was given" if glove is None else f"at {glove}; `lgn-lite data get glove-6b` fetches it"
+        return WordVectors(vectors, words, f"random vectors (seed {seed}): no GloVe file {where}")
+    found_vectors, found = read_glove(glove, words, dim)
+    vectors = torch.cat([torch.zeros(2, dim), torch.from_numpy(found_vectors)])
+    unknown = [word for word, known in zip(words, found, strict=True) if not known]
+    source = f"{Path(glove).name}: {len(unknown):,} of {len(words):,} words unknown"
+    counts = Counter(word for sentence in sentences for word in tokenize(sentence))
+    if counts:
+        source += f", {sum(counts[word] for word in unknown) / counts.total():.2%} of the running words"
+    if unknown:
+        source += f" ({', '.join(unknown[:5])}{', …' if len(unknown) > 5 else ''})"
+    return WordVectors(vectors, unknown, source)

@@ -4,11 +4,12 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgn_lite.errors import InputError
-from lgn_lite.text import Vocabulary, read_glove, tokenize
+from lgn_lite.text import Vocabulary, read_glove, tokenize, word_vectors
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -155,3 +156,87 @@ def test_glove_needs_a_file_and_each_word_once(glove):
         read_glove(glove.with_name("absent.txt"), ["the"], dim=3)
     with pytest.raises(InputError, match="asked for twice"):
         read_glove(glove, ["the", "the"], dim=3)
+
+
+def write_glove(path, tokens):
+    """A file in the form of the published ones: a token and 300 numbers of five digits a line, blanks between."""
+    rng = np.random.default_rng(0)
+    rows = {token: [f"{x:.5g}" for x in rng.normal(0, 0.4, 300)] for token in tokens}
+    path.write_text("".join(f"{token} {' '.join(row)}\n" for token, row in rows.items()), encoding="utf-8")
+    return {token: np.array(row, np.float32) for token, row in rows.items()}
+
+
+@pytest.fixture
+def glove_6b(tmp_path):
+    """In lower case, each token one piece."""
+    path = tmp_path / "glove.6B.300d.txt"
+    return path, write_glove(path, ["the", ",", ".", "person", "'s", "door", "<unk>", "café", "sandberger"])
+
+
+@pytest.fixture
+def glove_840b(tmp_path):
+    """With its case, and tokens that hold blanks."""
+    path = tmp_path / "glove.840B.300d.txt"
+    return path, write_glove(path, [",", ". . .", "The", "the", "at name@domain.com", "at", "Charlie", "person"])
+
+
+def test_the_words_of_6b(glove_6b):
+    path, vectors = glove_6b
+    vocabulary = Vocabulary(["café", "door", "opens", "person's", "the"])
+    found = word_vectors(vocabulary, path)
+    assert found.vectors.dtype == torch.float32
+    zeros = np.zeros(300)  # padding, <unk> although the file has such a token, and what the file lacks
+    expected = [zeros, zeros, vectors["café"], vectors["door"], zeros, zeros, vectors["the"]]
+    np.testing.assert_array_equal(found.vectors.numpy(), np.stack(expected).astype(np.float32))
+    assert found.unknown == ["opens", "person's"]
+    assert found.source == "glove.6B.300d.txt: 2 of 5 words unknown (opens, person's)"
+
+
+def test_the_words_of_840b(glove_840b):
+    path, vectors = glove_840b
+    found = word_vectors(Vocabulary(["at", "charlie", "person", "the"]), path)
+    np.testing.assert_array_equal(found.vectors[2].numpy(), vectors["at"])  # not the address that begins with it
+    np.testing.assert_array_equal(found.vectors[5].numpy(), vectors["the"])
+    assert found.unknown == ["charlie"]  # the file has Charlie
+    tokens, _ = read_glove(path, [". . .", "at name@domain.com"])
+    np.testing.assert_array_equal(tokens, [vectors[". . ."], vectors["at name@domain.com"]])
+
+
+def test_a_file_is_read_once_for_a_vocabulary(glove_6b):
+    path, _ = glove_6b
+    vocabulary = Vocabulary(["door", "the"])
+    first = word_vectors(vocabulary, path)
+    state = path.stat()
+    path.write_bytes(b"?" * state.st_size)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # same size and time: the file itself is not read
+    assert torch.equal(word_vectors(vocabulary, path).vectors, first.vectors)
+
+
+def test_unknown_words_are_counted_in_running_text_too(glove_6b):
+    vocabulary = Vocabulary.from_sentences(["The person flies.", "the door"])
+    source = word_vectors(vocabulary, glove_6b[0], sentences=["The person flies.", "the door", "the door"]).source
+    assert source == "glove.6B.300d.txt: 1 of 4 words unknown, 14.29% of the running words (flies)"
+    many = Vocabulary(f"w{i}" for i in range(1200))
+    assert word_vectors(many, glove_6b[0]).source.endswith("1,200 of 1,200 words unknown (w0, w1, w2, w3, w4, …)")
+    assert word_vectors(Vocabulary(["the"]), glove_6b[0]).source.endswith("0 of 1 words unknown")
+
+
+def test_vectors_are_random_without_a_file_and_say_so(tmp_path):
+    vocabulary = Vocabulary(f"w{i}" for i in range(50))
+    found = word_vectors(vocabulary, None, dim=100)
+    assert found.vectors.shape == (52, 100)
+    assert not found.vectors[:2].any()
+    assert found.vectors[2:].std().item() == pytest.approx(0.4, abs=0.02)
+    assert found.unknown == vocabulary.words[2:]
+    assert found.source == "random vectors (seed 0): no GloVe file was given"
+    assert torch.equal(found.vectors, word_vectors(vocabulary, None, dim=100).vectors)
+    assert not torch.equal(found.vectors, word_vectors(vocabulary, None, dim=100, seed=1).vectors)
+    absent = tmp_path / "glove.6B.300d.txt"
+    assert word_vectors(vocabulary, absent).source == (
+        f"random vectors (seed 0): no GloVe file at {absent}; `lgn-lite data get glove-6b` fetches it"
+    )
+
+
+def test_a_width_that_the_file_contradicts_is_refused(glove_6b):
+    with pytest.raises(InputError, match=r"glove\.6B\.300d\.txt:1: 300 numbers, not 100; give another dim"):
+        word_vectors(Vocabulary(["the"]), glove_6b[0], dim=100)
