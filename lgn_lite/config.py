@@ -1,11 +1,17 @@
 """The settings of the model: one dataclass, one comment a field, and the presets of the paper.
 
-What the paper leaves open is a named setting here, with the reading that the course takes as its default.
+Where a value comes from stands in brackets: sections and equations are the paper's; "2D-TAN" is its published
+configuration files (experiments/charades/2D-TAN-16x16-K5L8-pool.yaml, tacos/2D-TAN-128x128-K5L8-pool.yaml,
+activitynet/2D-TAN-64x64-K9L4-pool.yaml), which section 4.3 refers to; "ours" is where both leave it open.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
+from html import escape
 from typing import Any, Literal, get_args, get_type_hints
 
 from lgn_lite.errors import InputError
@@ -13,105 +19,106 @@ from lgn_lite.errors import InputError
 
 @dataclass(frozen=True)
 class LGNConfig:
-    """Everything that decides the shape and the arithmetic of an LGN.
+    """Everything that decides the shape and the arithmetic of an LGN; it prints as a table.
 
-    Raises InputError for a value that is unknown or contradicts another one.
+    The defaults are the paper's for Charades-STA. Raises InputError for a value that is unknown or contradicts
+    another one.
     """
 
     # -- the video side
-    visual_dim: int = 4096  # D, the width of the stored features
-    feature: Literal["fc6", "fc7", "c3d"] = "fc6"  # what is stored: fc6 before its ReLU leaves fc7 to the model
-    frame_norm: Literal["none", "l2"] = (
-        "none"  # of each stored vector before averaging: 2D-TAN's l2, or as VGG's fc7 expects
-    )
-    num_frames: int = 256  # T, steps of fixed length that a video's features are averaged to
-    num_clips: int = 16  # N, the side of the map; T / N steps are averaged into one clip
-    scales: tuple[int, ...] = (16,)  # map diagonals kept at stride 1, 2, 4, … (2D-TAN's sparse sampling)
-    hidden: int = 512  # C, channels of the clips and of the map
+    visual_dim: int = 4096  # D, width of the stored features (4.3)
+    feature: Literal["fc6", "fc7", "c3d"] = "fc6"  # what is stored: fc6 before its ReLU leaves fc7 to the model (4.3)
+    frame_norm: Literal["none", "l2"] = "none"  # of stored vectors, before averaging: as VGG's fc7 wants, or 2D-TAN's
+    num_frames: int = 256  # T, steps of fixed length that a video's features are averaged to (2D-TAN)
+    num_clips: int = 16  # N, the side of the map; T / N steps are averaged into one clip (2D-TAN)
+    scales: tuple[int, ...] = (16,)  # candidate lengths at stride 1, 2, 4, …; none reaches past the video (2D-TAN)
+    hidden: int = 512  # C, channels of the clips and of the map (2D-TAN)
 
     # -- the sentence side
-    vocabulary_size: int = 0  # words with a vector inside the model; 0: word vectors are given with each sentence
-    word_vectors: Literal["learned", "frozen"] = "learned"  # frozen: GloVe's, kept as they are (2D-TAN's)
-    word_dim: int = 300  # width of a word vector (the paper's first d_s)
-    text_dim: int = 512  # H, width of f_s (the paper's second d_s) and of the LSTM
-    text_layers: int = 3  # LSTM layers (2D-TAN's)
+    vocabulary_size: int = 0  # words with a vector inside the model; 0: vectors are given with each sentence
+    word_vectors: Literal["learned", "frozen"] = "learned"  # frozen: GloVe's, kept as they are (3.3, 2D-TAN)
+    word_dim: int = 300  # width of a word vector, the paper's first d_s (4.3)
+    text_dim: int = 512  # H, width of f_s and of the LSTM, the paper's second d_s (4.3)
+    text_layers: int = 3  # LSTM layers (2D-TAN)
 
     # -- early modulation, eq. 2
-    early: Literal["none", "fc7", "both"] = "both"  # no unit, one on the last FC layer, or one on each of the two
-    modulation: Literal["product", "scale-shift"] = "product"  # eq. 2 is a pure product; the text says "shift"
-    frame_dropout: float = 0.75  # after each of the two FC layers (4.3); acts only where the model holds them
+    early: Literal["none", "fc7", "both"] = "both"  # no unit, one on the last FC layer, one on each of the two (4.3)
+    modulation: Literal["product", "scale-shift"] = "product"  # a pure product (eq. 2); the text says "shift"
+    frame_dropout: float = 0.75  # after each of the two FC layers; acts only where the model holds them (4.3)
 
     # -- fusion, section 3.4
-    fusion_text_fc: bool = True  # FC on both sides (3.4); False: f_s enters as it is, as in 2D-TAN
+    fusion_text_fc: bool = True  # FC on both sides (3.4); False: f_s enters as it is, at width C (2D-TAN)
 
     # -- the map convolution
-    convolution: Literal["list", "dense"] = "list"  # over the candidates that exist, or 2D-TAN's padded square
-    layers: int = 8
-    kernel: int = 5
-    padding: int = 16  # dense only: of the first layer; the others have none
-    init: Literal["unit", "torch"] = "unit"  # weights that keep the signal's size, or PyTorch's own (2D-TAN)
+    convolution: Literal["list", "dense"] = "list"  # over the candidates alone (ours), or a padded square (2D-TAN)
+    layers: int = 8  # each followed by a ReLU and the share of valid cells (2D-TAN)
+    kernel: int = 5  # k, cells of the map under a k×k kernel (2D-TAN)
+    padding: int = 16  # dense only: of the first layer; the others have none (2D-TAN)
+    init: Literal["unit", "torch"] = "unit"  # weights that keep the signal's size (ours), or PyTorch's own (2D-TAN)
 
     # -- late guidance, eq. 3
-    guidance: int = 6  # K, guidance modules; 0 leaves late guidance out
-    guidance_at: Literal["last", "first"] = "last"  # which layers get them; the paper does not say
-    guidance_norm: Literal["cell", "map", "none"] = "cell"  # over channels at a cell, or the literal eq. 3: over a map
-    guidance_scale: Literal["unit", "rms"] = "unit"  # norm 1 as written, or times √C (√P): root mean square 1
+    guidance: int = 6  # K, guidance modules, one after a layer (4.3, 4.5); 0 leaves late guidance out
+    guidance_at: Literal["last", "first"] = "last"  # which layers get them (ours)
+    guidance_norm: Literal["cell", "map", "none"] = "cell"  # over a cell's channels (ours), a channel's map (eq. 3)
+    guidance_scale: Literal["unit", "rms"] = "unit"  # norm 1 (eq. 3), or times √C (√P): root mean square 1 (ours)
 
-    # -- label (eq. 4) and ranking
-    t_min: float = 0.0
-    t_max: float = 0.5
-    nms: float = 0.45  # tIoU above which a lower-ranked answer is dropped
+    # -- label and ranking
+    t_min: float = 0.0  # overlap up to which the label is 0 (eq. 4, 4.3)
+    t_max: float = 0.5  # overlap from which on the label is 1 (eq. 4, 4.3)
+    nms: float = 0.45  # tIoU above which a lower-ranked answer is dropped (2D-TAN)
 
     def __post_init__(self) -> None:
         if isinstance(self.scales, list):  # JSON has no tuples
             object.__setattr__(self, "scales", tuple(self.scales))
         for name, hint in get_type_hints(type(self)).items():
-            value, args = getattr(self, name), get_args(hint)
-            if name == "scales":
-                fine, wanted = (
-                    isinstance(value, tuple) and all(type(n) is int for n in value),
-                    "must hold whole numbers",
-                )
-            elif args:
-                fine, wanted = value in args, f"choose one of {', '.join(map(repr, args))}"
-            else:
-                fine, wanted = (
-                    type(value) is hint or (hint is float and type(value) is int),
-                    f"must be of type {hint.__name__}",
-                )
-            if not fine:
-                raise InputError(f"setting {name}={value!r}: {wanted}")
-        for name in (
-            "visual_dim",
-            "num_frames",
-            "num_clips",
-            "hidden",
-            "word_dim",
-            "text_dim",
-            "text_layers",
-            "layers",
-        ):
-            if getattr(self, name) < 1:
-                raise InputError(f"setting {name}={getattr(self, name)!r}: must be at least 1")
-        checks = [
-            (self.num_frames % self.num_clips == 0, "num_frames must be a multiple of num_clips"),
-            (len(self.scales) > 0 and min(self.scales) > 0, "scales must hold at least one positive number"),
-            (self.kernel % 2 == 1, "kernel must be odd, so that it has a centre"),
-            (0 <= self.guidance <= self.layers, "guidance must lie between 0 and layers (a module follows a layer)"),
-            (0 <= self.frame_dropout < 1, "frame_dropout must lie in [0, 1)"),
-            (0 <= self.t_min < self.t_max <= 1, "0 <= t_min < t_max <= 1 must hold"),
-            (0 < self.nms <= 1, "nms must lie in (0, 1]"),
-            (
-                self.convolution == "list" or self._dense_side() == self.num_clips,
-                "dense: 2·padding must be layers·(kernel − 1)",
-            ),
-        ]
-        for fine, message in checks:
-            if not fine:
-                raise InputError(f"contradictory settings: {message}; got {self.to_dict()}")
+            self._check_type(name, hint)
+        for name, least in LEAST.items():
+            self._demand(getattr(self, name) >= least, name, f"must be at least {least}")
+        self._demand(
+            len(self.scales) > 0 and min(self.scales) > 0, "scales", "must hold positive numbers, at least one"
+        )
+        self._demand(self.kernel % 2 == 1, "kernel", "must be odd, so that it has a centre")
+        self._demand(0 <= self.frame_dropout < 1, "frame_dropout", "must lie in [0, 1)")
+        self._demand(0 < self.nms <= 1, "nms", "must lie in (0, 1]")
+        self._demand(0 <= self.t_min < self.t_max <= 1, "t_min t_max", "0 <= t_min < t_max <= 1 must hold")
+        self._demand(
+            self.num_frames % self.num_clips == 0,
+            "num_frames num_clips",
+            "num_frames must be a multiple of num_clips, so that every clip has as many steps",
+        )
+        self._demand(
+            self.fusion_text_fc or self.text_dim == self.hidden,
+            "fusion_text_fc text_dim hidden",
+            "f_s can enter as it is only where text_dim equals hidden; else keep fusion_text_fc=True",
+        )
+        self._demand(
+            self.guidance <= self.layers,
+            "guidance layers",
+            "a guidance module follows a map layer; ask for as many as there are layers, or fewer",
+        )
+        lost = self.layers * (self.kernel - 1)  # cells by which unpadded layers shrink the square
+        self._demand(
+            self.convolution == "list" or 2 * self.padding == lost,
+            "convolution padding layers kernel",
+            f"2·padding must be layers·(kernel − 1), so that the square ends at N×N; set padding={lost // 2}",
+        )
 
-    def _dense_side(self) -> int:
-        return self.num_clips + 2 * self.padding - self.layers * (self.kernel - 1)
+    def _check_type(self, name: str, hint: Any) -> None:
+        value, choices = getattr(self, name), get_args(hint)
+        if name == "scales":
+            whole = isinstance(value, tuple) and all(type(n) is int for n in value)
+            self._demand(whole, name, "must hold whole numbers")
+        elif choices:
+            self._demand(value in choices, name, f"choose one of {', '.join(map(repr, choices))}")
+        else:  # True is no number here, and a whole number will do for a fraction
+            fine = type(value) is hint or (hint is float and type(value) is int)
+            self._demand(fine, name, f"must be of type {hint.__name__}")
+
+    def _demand(self, fine: bool, names: str, rule: str) -> None:
+        """Raise InputError unless fine, telling the settings concerned and their values."""
+        if not fine:
+            given = ", ".join(f"{name}={getattr(self, name)!r}" for name in names.split())
+            raise InputError(f"{'contradictory settings' if ' ' in names else 'setting'} {given}: {rule}")
 
     @property
     def has_frame_fc(self) -> bool:
@@ -142,16 +149,77 @@ class LGNConfig:
             raise InputError(f"no preset {name!r}: choose one of {', '.join(PRESETS)}")
         return cls().override(**{**PRESETS[name], **settings})
 
+    def table(self) -> dict[str, list[tuple[str, str, str]]]:
+        """What is printed: for each group (name, value, meaning), with a * at what is not the paper's Charades-STA."""
+        paper, groups = LGNConfig.preset("charades-sta"), {}
+        for name, (group, meaning) in _comments().items():
+            value = getattr(self, name)
+            mark = "" if value == getattr(paper, name) else " *"
+            groups.setdefault(group, []).append((name + mark, str(value), meaning))
+        return groups
 
-# The defaults above are the paper's for Charades-STA (sections 3 and 4.3; the rest 2D-TAN's configuration files).
+    def __str__(self) -> str:
+        lines = []
+        for group, rows in self.table().items():
+            lines += [group, *(f"  {name:<17} {value:<15} {meaning}" for name, value, meaning in rows)]
+        return "\n".join([*lines, LEGEND])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for group, settings in self.table().items():
+            rows.append(f'<tr><th colspan="3" style="text-align: left">{escape(group)}</th></tr>')
+            for setting in settings:
+                cells = "".join(f'<td style="text-align: left">{escape(text)}</td>' for text in setting)
+                rows.append(f"<tr>{cells}</tr>")
+        return f"<table>{''.join(rows)}</table><p>{escape(LEGEND)}</p>"
+
+
+LEGEND = "* another value than in the preset charades-sta"
+LEAST = {
+    **dict.fromkeys(("visual_dim", "num_frames", "num_clips", "hidden", "word_dim", "text_dim", "text_layers"), 1),
+    **{"layers": 1, "kernel": 1, "vocabulary_size": 0, "padding": 0, "guidance": 0},
+}
+
+
+@cache
+def _comments() -> dict[str, tuple[str, str]]:
+    """Each field's group and meaning, read from the comments of the class, where people read them too."""
+    group, found = "", {}
+    for line in inspect.getsource(LGNConfig).splitlines():
+        if header := re.fullmatch(r"    # -- (.+)", line):
+            group = header[1]
+        elif field := re.fullmatch(r"    (\w+): .+?  # (.+)", line):
+            found[field[1]] = (group, field[2])
+    return found
+
+
+# Beside the defaults above; where a number is from stands there or here.
 PRESETS: dict[str, dict[str, Any]] = {
-    "charades-sta": {},
-    # 2D-TAN's TACoS: a larger, sparser map; C3D features, so the FC layers after a unit are new (4.3)
-    "tacos": dict(feature="c3d", frame_norm="l2", num_clips=128, scales=(16, 8, 8, 8), nms=0.4),
-    # not in the paper: 2D-TAN's ActivityNet Captions with the paper's modules
+    "charades-sta": dict(
+        word_vectors="frozen",  # GloVe (3.3), from_pretrained in 2D-TAN's data sets
+    ),
+    "tacos": dict(
+        feature="c3d",  # so that the FC layer after the first unit is a new one (4.3)
+        frame_norm="l2",  # NORMALIZE (2D-TAN)
+        num_clips=128,  # NUM_SAMPLE_CLIPS 256 / TARGET_STRIDE 2 (2D-TAN)
+        scales=(16, 8, 8, 8),  # NUM_SCALE_LAYERS (2D-TAN)
+        nms=0.4,  # NMS_THRESH (2D-TAN)
+        word_vectors="frozen",  # as above
+    ),
+    # not in the paper: 2D-TAN's settings with the paper's modules
     "activitynet-captions": dict(
-        feature="c3d", visual_dim=500, frame_norm="l2", num_clips=64, scales=(16, 8, 8), layers=4, kernel=9, guidance=4,
-        t_min=0.5, t_max=1.0, nms=0.5,
+        feature="c3d",  # VIS_INPUT_TYPE (2D-TAN)
+        visual_dim=500,  # INPUT_SIZE (2D-TAN): C3D's features, reduced by their publishers
+        frame_norm="l2",  # NORMALIZE (2D-TAN)
+        num_clips=64,  # NUM_SAMPLE_CLIPS 256 / TARGET_STRIDE 4 (2D-TAN)
+        scales=(16, 8, 8),  # NUM_SCALE_LAYERS (2D-TAN)
+        layers=4,  # KERNEL_SIZES, four of them (2D-TAN)
+        kernel=9,  # KERNEL_SIZES (2D-TAN)
+        guidance=4,  # ours: as many of the paper's six as there are layers
+        t_min=0.5,  # MIN_IOU (2D-TAN)
+        t_max=1.0,  # MAX_IOU (2D-TAN)
+        nms=0.5,  # NMS_THRESH (2D-TAN)
+        word_vectors="frozen",  # as above
     ),
     # the course: small enough for two cores. Its moments last 3 to 8 s of about 35 s, so candidates of up to 8 of 20
     # clips hold them all; three of four layers are guided, as six of eight in the paper (better on val than four);

@@ -207,10 +207,7 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         frozen = config.word_vectors == "frozen"
         self.sentence = SentenceEncoder(config.word_dim, H, config.text_layers, config.vocabulary_size, frozen)
         self.frames = FrameLayers(config)
-        if config.fusion_text_fc or H != C:
-            self.fuse_text: nn.Module = nn.Linear(H, C)
-        else:
-            self.fuse_text = nn.Identity()
+        self.fuse_text = nn.Linear(H, C) if config.fusion_text_fc else nn.Identity()
         self.fuse_video = nn.Linear(C, C)
         if config.convolution == "list":
             self.convolutions = nn.ModuleList(

@@ -64,7 +64,7 @@ BROKEN = {
     "wider settings": ("config.json", lambda path: edit(path, hidden=16), "other settings"),
     "other modules": ("config.json", lambda path: edit(path, guidance=0), "other settings"),
     "unknown setting": ("config.json", lambda path: edit(path, hiden=16), "unknown setting hiden"),
-    "contradiction": ("config.json", lambda path: edit(path, kernel=4), "contradictory"),
+    "contradiction": ("config.json", lambda path: edit(path, num_clips=3), "contradictory"),
     "text for a number": ("config.json", lambda path: edit(path, hidden="wide"), "hidden='wide'"),
     "settings not JSON": ("config.json", lambda path: path.write_text("{"), "not JSON"),
     "settings no object": ("config.json", lambda path: path.write_text("[]"), "expected an object"),

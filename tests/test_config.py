@@ -1,8 +1,11 @@
-"""The settings: presets, refusals, JSON."""
+"""The settings: presets, refusals, JSON, the printed table."""
 
 import json
+import re
+from dataclasses import fields
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,10 +29,45 @@ def test_presets_have_the_published_candidates(name, candidates):
     assert len(Moments(config.num_clips, config.scales)) == candidates
 
 
-def test_the_paper_s_preset_is_the_paper_s():
-    config = LGNConfig.preset("charades-sta")
-    assert (config.num_clips, config.hidden, config.layers, config.kernel) == (16, 512, 8, 5)
-    assert (config.guidance_norm, config.guidance_scale, config.modulation) == ("cell", "unit", "product")
+# The paper's sections 3 and 4.3, and what it takes over from 2D-TAN's configuration files
+PAPER = dict(
+    num_frames=256, hidden=512, word_dim=300, text_dim=512, text_layers=3, word_vectors="frozen", padding=16,
+    early="both", modulation="product", fusion_text_fc=True, guidance_norm="cell", guidance_scale="unit",
+    frame_dropout=0.75,
+)  # fmt: skip
+OWN = {
+    "charades-sta": dict(
+        visual_dim=4096, feature="fc6", frame_norm="none", num_clips=16, scales=(16,), layers=8, kernel=5, guidance=6,
+        t_min=0.0, t_max=0.5, nms=0.45,
+    ),
+    "tacos": dict(
+        visual_dim=4096, feature="c3d", frame_norm="l2", num_clips=128, scales=(16, 8, 8, 8), layers=8, kernel=5,
+        guidance=6, t_min=0.0, t_max=0.5, nms=0.4,
+    ),
+    "activitynet-captions": dict(
+        visual_dim=500, feature="c3d", frame_norm="l2", num_clips=64, scales=(16, 8, 8), layers=4, kernel=9,
+        guidance=4, t_min=0.5, t_max=1.0, nms=0.5,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_presets_are_the_paper_s_and_2d_tan_s(name):
+    config = LGNConfig.preset(name)
+    expected = PAPER | OWN[name]
+    assert {setting: getattr(config, setting) for setting in expected} == expected
+    free = {"vocabulary_size", "convolution", "init", "guidance_at"}  # ours to choose
+    assert {field.name for field in fields(config)} == expected.keys() | free
+
+
+def test_released_fc7_features_take_the_place_of_fc6():
+    """They are stored after their ReLU: unit on the feature, a new FC layer, unit (4.3)."""
+    config = LGNConfig.preset("charades-sta", feature="fc7", frame_norm="l2", visual_dim=12, hidden=8)
+    model = LGN(config)
+    assert config.has_frame_fc and len(model.frames.units()) == 2 and not model.frames.relu_first
+    video = torch.nn.functional.normalize(torch.rand(2, 256, 12), dim=-1)
+    logits = model.eval()(video, torch.randn(2, 3, 300), torch.tensor([3, 2]))
+    assert logits.shape == (2, 136) and logits.std() > 1e-3
 
 
 def test_a_preset_s_settings_can_be_replaced():
@@ -54,25 +92,36 @@ def test_unknown_names_are_named_with_the_known_ones():
     [
         ({"early": "fc6"}, r"early='fc6': choose one of 'none', 'fc7', 'both'"),
         ({"convolution": "sparse"}, "convolution='sparse'"),
+        ({"frame_norm": "L2"}, "frame_norm='L2': choose one of 'none', 'l2'"),
         ({"guidance_norm": None}, "guidance_norm=None"),
         ({"hidden": 0}, "hidden=0: must be at least 1"),
-        ({"layers": 0, "guidance": 0}, "layers=0"),
-        ({"num_frames": 100}, "num_frames must be a multiple of num_clips"),
-        ({"scales": ()}, "scales"),
-        ({"scales": (16, 0)}, "scales"),
-        ({"kernel": 4}, "kernel must be odd"),
-        ({"guidance": 9}, "guidance must lie between 0 and layers"),
-        ({"guidance": -1}, "guidance must lie between 0 and layers"),
-        ({"frame_dropout": 1.0}, "frame_dropout"),
-        ({"t_min": 0.5, "t_max": 0.5}, "t_min < t_max"),
-        ({"t_max": 1.1}, "t_max <= 1"),
-        ({"nms": 0.0}, "nms"),
-        ({"convolution": "dense", "padding": 8}, "dense: 2·padding must be layers"),
+        ({"layers": 0, "guidance": 0}, "layers=0: must be at least 1"),
+        ({"kernel": -1}, "kernel=-1: must be at least 1"),
+        ({"padding": -1}, "padding=-1: must be at least 0"),
+        ({"vocabulary_size": -5}, "vocabulary_size=-5: must be at least 0"),
+        ({"guidance": -1}, "guidance=-1: must be at least 0"),
+        ({"scales": ()}, r"scales=\(\)"),
+        ({"scales": (16, 0)}, r"scales=\(16, 0\)"),
+        ({"kernel": 4}, "kernel=4: must be odd"),
+        ({"frame_dropout": 1.0}, r"frame_dropout=1.0: must lie in \[0, 1\)"),
+        ({"frame_dropout": float("nan")}, "frame_dropout=nan"),
+        ({"nms": 0.0}, "nms=0.0"),
+        ({"nms": float("nan")}, "nms=nan"),
+        ({"num_frames": 100}, "contradictory settings num_frames=100, num_clips=16: num_frames must be a multiple"),
+        ({"guidance": 9}, "contradictory settings guidance=9, layers=8: a guidance module follows a map layer"),
+        ({"t_min": 0.5, "t_max": 0.5}, "contradictory settings t_min=0.5, t_max=0.5: 0 <= t_min < t_max <= 1"),
+        ({"t_min": float("nan")}, "t_min=nan"),
+        ({"t_max": float("inf")}, "t_max=inf"),
+        ({"t_max": 1.1}, "t_max=1.1"),
+        ({"fusion_text_fc": False, "hidden": 64}, "fusion_text_fc=False, text_dim=512, hidden=64: f_s can enter"),
+        ({"convolution": "dense", "padding": 8}, "convolution='dense', padding=8, layers=8, kernel=5: .* padding=16"),
     ],
 )
 def test_wrong_and_contradictory_settings_are_refused(wrong, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as error:
         LGNConfig(**wrong)
+    named = re.findall(r"\w+(?==)", str(error.value).split(": ")[0])
+    assert set(wrong) & set(named) and len(named) <= 4  # the settings concerned, not all of them
 
 
 @pytest.mark.parametrize(
@@ -83,6 +132,9 @@ def test_wrong_and_contradictory_settings_are_refused(wrong, message):
         ({"num_frames": None}, "num_frames=None"),
         ({"scales": 16}, "scales=16"),
         ({"scales": [1.5]}, "scales"),
+        ({"scales": [True]}, "scales"),
+        ({"layers": True}, "layers=True: must be of type int"),
+        ({"t_max": True}, "t_max=True: must be of type float"),
         ({"t_max": "1"}, "t_max='1'"),
         ({"fusion_text_fc": "no"}, "fusion_text_fc='no'"),
     ],
@@ -97,16 +149,23 @@ def test_a_whole_number_will_do_for_a_fraction():
     assert LGNConfig(t_min=0, t_max=1) == LGNConfig(t_min=0.0, t_max=1.0)
 
 
+def test_settings_without_effect_are_no_contradiction():
+    """An ablation leaves a part out and keeps the settings of it."""
+    assert LGNConfig(guidance=0, guidance_at="first", guidance_norm="map").guidance == 0
+    assert LGNConfig(early="none", modulation="scale-shift", padding=0).early == "none"
+    assert len(Moments(16, LGNConfig(scales=(16, 8)).scales)) == 136  # what would reach past the video is left out
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     preset=st.sampled_from(list(PRESETS)),
     scales=st.lists(st.integers(1, 20), min_size=1, max_size=4),
     early=st.sampled_from(["none", "fc7", "both"]),
     nms=st.floats(0.01, 1),
-    fusion=st.booleans(),
+    modulation=st.sampled_from(["product", "scale-shift"]),
 )
-def test_settings_survive_json(preset, scales, early, nms, fusion):
-    config = LGNConfig.preset(preset, scales=scales, early=early, nms=nms, fusion_text_fc=fusion)
+def test_settings_survive_json(preset, scales, early, nms, modulation):
+    config = LGNConfig.preset(preset, scales=scales, early=early, nms=nms, modulation=modulation)
     again = LGNConfig.from_dict(json.loads(json.dumps(config.to_dict())))
     assert again == config
     assert hash(again) == hash(config)  # also the scales are a tuple again
@@ -126,3 +185,39 @@ def test_a_second_fc_layer_is_there_for_fc6_or_early_modulation(tiny_config, fea
     config = tiny_config(feature=feature, early=early)
     assert config.has_frame_fc == has
     assert (LGN(config).frames.fc is not None) == has
+
+
+# ---- the printed table
+
+
+def test_every_setting_is_explained_once_in_the_class_and_printed_in_its_group():
+    table = LGNConfig().table()
+    printed = [name.removesuffix(" *") for rows in table.values() for name, _, _ in rows]
+    assert printed == [field.name for field in fields(LGNConfig)]
+    assert all(len(meaning) > 10 for rows in table.values() for _, _, meaning in rows)
+    assert all(name.startswith("guidance") for name, _, _ in table["late guidance, eq. 3"])
+    meanings = {name: meaning for rows in table.values() for name, _, meaning in rows}
+    assert meanings["num_clips"].startswith("N, the side of the map")
+
+
+def test_settings_print_as_an_aligned_table():
+    config = LGNConfig.preset("tacos")
+    lines = str(config).splitlines()
+    rows = [line for line in lines if line.startswith("  ")]
+    assert len(rows) == len(fields(config)) and max(map(len, lines)) <= 120
+    scales = next(line for line in rows if "scales" in line)
+    assert re.fullmatch(r"  scales \*          \(16, 8, 8, 8\)   candidate lengths .*", scales)
+    meanings = [meaning for group in config.table().values() for _, _, meaning in group]
+    assert {line.index(meaning) for line, meaning in zip(rows, meanings, strict=True)} == {36}  # one column
+
+
+def test_what_is_not_the_paper_s_is_marked():
+    marked = re.findall(r"(\w+) \*", str(LGNConfig.preset("charades-sta", hidden=64, nms=0.5)))
+    assert marked == ["hidden", "nms"]
+
+
+def test_a_notebook_shows_the_same_table():
+    html = LGNConfig.preset("tacos")._repr_html_()
+    assert html.count("<tr>") == len(fields(LGNConfig)) + len(LGNConfig().table())
+    assert '<td style="text-align: left">scales *</td>' in html
+    assert "VGG&#x27;s fc7" in html  # escaped

@@ -1,14 +1,25 @@
-"""The baseline agrees with the published 2D-TAN, stage by stage."""
+"""The baseline agrees with the published 2D-TAN, stage by stage; its files are read safely; its oddities are named.
+
+Its candidates, averaging, ranking and loss are held against it where each of ours is tested: test_moments.py (masks),
+test_features.py (fixed_length), test_metrics.py (ranking), test_loss.py.
+"""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
 
+from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.interop import load_2dtan
+from lgn_lite.features import to_fixed_length
+from lgn_lite.interop import PUBLISHED, encode_like_2dtan, load_2dtan, split_on_blanks
 from lgn_lite.loss import moment_loss
+from lgn_lite.metrics import mean_iou, temporal_nms
+from lgn_lite.moments import Moments, interval_iou
+
+INPUTS = {"video", "words", "word_counts", "starts", "ends", "durations"}
 
 
 def golden(path):
@@ -24,35 +35,203 @@ def golden(path):
     return model, meta, {name: torch.from_numpy(arrays[name]) for name in arrays if name != "meta" and "/" not in name}
 
 
-def close(ours, theirs):
-    torch.testing.assert_close(ours, theirs.to(ours.dtype), rtol=1e-5, atol=1e-5 * float(theirs.abs().max()))
+def deviation(ours, theirs):
+    """Of each query's numbers together, relative to how much they vary; the largest one, relative to the largest."""
+    assert ours.shape == theirs.shape
+    difference, theirs = (ours.double() - theirs.double()).flatten(1), theirs.double().flatten(1)
+    spread = (theirs - theirs.mean(1, keepdim=True)).norm(dim=1)
+    return max((difference.norm(dim=1) / spread).max(), difference.abs().max() / theirs.abs().max()).item()
 
 
 @pytest.mark.parametrize("name", ["tan_charades", "tan_tacos_small", "tan_activitynet"])
 def test_every_stage_agrees_with_2d_tan(shared, name):
     model, meta, expected = golden(shared(f"golden/{name}.npz"))
-    trace = {}
+    moments, last, trace = model.moments, meta["layers"] - 1, {}
     with torch.no_grad():
         logits = model(expected["video"], expected["words"], expected["word_counts"], trace)
-    moments = model.moments
-    assert torch.equal(moments.mask, expected["mask"])
-    close(trace["clips"].transpose(1, 2), expected["clip_features"])
-    close(moments.to_map(trace["proposals"]).permute(0, 3, 1, 2), expected["proposal_map"])
-    close(moments.to_map(trace["fused"]).permute(0, 3, 1, 2), expected["fused"])
-    for i in range(meta["layers"]):
-        close(trace[f"share_{i}"], expected[f"conv_weight_mask_{i}"])
-    inside = moments.mask[None, None].expand_as(expected["map_out"])
-    close(trace[f"map_{meta['layers'] - 1}"][inside], expected["map_out"][inside])
-    close(moments.to_map(logits), expected["scores"][:, 0])
     span = torch.stack([expected["starts"], expected["ends"]], 1) / expected["durations"][:, None]
     iou = moments.iou(span.float())
-    close(moments.to_map(iou)[:, moments.mask], expected["iou_map"][:, moments.mask])
-    close(moment_loss(logits, iou, meta["min_iou"], meta["max_iou"]), expected["loss"])
+
+    def square(x):  # (B, P, C) → (B, C, N, N)
+        return moments.to_map(x).permute(0, 3, 1, 2)
+
+    exact = {f"conv_weight_mask_{i}": trace[f"share_{i}"] for i in range(meta["layers"])} | {"mask": moments.mask}
+    stages = {
+        "clip_features": trace["clips"].transpose(1, 2),
+        "proposal_map": square(trace["proposals"]),
+        "fused": square(trace["fused"]),
+        "map_out": trace[f"map_{last}"],  # the whole square, cells without a candidate too
+        "scores": square(logits[..., None]),
+        "prob": square(logits.sigmoid()[..., None]),
+        "iou_map": moments.to_map(iou),
+    }
+    assert set(expected) - INPUTS == exact.keys() | stages.keys() | {"loss"}
+    expected["iou_map"] = expected["iou_map"] * moments.mask  # theirs has numbers below the diagonal too
+    for stage, ours in exact.items():
+        assert torch.equal(ours, expected[stage]), stage
+    far = {stage: deviation(ours, expected[stage]) for stage, ours in stages.items()}
+    assert all(value < 1e-5 for value in far.values()), far
+    loss = moment_loss(logits, iou, meta["min_iou"], meta["max_iou"]).item()
+    assert loss == pytest.approx(expected["loss"].item(), rel=1e-6)
 
 
-def test_foreign_or_missing_parameters_are_named(shared):
-    model, *_ = golden(shared("golden/tan_charades.npz"))
-    with pytest.raises(InputError, match=r"resnet\.weight"):
-        load_2dtan({"resnet.weight": torch.zeros(1)}, 16, 16, [16], 5, 16)
-    with pytest.raises(InputError, match="lacks"):
-        load_2dtan({"pred_layer.bias": torch.zeros(1)}, 16, 16, [16], 5, 16)
+# ---- files
+
+
+def published(hidden=6, width=5, word_dim=4, layers=8, kernel=5):
+    """Random weights under 2D-TAN's names."""
+    shapes = {
+        "frame_layer.vis_conv": (hidden, width, 1),
+        "fusion_layer.tex_linear": (hidden, hidden),
+        "fusion_layer.vis_conv": (hidden, hidden, 1, 1),
+        "pred_layer": (1, hidden, 1, 1),
+        **{f"map_layer.convs.{i}": (hidden, hidden, kernel, kernel) for i in range(layers)},
+    }
+    lstm = torch.nn.LSTM(word_dim, hidden, num_layers=3).state_dict()
+    state = {f"fusion_layer.textual_encoder.{name}": value for name, value in lstm.items()}
+    for name, shape in shapes.items():
+        state |= {f"{name}.weight": torch.randn(shape), f"{name}.bias": torch.randn(shape[0])}
+    return state
+
+
+def save_as_2d_tan(state, path):
+    torch.save(state, path, _use_new_zipfile_serialization=False)  # as torch 1.1 wrote it
+    return path
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_published_file_needs_its_name_only(tmp_path, prefix):
+    state = published()
+    named = {prefix + name: value for name, value in state.items()}
+    path = save_as_2d_tan(named, tmp_path / "iter004257-0.4094-0.8384.pkl")
+    model = load_2dtan(path, **PUBLISHED["charades-sta"])
+    assert not model.training
+    assert (len(model.moments), model.config.nms, model.config.t_min) == (136, 0.45, 0.5)
+    inputs = torch.randn(2, 256, 5), torch.randn(2, 3, 4), torch.tensor([3, 1])
+    assert torch.equal(model(*inputs), load_2dtan(named, 16, 16, [16], 5, 16)(*inputs))
+    assert torch.equal(model.frames.reduce.weight, state["frame_layer.vis_conv.weight"][:, :, 0])
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_configurations_are_those_of_the_presets(name):
+    """Two statements of one table: each is read alone, so neither may drift."""
+    ours, theirs = LGNConfig.preset(name), PUBLISHED[name]
+    assert theirs["num_clips"] * theirs["clip_pool"] == ours.num_frames == 256
+    for setting in ("num_clips", "scales", "kernel", "padding", "nms"):
+        assert theirs[setting] == getattr(ours, setting)
+    state = published(layers=ours.layers, kernel=ours.kernel)
+    model = load_2dtan(state, **theirs)
+    assert len(model.moments) == {"charades-sta": 136, "tacos": 2548, "activitynet-captions": 1104}[name]
+    limits = {"charades-sta": (0.5, 1.0), "tacos": (0.3, 0.7), "activitynet-captions": (0.5, 1.0)}
+    assert (model.config.t_min, model.config.t_max) == limits[name]
+
+
+class Trap:
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    path = save_as_2d_tan({**published(), "extra": Trap(tmp_path / "ran")}, tmp_path / "evil.pkl")
+    with pytest.raises(InputError, match=r"evil\.pkl"):
+        load_2dtan(path, **PUBLISHED["charades-sta"])
+    assert not (tmp_path / "ran").exists()
+    torch.load(path, weights_only=False)  # the trap is a real one
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.99])
+def test_a_truncated_file_is_named(tmp_path, kept):
+    path = save_as_2d_tan(published(), tmp_path / "cut.pkl")
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(InputError, match=r"cut\.pkl"):
+        load_2dtan(path, **PUBLISHED["charades-sta"])
+
+
+def without(name):
+    return {key: value for key, value in published().items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"resnet.weight": torch.zeros(1)}, r"'resnet\.weight' is no parameter of 2D-TAN"),
+        (published() | {"prop_layer.layers.0.0.weight": torch.zeros(1)}, "2D-TAN with pooled candidates"),
+        ({"pred_layer.bias": torch.zeros(1)}, r"lacks 'frame_layer\.vis_conv\.weight'"),
+        (without("map_layer.convs.3.bias"), r"map_layer\.convs\.3\.bias has shape none, but \(6,\) fits"),
+        (published() | {"pred_layer.weight": torch.zeros(2, 6, 1, 1)}, r"pred_layer\.weight has shape \(2, 6\), but"),
+        (published() | {"pred_layer.extra": torch.zeros(2)}, r"pred_layer\.extra has shape \(2,\), but none fits"),
+        (published() | {"frame_layer.vis_conv.weight": torch.zeros(2)}, "no complete 2D-TAN"),
+    ],
+)
+def test_a_file_of_another_model_is_told_by_its_names(tmp_path, state, message):
+    with pytest.raises(InputError, match=message):
+        load_2dtan(state, **PUBLISHED["charades-sta"])
+    with pytest.raises(InputError, match=rf"other\.pkl: .*{message}"):
+        load_2dtan(save_as_2d_tan(state, tmp_path / "other.pkl"), **PUBLISHED["charades-sta"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kernel": 9}, "kernel=9, but the weights are of 5×5 kernels; give kernel=5"),
+        ({"padding": 8}, "padding=8, layers=8, kernel=5: .* set padding=16"),
+        ({"num_clips": 0}, "num_clips=0|num_frames=0"),
+        ({"scales": ()}, "scales"),
+        ({"nmss": 0.5}, "unknown setting nmss"),
+    ],
+)
+def test_settings_that_the_weights_contradict_are_told_with_the_right_ones(wrong, message):
+    with pytest.raises(InputError, match=message) as error:
+        load_2dtan(published(), **PUBLISHED["charades-sta"] | wrong)
+    assert "\n" not in str(error.value)
+
+
+# ---- oddities
+
+
+def test_the_last_word_keeps_its_full_stop(shared):
+    assert split_on_blanks("He  opens\tthe Fridge, slowly.\n") == ["he", "opens", "the", "fridge,", "slowly."]
+    assert split_on_blanks("He sits.", strip_full_stop=True) == ["he", "sits"]
+    splits = [json.loads(shared(f"data/tacos/{split}.json").read_text()) for split in ("train", "val", "test")]
+    sentences = [sentence for split in splits for video in split.values() for sentence in video["sentences"]]
+    last = [split_on_blanks(sentence)[-1] for sentence in sentences]
+    glued = sum(len(word) > 1 and word.endswith(".") for word in last)
+    assert round(100 * glued / len(sentences)) == 78
+
+
+def test_words_become_the_vectors_that_2d_tan_sees(tmp_path):
+    glove = tmp_path / "glove.txt"
+    glove.write_text("".join(f"{word} {n} {-n}\n" for n, word in enumerate(["a", "book", "he", "opens"], start=1)))
+    sentence = "He opens a book."
+    assert encode_like_2dtan(glove, [sentence], dim=2)(sentence).tolist() == [[3, -3], [4, -4], [1, -1], [0, 0]]
+    stripped = encode_like_2dtan(glove, [sentence], strip_full_stop=True, dim=2)(sentence)
+    assert stripped[-1].tolist() == [2, -2]
+
+
+def test_its_mean_of_the_top_three_is_that_of_the_first_answer():
+    """Three of the overlaps of the first answer with all true moments: there is one."""
+    answers = torch.rand(20, 5, 2, dtype=torch.float64).sort(dim=2).values
+    truth = torch.rand(20, 1, 2, dtype=torch.float64).sort(dim=2).values
+    overlap = interval_iou(answers[:, :, None], truth[:, None])  # (20, answers, true moments)
+    top_three = [overlap[q][0].sort().values[-3:].mean() for q in range(20)]
+    assert mean_iou(answers, truth[:, 0]) == pytest.approx(100 * torch.stack(top_three).mean().item())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_candidates_alone_fill_the_first_five(name):
+    """So it makes no difference that 2D-TAN ranks the other cells too, behind all candidates."""
+    moments = Moments(PUBLISHED[name]["num_clips"], PUBLISHED[name]["scales"])
+    longest_first = (moments.ends - moments.starts).sort(descending=True, stable=True).indices
+    for order in (longest_first, longest_first.flip(0), torch.randperm(len(moments))):
+        assert len(temporal_nms(moments.spans()[order], PUBLISHED[name]["nms"], 5)) == 5
+
+
+def test_averaging_leaves_the_last_row_out_unless_it_stands_alone():
+    rows = torch.tensor([[1.0], [2], [4], [8]])
+    assert to_fixed_length(rows, 2)[:, 0].tolist() == [1.5, 4]
+    assert to_fixed_length(rows, 4)[:, 0].tolist() == [1, 2, 4, 8]
