@@ -1,4 +1,8 @@
-"""Write the README's results and picture from a finished run: python data_scripts/update_readme.py [runs/course]."""
+"""Write the README's results and picture from finished runs: python data_scripts/update_readme.py [RUN] [BLIND].
+
+RUN is the folder of `lgn-lite run` (runs/course), BLIND the results of `lgn-lite blind`
+(runs/blind/charades-sta/results.json), which may be absent: then its table stays as it is.
+"""
 
 import json
 import shutil
@@ -15,7 +19,6 @@ from lgn_lite.prediction import predict
 from lgn_lite.prepare import prepare_toy
 from lgn_lite.video import read_frames
 
-BEGIN, END = "<!-- results: ", "<!-- end of results -->"
 ROWS = {
     "full": "LGN (early modulation and late guidance)",
     "early": "baseline + early modulation",
@@ -41,11 +44,26 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
-def with_table(readme: str, results: dict) -> str:
-    """The README's text with its table replaced."""
-    head, rest = readme.split(BEGIN)
-    comment, tail = rest.split("\n", 1)[0], rest.split(END)[1]
-    return f"{head}{BEGIN}{comment}\n\n{table(results)}\n\n{END}{tail}"
+def blind_table(results: dict) -> str:
+    """The README's table of what needs no video, in Markdown; published figures in a column of their own."""
+    names = ("R1@0.5", "R1@0.7", "R5@0.5", "R5@0.7")
+    lines = [f"| {results['data_set']}, test | {' | '.join(names)} | published R1@0.5 |", "|---|" + "---|" * 5]
+    rows, published = results["rows"], results["published"]
+    for label in (*rows, *(label for label in published if label not in rows)):
+        numbers = [f"{rows[label][name]:.1f}" if label in rows else "" for name in names]
+        if label == "sentence-only LGN":
+            numbers = [f"{number} ± {results['spread'][name]:.1f}" for number, name in zip(numbers, names, strict=True)]
+        other = f"{published[label]['R1@0.5']:.1f}" if label in published else ""
+        lines.append(f"| {label} | {' | '.join(numbers)} | {other} |")
+    return "\n".join(lines)
+
+
+def with_table(readme: str, name: str, table: str) -> str:
+    """The README's text with what stands between the marks of a name replaced."""
+    begin, end = f"<!-- {name}: ", f"<!-- end of {name} -->"
+    head, rest = readme.split(begin)
+    comment, tail = rest.split("\n", 1)[0], rest.split(end)[1]
+    return f"{head}{begin}{comment}\n\n{table}\n\n{end}{tail}"
 
 
 def picture(models: Path, target: Path) -> None:
@@ -69,10 +87,16 @@ def picture(models: Path, target: Path) -> None:
 if __name__ == "__main__":
     root = project_root()
     run = Path(sys.argv[1] if len(sys.argv) > 1 else root / "runs/course")
-    source = run / "results" / "09_train.json"
-    kept = root / "notebooks" / "results" / "09_train.json"
-    kept.parent.mkdir(exist_ok=True)
-    shutil.copyfile(source, kept)
+    blind = Path(sys.argv[2] if len(sys.argv) > 2 else root / "runs/blind/charades-sta/results.json")
+    kept = root / "notebooks" / "results"
+    kept.mkdir(exist_ok=True)
+    shutil.copyfile(run / "results" / "09_train.json", kept / "09_train.json")
+    if blind.exists():
+        shutil.copyfile(blind, kept / "blind_charades-sta.json")
     readme = root / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8"), json.loads(kept.read_text())), encoding="utf-8")
+    text = with_table(
+        readme.read_text(encoding="utf-8"), "results", table(json.loads((kept / "09_train.json").read_text()))
+    )
+    text = with_table(text, "blind", blind_table(json.loads((kept / "blind_charades-sta.json").read_text())))
+    readme.write_text(text, encoding="utf-8")
     picture(run / "models", root / "notebooks" / "images" / "retrieval.png")

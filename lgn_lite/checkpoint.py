@@ -36,6 +36,7 @@ class About:
     """What a checkpoint says of itself."""
 
     data: str = ""  # the data set it was trained on, in words
+    data_set: str = "toy-sta"  # its name in the catalogue
     encoder: str = ""  # name of the frame encoder whose features it wants
     layer: str = ""  # the encoder's layer: fc6, fc7, …
     rate: float = 0.0  # frames a second that the features were sampled at, Hz

@@ -1,20 +1,20 @@
-"""The command line, `lgn-lite`: one function a command.
+"""The command line, `lgn-lite`: the program itself and the course; `cli_model` and `cli_data` hold the rest.
 
-Each command imports what it needs inside its function, so that `--help` is instant.
+One function a command. Each imports what it needs inside, so that `--help` is instant.
 """
 
-import re
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from .cli_data import data_app
+from .cli_model import model_app
+from .cli_options import Parameters, Profile, console, parse_parameters
 from .errors import InputError
 
 app = typer.Typer(
@@ -23,16 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(data_app, name="data")
-console = Console()
-
-
-class Profile(StrEnum):
-    """How much the notebooks compute."""
-
-    smoke = "smoke"
-    cpu = "cpu"
-    gpu = "gpu"
 
 
 def main() -> None:
@@ -74,16 +64,7 @@ def run(
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name: its folder.")] = "course",
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter",
-            "-p",
-            metavar="KEY=VALUE",
-            help="A notebook parameter, its value in YAML; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    parameter: Parameters = None,
     profile: Annotated[
         Profile | None, typer.Option(help="Short for -p profile=…", show_default="the notebooks' own")
     ] = None,
@@ -153,31 +134,6 @@ def find_notebooks(asked: list[str], folder: Path) -> list[Path]:
     return found or known
 
 
-def parse_parameters(words: list[str]) -> dict[str, Any]:
-    """`key=value` words as a dict, the values read as YAML; InputError for any other word.
-
-    1e-3 is a number here, as everywhere but in YAML 1.1.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    number = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
-    parameters = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or not key.isidentifier():
-            raise InputError(f"--parameter {word!r} has to be KEY=VALUE, such as seed=1")
-        try:
-            parameters[key] = yaml.load(value, Loader)
-        except yaml.YAMLError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"--parameter {word!r}: the value is not YAML ({reason}); quote it") from error
-    return parameters
-
-
 def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     """The end of a run: a table of the notebooks, and where to find what came out."""
     from rich.table import Table
@@ -196,125 +152,8 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
         console.print(here(path), markup=False, highlight=False, soft_wrap=True)
 
 
-# ── Training, evaluation, prediction ────────────────────────────────────────────────────
-
-Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
-
-
-@app.command()
-def train(
-    folder: Annotated[Path, typer.Argument(help="Where checkpoints and logs go, e.g. runs/mine.")],
-    variant: Annotated[str, typer.Option(help="full, baseline, early, late or blind.")] = "full",
-    size: Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")] = "small",
-    profile: Annotated[Profile, typer.Option(help="How much to compute.")] = Profile.cpu,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 0,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--setting", "-s", metavar="KEY=VALUE", help="A model setting in YAML; repeatable.", show_default=False
-        ),
-    ] = None,
-) -> None:
-    """Train a model on Toy-STA; interrupted, the same command goes on where it stopped."""
-    from .course import train_variant
-    from .prepare import prepare_toy
-
-    data = prepare_toy(size)
-    history = train_variant(data, folder, variant, profile.value, seed, parse_parameters(setting or []))
-    best = max(history, key=lambda entry: entry["R1@0.5"] + entry["R1@0.7"])
-    console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
-    console.print(folder / "best", markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command()
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/mine/best.")],
-    split: Annotated[str, typer.Option(help="val, test or test-composition.")] = "test",
-    size: Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")] = "small",
-    output: Annotated[Path | None, typer.Option(help="Also write the results here, as JSON.")] = None,
-    device: Device = "cpu",
-) -> None:
-    """Rank the candidates of every query of a split, and print R@n and mIoU by caption kind and moment length."""
-    from .checkpoint import load_checkpoint
-    from .course import evaluate_checkpoint
-    from .files import write_json
-    from .prepare import prepare_toy
-
-    results = evaluate_checkpoint(prepare_toy(size), load_checkpoint(checkpoint, device), split)
-    console.print(results_table(results))
-    if output is not None:
-        write_json(output, results)
-
-
-@app.command()
-def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")],
-    video: Annotated[Path, typer.Argument(help="Any video file that FFmpeg reads.")],
-    sentences: Annotated[list[str], typer.Argument(help="What to look for; quote each sentence.")],
-    top: Annotated[int, typer.Option(help="Answers a sentence.")] = 5,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    device: Device = "cpu",
-) -> None:
-    """Find the moments of a video that sentences describe."""
-    import json
-    import warnings
-    from dataclasses import asdict
-
-    from .prediction import predict as find
-
-    with warnings.catch_warnings():  # said below, in the command's own words
-        warnings.simplefilter("ignore")
-        predictions = find(checkpoint, video, sentences, top=top, device=device)
-    if json_output:
-        kept = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on")
-        rows = [{key: value for key, value in asdict(p).items() if key in kept} for p in predictions]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    first = predictions[0]
-    say = dict(markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{first.video}: {first.duration:.1f} s", **say)
-    console.print(f"The model was trained on {first.trained_on}.", **say)
-    for prediction in predictions:
-        console.print(f"\n“{prediction.sentence}”", **say)
-        if prediction.unknown_words:
-            console.print(f"  words it never saw: {', '.join(prediction.unknown_words)}", **say)
-        for moment in prediction.moments:
-            console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {moment.score:.2f}", **say)
-
-
-@app.command()
-def benchmark(
-    preset: Annotated[
-        str, typer.Option(help="Whose map: charades-sta, tacos, activitynet-captions or toy.")
-    ] = "charades-sta",
-    batch: Annotated[int, typer.Option(help="Queries a pass.")] = 8,
-    rounds: Annotated[int, typer.Option(help="Times each is measured, in turn.")] = 3,
-    device: Device = "cpu",
-) -> None:
-    """Time the candidate-list convolution against 2D-TAN's square map, forward and backward."""
-    from .benchmark import convolution_benchmark
-
-    found = convolution_benchmark(preset, batch, rounds, device)
-    console.print(
-        f"{preset}, batch {batch}: list {found['list_seconds']:.2f} s, square {found['dense_seconds']:.2f} s, "
-        f"{found['ratio']:.1f} times faster",
-        highlight=False,
-    )
-
-
-def results_table(results: dict) -> Any:
-    """The table of `metrics.summarise`, a row for each group."""
-    from rich.table import Table
-
-    names = [name for name in results["all"] if name != "queries"]
-    table = Table("", "queries", *names, box=None, header_style="dim", pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    groups = {"all": {"": results["all"]}} | {name: rows for name, rows in results.items() if name != "all"}
-    for group, rows in groups.items():
-        for label, row in rows.items():
-            table.add_row(f"{group} {label}".strip(), str(row["queries"]), *(f"{row[name]:.1f}" for name in names))
-    return table
+app.add_typer(model_app)
+app.add_typer(data_app, name="data")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,32 @@
-"""The commands `lgn-lite data …`: what prepares data sets, one function a command."""
+"""The commands `lgn-lite data …`: what fetches and prepares data sets, one function a command."""
 
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-data_app = typer.Typer(help="Prepare data sets.", no_args_is_help=True)
-console = Console()
+from .cli_options import Root, console
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .assets import Asset
+
+data_app = typer.Typer(help="Fetch and prepare data sets.", no_args_is_help=True)
+
+AcceptTerms = Annotated[
+    bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without being asked: for scripts.")
+]
+Mirror = Annotated[
+    str,
+    typer.Option(
+        envvar="LGN_LITE_MIRROR",
+        help="An address to ask first: a web server of your own that serves a data folder, archives included.",
+    ),
+]
+SAY = dict(markup=False, highlight=False, soft_wrap=True)  # paths, addresses and commands as they are
 
 
 @data_app.command("toy")
@@ -25,4 +44,203 @@ def data_toy(
     for split in SPLITS:
         queries = data.queries(split)
         console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
-    console.print(data.folder, markup=False, highlight=False, soft_wrap=True)
+    console.print(data.folder, **SAY)
+
+
+@data_app.command("status")
+def data_status(
+    root: Root = Path("data"),
+    verify: Annotated[bool, typer.Option("--verify", help="Read the files and compare their checksums.")] = False,
+) -> None:
+    """Show what is there, what is missing and how to get it, and what each data set and notebook needs."""
+    from .assets import ASSETS, NOTEBOOKS
+    from .inventory import state
+
+    states = {asset.name: state(asset, root, verify) for asset in ASSETS}
+    console.print(f"Below {root}/:\n", **SAY)
+    table = _table("asset", "size", "state", "lgn-lite data …")
+    for asset in ASSETS:
+        kind, note = states[asset.name]
+        table.add_row(asset.name, _size(asset), f"{kind}: {note}" if note else kind, _command(asset, kind))
+    console.print(table)
+
+    needs = {name: _readiness(name, root) for name in dict.fromkeys(n for names in NOTEBOOKS.values() for n in names)}
+    table = _table("data set", "state", "")
+    for name, (ready, lacks) in needs.items():
+        table.add_row(name, ready, lacks)
+    console.print("\n", table, sep="")
+
+    table = _table("notebook", "needs", "state")
+    for notebook, names in NOTEBOOKS.items():
+        for name in names:
+            option = "" if name == names[0] else f" -p data_set={name}"
+            table.add_row(f"{notebook}{option}", name, needs[name][0])
+    console.print("\n", table, sep="")
+    _tell_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
+
+
+@data_app.command("get")
+def data_get(
+    names: Annotated[
+        list[str], typer.Argument(help="Data sets or single assets, by the names of `lgn-lite data status`.")
+    ],
+    root: Root = Path("data"),
+    accept_terms: AcceptTerms = False,
+    mirror: Mirror = "",
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep a zip or tar when its content is in place.")
+    ] = False,
+) -> None:
+    """Fetch a data set, or single assets; interrupted, the same command goes on where it stopped.
+
+    A data set's name leaves out its downloads of many gigabytes: name these themselves. What no program may
+    fetch is told with its address and the path where it belongs.
+    """
+    from .assets import find
+    from .inventory import get, state
+
+    wanted = find(names)
+    missing = [asset for asset in wanted if state(asset, root, verify=True).kind != "present"]
+    fetchable = [asset for asset in missing if asset.fetchable]
+    _agree(fetchable, accept_terms)
+    with _stoppable():
+        get(fetchable, root, mirror, keep_archives)
+    for asset in wanted:
+        if asset not in missing or asset in fetchable:
+            console.print(f"{asset.name}: {root / asset.path}", **SAY)
+    _tell_by_hand((asset for asset in missing if not asset.fetchable), root)
+
+
+@data_app.command("video")
+def data_video(
+    names: Annotated[list[str], typer.Argument(metavar="VID...", help="Names of videos of Charades, such as AO8RW.")],
+    root: Root = Path("data"),
+    accept_terms: AcceptTerms = False,
+    mirror: Mirror = "",
+) -> None:
+    """Fetch single videos of Charades, about 1 MB each, out of the remote zip of 13 GB."""
+    from .archives import remote_members
+    from .assets import find
+    from .inventory import with_mirror
+
+    for name in names:
+        if not re.fullmatch(r"[A-Z0-9]{5}", name):
+            raise InputError(f"{name!r} is no name of a Charades video: five capital letters and digits, such as AO8RW")
+    (videos,) = find(["charades-sta/videos"])
+    members = {f"{Path(videos.path).name}/{name}.mp4": root / videos.path / f"{name}.mp4" for name in names}
+    if not all(path.is_file() for path in members.values()):
+        _agree([videos], accept_terms)
+        with _stoppable():
+            remote_members(with_mirror(videos.archive, mirror), members)
+    for path in members.values():
+        console.print(path, **SAY)
+
+
+@data_app.command("convert")
+def data_convert(
+    name: Annotated[str, typer.Argument(help="charades-sta or tacos.")],
+    root: Root = Path("data"),
+    workers: Annotated[int, typer.Option(help="Processes that read.")] = 2,
+) -> None:
+    """Convert features as released to the HDF5 file that the data set opens; interrupted, it goes on."""
+    from .assets import find
+    from .inventory import state
+
+    parts = {"charades-sta": ("features-tree", "features-fc7"), "tacos": ("windows", "features")}
+    if name not in parts:
+        raise InputError(f"no features of {name!r} need converting: choose one of {', '.join(parts)}")
+    source, target = find([f"{name}/{part}" for part in parts[name]])
+    if (found := state(source, root)).kind != "present":
+        how = source.by_hand or f"lgn-lite data get {source.name}"
+        raise InputError(f"{root / source.path}: {found.kind} {found.note}; get it first: {how}".replace(" ;", ";"))
+
+    from .convert import convert_charades, convert_tacos  # here: slow to import
+
+    with _stoppable():
+        if name == "charades-sta":
+            store = convert_charades(root / source.path, root / target.path, workers)
+        else:
+            annotations = [root / asset.path for asset in find(["tacos/train", "tacos/val", "tacos/test"])]
+            store = convert_tacos(root / source.path, root / target.path, annotations, workers)
+    console.print(f"{root / target.path}: {len(store)} videos", **SAY)
+
+
+# ── What the commands say ─────────────────────────────────────────────────────────────────────
+
+
+def _agree(assets: Iterable["Asset"], accepted: bool) -> None:
+    """Show the terms of what is about to be fetched and ask; InputError where nobody agrees."""
+    from .assets import TERMS
+
+    for name in dict.fromkeys(asset.terms for asset in assets if asset.terms):
+        console.print(TERMS[name], **SAY)
+        if accepted:
+            continue
+        try:
+            agreed = typer.confirm("Do you accept these terms?")
+        except typer.Abort:  # no terminal, or Ctrl-C
+            console.print()
+            agreed = False
+        if not agreed:
+            raise InputError("the terms were not accepted, so nothing was fetched; in a script: --accept-terms")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on from here.", **SAY)
+        raise typer.Exit(130) from None
+
+
+def _table(*columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(*columns, box=None, header_style="dim", pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = column.header not in ("state", "")
+        column.justify = "right" if column.header == "size" else "left"
+    return table
+
+
+def _size(asset: "Asset") -> str:
+    from .download import amount
+
+    return asset.big or (amount(asset.size) if asset.size else "")
+
+
+def _command(asset: "Asset", kind: str) -> str:
+    """What comes after `lgn-lite data` to get an asset."""
+    if kind == "present":
+        return ""
+    if not asset.fetchable:
+        return "(see below)"
+    return f"get {asset.name if asset.big else asset.name.partition('/')[0]}"
+
+
+def _readiness(name: str, root: Path) -> tuple[str, str]:
+    """Whether a data set can be used, and what follows from that which is missing."""
+    from .assets import DATA_SETS
+    from .inventory import is_ready
+
+    if name not in DATA_SETS:
+        return "ready", "drawn where it is not there"
+    missing = [need for need in DATA_SETS[name] if not is_ready(need, root)]
+    if lacks := [need.what for need in missing if not need.without]:
+        return "not ready", f"no {', '.join(lacks)}"
+    return "usable" if missing else "ready", "; ".join(f"no {need.what}: {need.without}" for need in missing)
+
+
+def _tell_by_hand(assets: Iterable["Asset"], root: Path) -> None:
+    """Say of each asset that cannot be downloaded where it comes from and where exactly it belongs."""
+    for asset in assets:
+        if asset.fetchable:
+            continue
+        console.print(f"\n{asset.name}, {asset.what}", **SAY)
+        if asset.by_hand:
+            console.print(f"  by hand from  {asset.by_hand}", **SAY)
+            console.print(f"  to            {root / asset.path}", **SAY)
+        if asset.made_by:
+            word = "or made by" if asset.by_hand else "made by"
+            console.print(f"  {word:<12}  {asset.made_by.format(root=root)}", **SAY)

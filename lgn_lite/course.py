@@ -6,16 +6,18 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
+from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import MomentDataset, encode_with
@@ -24,10 +26,9 @@ from lgn_lite.evaluate import evaluate, query_groups, query_tensors
 from lgn_lite.files import project_root
 from lgn_lite.metrics import best_constant_interval, summarise
 from lgn_lite.model import LGN
-from lgn_lite.prepare import RATE, ToyData
-from lgn_lite.text import Vocabulary
+from lgn_lite.text import Vocabulary, WordVectors, word_vectors
 from lgn_lite.train import TrainSettings, train
-from lgn_lite.vgg import VGGFrames
+from lgn_lite.weights import read_weights
 
 # The rows of the paper's Tables 4 and 5, and a model that never sees the video.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -47,6 +48,29 @@ PROFILES: dict[str, TrainSettings] = {
     "cpu": COURSE,
     "gpu": replace(COURSE, epochs=30, batch_size=64, precision="bf16", workers=4),
 }
+# On the real data sets 2D-TAN's settings, which the paper takes over (section 4.3)
+PAPER_PROFILES: dict[str, TrainSettings] = {
+    "smoke": TrainSettings(epochs=1),
+    "cpu": TrainSettings(),
+    "gpu": TrainSettings(precision="bf16", workers=4),
+}
+
+
+def profiles(data_set: str) -> dict[str, TrainSettings]:
+    """The profiles of a data set by name: smoke, cpu, gpu."""
+    return PROFILES if data_set == "toy-sta" else PAPER_PROFILES
+
+
+def training_settings(
+    data_set: str, profile: str = "cpu", changes: Mapping[str, Any] | None = None, seed: int = 0
+) -> TrainSettings:
+    """A profile's training settings with some replaced. Raises InputError for an unknown profile or setting."""
+    if profile not in PROFILES:
+        raise InputError(f"no profile {profile!r}: choose one of {', '.join(PROFILES)}")
+    chosen = replace(profiles(data_set)[profile], seed=seed)
+    if unknown := sorted(set(changes or {}) - set(asdict(chosen))):
+        raise InputError(f"unknown training setting {', '.join(unknown)}; known are {', '.join(asdict(chosen))}")
+    return replace(chosen, **(changes or {}))
 
 
 def setup() -> Path:
@@ -60,76 +84,114 @@ def setup() -> Path:
 
 
 def train_variant(
-    data: ToyData,
+    data: DataSet,
     folder: str | Path,
     variant: str = "full",
     profile: str = "cpu",
     seed: int = 0,
     settings: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Train one of VARIANTS on a prepared Toy-STA with a profile's settings; returns the history.
+    """Train one of VARIANTS on a data set with a profile's settings; returns the history.
 
-    `settings` replace fields of the "toy" preset. Goes on where an interrupted training stopped.
-    Raises InputError for an unknown variant, profile or setting.
+    `settings` replace fields of the data set's preset, `training` those of the profile. Goes on where an interrupted
+    training stopped. Raises InputError for an unknown variant, profile or setting, and where the data set lacks
+    features (the blind variant needs none).
     """
-    if variant not in VARIANTS or profile not in PROFILES:
-        raise InputError(
-            f"variant {variant!r}, profile {profile!r}: choose from {', '.join(VARIANTS)} and {', '.join(PROFILES)}"
-        )
-    queries = {split: data.queries(split) for split in ("train", "val")}
-    vocabulary = Vocabulary.from_sentences(query.sentence for query in queries["train"])
-    config = LGNConfig.preset("toy", vocabulary_size=len(vocabulary)).override(**(settings or {}) | VARIANTS[variant])
+    if variant not in VARIANTS:
+        raise InputError(f"no variant {variant!r}: choose one of {', '.join(VARIANTS)}")
+    train_settings = training_settings(data.name, profile, training, seed)
+    blind = variant == "blind"
+    features = None if blind else data.seen()
+    config = data.config.override(**(settings or {}) | VARIANTS[variant])
+    vocabulary, words = _words(data, config, seed)
+    # there is nothing to keep in random vectors
+    kept = {} if data.has_glove else {"word_vectors": "learned"}
+    config = config.override(vocabulary_size=len(vocabulary), **kept)
     torch.manual_seed(seed)
     model = LGN(config)
-    encoder = VGGFrames.load(data.encoder_file)
-    if config.feature == "fc6" and model.frames.fc is not None:  # fc7 starts from the small VGG's, as VGG16's does
-        model.frames.fc.load_state_dict(encoder.classifier[3].state_dict())
+    if words is not None:
+        model.sentence.embedding.weight.data.copy_(words.vectors)
+        if progress:
+            print(f"words: {words.source}")
+    if config.feature == "fc6" and model.frames.fc is not None and data.encoder_file:
+        _start_from(model.frames.fc, data.encoder_file)
     about = About(
-        data=f"Toy-STA {data.folder.name} (videos of drawn figures)", encoder=encoder.name, layer=encoder.layer,
-        rate=RATE,
-        training={"variant": variant, "profile": profile, "seed": seed},
+        data=data.title, data_set=data.name, encoder=data.encoder, layer=config.feature, rate=data.rate,
+        training={"variant": variant, "profile": profile, "seed": seed} | ({"words": words.source} if words else {}),
     )  # fmt: skip
-    sets = {
-        split: MomentDataset(
-            queries[split],
-            data.features,
-            encode_with(vocabulary),
-            config.num_frames,
-            config.frame_norm,
-            variant == "blind",
-        )
-        for split in queries
-    }
+    train_set, val_set = (
+        MomentDataset(data.queries(split), features, encode_with(vocabulary), config, blind)
+        for split in ("train", "val")
+    )
     return train(
-        model, sets["train"], sets["val"], folder, replace(PROFILES[profile], seed=seed), vocabulary, about,
-        data.encoder_file, progress=progress,
+        model, train_set, val_set, folder, train_settings, vocabulary, about,
+        data.encoder_file if data.carry_encoder else None, progress=progress,
     )  # fmt: skip
+
+
+def _words(data: DataSet, config: LGNConfig, seed: int) -> tuple[Vocabulary, WordVectors | None]:
+    """The words that the model knows; with their vectors where the data set's are GloVe's, or stand in for GloVe's.
+
+    With GloVe these are the words of all splits: its vectors are there before any training, and a word of the test
+    split is no more a secret than to 2D-TAN, which holds all 400,000 in memory.
+    """
+    splits = ("train", "val", *data.tests) if data.has_glove else ("train",)
+    sentences = [query.sentence for split in splits for query in data.queries(split)]
+    vocabulary = Vocabulary.from_sentences(sentences)
+    if data.glove is None:
+        return vocabulary, None
+    return vocabulary, word_vectors(vocabulary, data.glove, config.word_dim, seed, sentences)
+
+
+def _start_from(fc: nn.Linear, encoder_file: Path) -> None:
+    """The model's fc7 begins as the frame encoder's own: VGG's classifier[3]."""
+    weights = read_weights(encoder_file)
+    try:
+        fc.load_state_dict({name: weights[f"classifier.3.{name}"] for name in ("weight", "bias")})
+    except (KeyError, RuntimeError) as error:
+        raise InputError(f"{encoder_file}: its fc7 does not fit the model's: {error}") from error
 
 
 def train_variants(
-    data: ToyData,
+    data: DataSet,
     folder: str | Path,
     variants: Sequence[str],
     profile: str = "cpu",
     seed: int = 0,
     settings: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
     workers: int | None = None,
 ) -> dict[str, list[dict[str, float]]]:
-    """Train several variants side by side, each in a process with one thread, into folder/VARIANT.
+    """Train several variants side by side into folder/VARIANT; arguments and histories as of `train_variant`."""
+    asked = dict(profile=profile, seed=seed, settings=settings, training=training)
+    return train_side_by_side(data, folder, {name: asked | {"variant": name} for name in variants}, workers)
+
+
+def train_side_by_side(
+    data: DataSet, folder: str | Path, trainings: Mapping[str, dict[str, Any]], workers: int | None = None
+) -> dict[str, list[dict[str, float]]]:
+    """Train {name: arguments of `train_variant`} into folder/NAME, each in a process with one thread.
 
     On small models two processes of one thread do more than one process of two. On a GPU they run one by one.
-    Returns the histories by variant. Interrupted, the next call goes on where each stopped.
+    Returns the histories by name. Interrupted, the next call goes on where each stopped.
     """
     folder = Path(folder)
-    workers = workers or (1 if torch.cuda.is_available() else min(len(variants), os.cpu_count() or 1))
-    arguments = {name: (data, folder / name, name, profile, seed, settings) for name in variants}
+    workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), os.cpu_count() or 1))
     if workers == 1:
-        return {name: train_variant(*given) for name, given in arguments.items()}
+        return {name: train_variant(data, folder / name, **asked) for name, asked in trainings.items()}
     pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
     try:
-        jobs = {name: pool.submit(train_variant, *given, progress=False) for name, given in arguments.items()}
-        _watch(jobs, folder, PROFILES[profile].epochs)
+        jobs = {
+            name: pool.submit(train_variant, data, folder / name, **asked, progress=False)
+            for name, asked in trainings.items()
+        }
+        epochs = [
+            training_settings(data.name, asked.get("profile", "cpu"), asked.get("training")).epochs
+            for asked in trainings.values()
+        ]
+        _watch(jobs, folder, sum(epochs))
         return {name: job.result() for name, job in jobs.items()}
     finally:
         pool.shutdown(cancel_futures=True)
@@ -138,7 +200,7 @@ def train_variants(
 def _watch(jobs: dict[str, Future], folder: Path, epochs: int) -> None:
     """One bar over all trainings, read off the history that each of them writes after an epoch."""
     shown = None
-    with tqdm(total=epochs * len(jobs), unit="epoch") as bar:
+    with tqdm(total=epochs, unit="epoch") as bar:
         while True:
             finished = all(job.done() for job in jobs.values())
             done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
@@ -158,24 +220,27 @@ def _epochs_done(history: Path) -> int:
     return len(json.loads(history.read_text())) if history.exists() else 0
 
 
-def evaluation_set(data: ToyData, checkpoint: Checkpoint, split: str) -> MomentDataset:
-    """A split of Toy-STA as a checkpoint wants it; a blind model stays blind."""
-    config = checkpoint.model.config
+def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str) -> MomentDataset:
+    """A split of a data set as a checkpoint wants it; a blind model stays blind."""
     blind = checkpoint.about.training.get("variant") == "blind"
-    return MomentDataset(
-        data.queries(split), data.features, checkpoint.encode, config.num_frames, config.frame_norm, blind
-    )
+    features = None if blind else data.seen()
+    return MomentDataset(data.queries(split), features, checkpoint.encode, checkpoint.model.config, blind)
 
 
-def evaluate_checkpoint(data: ToyData, checkpoint: Checkpoint, split: str = "test") -> dict:
-    """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length."""
-    return evaluate(checkpoint.model, evaluation_set(data, checkpoint, split))
+def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:
+    """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
+
+    `discounted` adds dR@n,IoU=m, which asks for close borders too.
+    """
+    found = evaluation_set(data, checkpoint, split)
+    return evaluate(checkpoint.model, found, data.thresholds, data.length_edges, discounted=discounted)
 
 
-def evaluate_constant(data: ToyData, split: str = "test") -> dict:
+def evaluate_constant(data: DataSet, split: str = "test") -> dict:
     """The same for the one interval that answers most training queries, whatever the video and the sentence."""
     train_queries, queries = data.queries("train"), data.queries(split)
     start, end = best_constant_interval(torch.tensor([query.span for query in train_queries]))
     truth, durations = query_tensors(queries)
     answers = torch.tensor([start, end]) * durations[:, None]
-    return summarise(answers[:, None], truth, query_groups(queries), ks=(1,), nms=None)
+    groups = query_groups(queries, data.length_edges)
+    return summarise(answers[:, None], truth, groups, ks=(1,), thresholds=data.thresholds, nms=None)

@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from lgn_lite.annotations import Query
+from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, to_fixed_length
 from lgn_lite.text import Vocabulary
@@ -24,47 +26,58 @@ class MomentDataset(Dataset):
 
     Args:
         queries: what to retrieve, in order.
-        features: the store that holds every video of the queries.
+        features: (T₀, D) arrays by video, for every video of the queries; a blind data set needs none (None).
         encode: a sentence to (W,) word numbers or (W, word_dim) word vectors.
-        num_frames: T, the fixed length that a video's features are averaged to.
-        frame_norm: "none", or "l2": each stored vector is divided by its norm first, as 2D-TAN does.
+        config: the model's settings; `num_frames`, `visual_dim` and `frame_norm` decide what it is given.
         blind: replace all features by zeros: what a model reaches that never sees the video.
+        memory: bytes of prepared features to keep; videos beyond it are read and prepared for each query.
 
-    Raises InputError for a query whose video is absent from the features, naming both.
+    Raises InputError for a query whose video is absent from the features, naming both, and for features of another
+    width than the model's.
     """
 
     def __init__(
         self,
         queries: Sequence[Query],
-        features: FeatureStore,
+        features: FeatureStore | None,
         encode: Callable[[str], Tensor],
-        num_frames: int,
-        frame_norm: str = "none",
+        config: LGNConfig,
         blind: bool = False,
+        memory: float = 8e9,
     ):
         if not queries:
             raise InputError("no queries: the split is empty")
-        for query in queries:
-            if query.video not in features:
-                raise InputError(
-                    f"video {query.video!r} has a query ({query.sentence!r}) but no features in {features.path}: "
-                    "extract them, or leave its queries out"
-                )
-        self.queries, self.features = list(queries), features
-        self.num_frames, self.frame_norm, self.blind = num_frames, frame_norm, blind
+        if features is None and not blind:
+            raise InputError("no features: extract or fetch them, or train the blind variant, which needs none")
+        if not blind:
+            _check_features(queries, features, config)
+        self.queries, self.features, self.config, self.blind = list(queries), features, config, blind
         self._words = [encode(query.sentence) for query in self.queries]
         self._videos: dict[str, Tensor] = {}
+        self._blank = torch.zeros(config.num_frames, config.visual_dim) if blind else None
+        self._kept = int(memory // (4 * config.num_frames * config.visual_dim))  # videos, in single precision
 
     def __len__(self) -> int:
         return len(self.queries)
 
     def video(self, name: str) -> Tensor:
-        """(T, D) prepared features of a video, kept after the first call."""
-        if name not in self._videos:
-            self._videos[name] = prepare_features(self.features[name], self.num_frames, self.frame_norm)
-            if self.blind:
-                self._videos[name] = torch.zeros_like(self._videos[name])
-        return self._videos[name]
+        """(T, D) prepared features of a video."""
+        if self._blank is not None:
+            return self._blank
+        if name in self._videos:
+            return self._videos[name]
+        prepared = prepare_features(self.features[name], self.config.num_frames, self.config.frame_norm)
+        if len(self._videos) < self._kept:
+            self._videos[name] = prepared
+        return prepared
+
+    def preload(self, progress: bool = True) -> None:
+        """Prepare all videos that memory holds: loader processes, begun anew each epoch, then share them."""
+        if self.blind:
+            return
+        names = list(dict.fromkeys(query.video for query in self.queries))[: self._kept]
+        for name in tqdm(names, "features", unit="video", disable=not progress):
+            self.video(name)
 
     def __getitem__(self, index: int) -> Batch:
         query = self.queries[index]
@@ -75,6 +88,21 @@ class MomentDataset(Dataset):
             "span": torch.tensor(query.span, dtype=torch.float32),  # fractions of the video
             "duration": torch.tensor(query.duration, dtype=torch.float32),  # seconds
         }
+
+
+def _check_features(queries: Sequence[Query], features: FeatureStore, config: LGNConfig) -> None:
+    """Raise InputError for a video without features, or features that the model cannot take."""
+    for query in queries:
+        if query.video not in features:
+            raise InputError(
+                f"video {query.video!r} has a query ({query.sentence!r}) but no features in {features.path}: "
+                "extract them, or leave its queries out"
+            )
+    if features.dim != config.visual_dim:
+        raise InputError(
+            f"{features.path}: features {features.dim} wide, but visual_dim={config.visual_dim}: "
+            "give the features that the model was made for, or set visual_dim"
+        )
 
 
 def encode_with(vocabulary: Vocabulary) -> Callable[[str], Tensor]:

@@ -13,8 +13,6 @@ from lgn_lite.dataset import MomentDataset, collate
 from lgn_lite.metrics import length_bin, summarise
 from lgn_lite.model import LGN
 
-LENGTH_EDGES = (4.0, 5.0)  # seconds; the bins of the tables by moment length
-
 
 @torch.inference_mode()
 def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64) -> Tensor:
@@ -42,16 +40,31 @@ def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
     return truth, torch.tensor([query.duration for query in queries])
 
 
-def query_groups(queries: Sequence[Query]) -> dict[str, list[str]]:
+def query_groups(queries: Sequence[Query], length_edges: Sequence[float]) -> dict[str, list[str]]:
     """The groups that results are split by: moment length, and the kind of caption where queries carry one."""
-    groups = {"length": [length_bin(query.end - query.start, LENGTH_EDGES) for query in queries]}
+    groups = {"length": [length_bin(query.end - query.start, length_edges) for query in queries]}
     if all("kind" in query.tags for query in queries):
         groups["kind"] = [query.tags["kind"] for query in queries]
     return groups
 
 
-def evaluate(model: LGN, data: MomentDataset, nms: float | None = None) -> dict:
-    """R@n,IoU=m and mIoU over a data set, in all and by group (section 4.2), as `metrics.summarise` gives them."""
+def evaluate(
+    model: LGN,
+    data: MomentDataset,
+    thresholds: Sequence[float] = (0.3, 0.5, 0.7),
+    length_edges: Sequence[float] = (5.0, 10.0),
+    nms: float | None = None,
+    discounted: bool = False,
+) -> dict:
+    """R@n,IoU=m and mIoU over a data set, in all and by group (section 4.2), as `metrics.summarise` gives them.
+
+    length_edges: seconds, the borders of the groups by moment length; nms: None takes the model's setting;
+    discounted: dR@n,IoU=m too.
+    """
     truth, durations = query_tensors(data.queries)
     segments, _ = rank(model, score_queries(model, data), durations)
-    return summarise(segments, truth, query_groups(data.queries), nms=model.config.nms if nms is None else nms)
+    nms = model.config.nms if nms is None else nms
+    groups = query_groups(data.queries, length_edges)
+    return summarise(
+        segments, truth, groups, thresholds=thresholds, nms=nms, durations=durations if discounted else None
+    )  # fmt: skip

@@ -48,10 +48,10 @@ def strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray
     return frames[1::2][:count], times[1::2][:count]
 
 
-def models_folder(run_dir: str | Path, size: str, seed: int = 0, settings: dict[str, Any] | None = None) -> Path:
+def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict[str, Any] | None = None) -> Path:
     """The folder of a run's models: RUN_DIR/models, or one of its own for another seed or other settings.
 
-    Raises InputError where the folder's models were trained on another size: nothing else would tell.
+    Raises InputError where the folder's models were trained on another data set than the one of this title.
     """
     changes = ([f"seed{seed}"] if seed else []) + [
         f"{name}={value}" for name, value in sorted((settings or {}).items())
@@ -59,9 +59,8 @@ def models_folder(run_dir: str | Path, size: str, seed: int = 0, settings: dict[
     folder = Path(run_dir) / "-".join(["models", *changes])
     for about in sorted(folder.glob("*/best/about.json")):
         data = json.loads(about.read_text(encoding="utf-8")).get("data", "")
-        if not data.startswith(f"Toy-STA {size} "):
-            where = f"{about.parents[1]} was trained on {data}, not on size {size!r}"
-            raise InputError(f"{where}: give another run_dir")
+        if data != title:
+            raise InputError(f"{about.parents[1]} was trained on {data}, not on {title}: give another run_dir")
     return folder
 
 

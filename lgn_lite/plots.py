@@ -60,25 +60,29 @@ def plot_retrieval(
     """Draw one query, its video and the answers to it, as in the paper's Figure 3.
 
     frames (T, h, w, 3) uint8 at `times` (T,) in seconds: at most twelve are shown, each centred at its own
-    time. `bars` maps a label to (start, end) in seconds, from top to bottom; with a bar "truth", the others
-    get their tIoU. Raises InputError for times that do not fit the frames, and for a bar that is no moment of
-    the video.
+    time; with None, where there is no video file, the bars stand alone. `bars` maps a label to (start, end) in
+    seconds, from top to bottom; with a bar "truth", the others get their tIoU. Raises InputError for times that
+    do not fit the frames, and for a bar that is no moment of the video.
     """
-    frames, times = np.asarray(frames), np.asarray(times, dtype=float)
-    if frames.ndim != 4 or len(frames) != len(times) or not len(times):
-        raise InputError(f"{len(times)} times for frames of shape {frames.shape}; give (T, h, w, 3) and T times")
-    T, height, width, _ = frames.shape  # frames, pixels, pixels, RGB
     bars = {label: _span(span, duration, label) for label, span in bars.items()}
-    step = math.ceil(T / 12)
-    shown = np.arange(T // step) * step + T % step // 2 + step // 2
-    # Both axes count seconds, equally scaled: a thumbnail cannot be distorted, whatever the figure's size.
-    gap = np.diff(times[shown]).min(initial=duration / 6)
-    size = min(0.96 * gap, 0.13 * duration * width / height)  # a thumbnail's width; none higher than 0.13
-    strip, row = size * height / width, 0.034 * duration
+    row, strip, left, right = 0.034 * duration, 0.0, 0.0, duration
+    if frames is not None:
+        frames, times = np.asarray(frames), np.asarray(times, dtype=float)
+        if frames.ndim != 4 or len(frames) != len(times) or not len(times):
+            raise InputError(f"{len(times)} times for frames of shape {frames.shape}; give (T, h, w, 3) and T times")
+        T, height, width, _ = frames.shape  # frames, pixels, pixels, RGB
+        step = math.ceil(T / 12)
+        shown = np.arange(T // step) * step + T % step // 2 + step // 2
+        # Both axes count seconds, equally scaled: a thumbnail cannot be distorted, whatever the figure's size.
+        gap = np.diff(times[shown]).min(initial=duration / 6)
+        size = min(0.96 * gap, 0.13 * duration * width / height)  # a thumbnail's width; none higher than 0.13
+        strip = size * height / width
+        left, right = min(0, times[shown[0]] - size / 2), max(duration, times[shown[-1]] + size / 2)
     alone = ax is None
     ax = new_axes()[1][0, 0] if alone else ax
-    for t, frame in zip(times[shown], frames[shown], strict=True):
-        ax.imshow(frame, extent=(t - size / 2, t + size / 2, 0, strip))
+    if frames is not None:
+        for t, frame in zip(times[shown], frames[shown], strict=True):
+            ax.imshow(frame, extent=(t - size / 2, t + size / 2, 0, strip))
     at = {label: -(i + 0.8) * row for i, label in enumerate(bars)}
     for label, look in looks(bars).items():
         (start, end), y = bars[label], at[label]
@@ -105,7 +109,7 @@ def plot_retrieval(
     ax.set(
         title=textwrap.fill(f"“{sentence}”", 95),
         xlabel="time (seconds)",
-        xlim=(min(0, times[shown[0]] - size / 2), max(duration, times[shown[-1]] + size / 2)),
+        xlim=(left, right),
         ylim=(-(len(bars) + 0.35) * row, strip),
         yticks=list(at.values()),
         yticklabels=list(at),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from lgn_lite.annotations import Query, read_toy_sta
+from lgn_lite.annotations import read_toy_sta
+from lgn_lite.catalogue import DataSet
+from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.features import FeatureStore, extract_folder
+from lgn_lite.features import extract_folder
 from lgn_lite.toy import CONCEPTS, SIZES, build_toy_sta, concept_frames
 from lgn_lite.vgg import VGGFrames
 
@@ -21,26 +22,9 @@ CONCEPT_FRAMES = {"tiny": 2000, "small": 8000, "full": 16000}  # to train the sm
 CONCEPT_SEED = 1000  # of those frames; the videos have seeds of their own
 
 
-@dataclass(frozen=True)
-class ToyData:
-    """A prepared Toy-STA: where it lies, and its features."""
-
-    folder: Path
-    features: FeatureStore
-    encoder_file: Path  # the small VGG that made the features
-
-    def queries(self, split: str) -> list[Query]:
-        """The queries of "train", "val", "test" or "test-composition"."""
-        return read_toy_sta(self.folder, split)
-
-    def video(self, name: str) -> Path:
-        """The video file of a name."""
-        return self.folder / "videos" / f"{name}.mp4"
-
-
 def prepare_toy(
     size: str = "small", root: str | Path = "data/toy-sta", seed: int = 0, workers: int = 2, progress: bool = True
-) -> ToyData:
+) -> DataSet:
     """Toy-STA of a size with its features, each step made once and found again; interrupted, it goes on.
 
     Leaves root/SIZE/{videos/, toy_sta_SPLIT.txt, …, frames.safetensors, features_fc6.hdf5}.
@@ -56,7 +40,11 @@ def prepare_toy(
     names = [path.stem for path in sorted((folder / "videos").glob("*.mp4"))]
     videos = {name: folder / "videos" / f"{name}.mp4" for name in names}
     features = extract_folder(videos, encoder, RATE, folder / "features_fc6.hdf5", workers, progress)
-    return ToyData(folder, features, encoder_file)
+    return DataSet(
+        "toy-sta", f"Toy-STA {size} (videos of drawn figures)", folder, LGNConfig.preset("toy"), read_toy_sta,
+        "videos/{name}.mp4", features=features, encoder=encoder.name, rate=RATE, encoder_file=encoder_file,
+        carry_encoder=True, tests=("test", "test-composition"),
+    )  # fmt: skip
 
 
 def train_small_vgg(

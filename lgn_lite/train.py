@@ -78,6 +78,8 @@ def train(
     """
     folder = Path(folder)
     _check_same_training(folder, model, settings, about)
+    if settings.workers:
+        data.preload(progress)
     AcceleratorState._reset_state()  # else a second training in this process could not have another precision
     accelerator = Accelerator(mixed_precision=settings.precision, log_with="tensorboard", project_dir=folder)
     accelerator.init_trackers("tensorboard")

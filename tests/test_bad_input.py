@@ -35,7 +35,7 @@ class Case:
 
     def data(self, store: FeatureStore) -> MomentDataset:
         words = self.get("vocabulary")
-        return MomentDataset(self.get("queries"), store, lambda s: torch.tensor(words.encode(s)), 8)
+        return MomentDataset(self.get("queries"), store, lambda s: torch.tensor(words.encode(s)), self.get("tiny_config")())
 
     def features(self, without: str) -> Path:
         """A file of the features of all videos but one."""

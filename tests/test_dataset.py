@@ -13,12 +13,18 @@ from lgn_lite.features import to_fixed_length
 
 
 @pytest.fixture
+def config(tiny_config):
+    """Four steps of time for the eight rows of the store."""
+    return tiny_config(num_frames=4)
+
+
+@pytest.fixture
 def encode(vocabulary):
     return lambda sentence: torch.tensor(vocabulary.encode(sentence))
 
 
-def test_an_item_is_its_query(queries, store, encode, vocabulary):
-    data = MomentDataset(queries, store, encode, num_frames=4)
+def test_an_item_is_its_query(queries, store, encode, vocabulary, config):
+    data = MomentDataset(queries, store, encode, config)
     assert len(data) == len(queries) == 20
     item, query = data[3], queries[3]
     assert item["index"] == 3
@@ -32,8 +38,8 @@ def test_an_item_is_its_query(queries, store, encode, vocabulary):
     torch.testing.assert_close(item["video"], to_fixed_length(torch.from_numpy(store[query.video]), 4))
 
 
-def test_sentences_are_padded_and_counted(queries, store, encode):
-    data = MomentDataset(queries, store, encode, num_frames=4)
+def test_sentences_are_padded_and_counted(queries, store, encode, config):
+    data = MomentDataset(queries, store, encode, config)
     chosen = [0, 2, 1]  # two words, four, two
     batch = collate([data[i] for i in chosen])
     counts = [len(encode(queries[i].sentence)) for i in chosen]
@@ -46,16 +52,16 @@ def test_sentences_are_padded_and_counted(queries, store, encode):
     assert batch["index"].tolist() == chosen
 
 
-def test_word_vectors_are_padded_alike(queries, store):
-    data = MomentDataset(queries, store, lambda sentence: torch.ones(len(sentence.split()), 3), num_frames=4)
+def test_word_vectors_are_padded_alike(queries, store, config):
+    data = MomentDataset(queries, store, lambda sentence: torch.ones(len(sentence.split()), 3), config)
     batch = collate([data[0], data[2]])
     assert batch["words"].shape == (2, 4, 3)
     assert batch["word_counts"].tolist() == [2, 4]
     assert batch["words"].sum((1, 2)).tolist() == [6, 12]
 
 
-def test_a_blind_model_sees_zeros(queries, store, encode):
-    seen, blind = (MomentDataset(queries, store, encode, 4, blind=b) for b in (False, True))
+def test_a_blind_model_sees_zeros(queries, store, encode, config):
+    seen, blind = (MomentDataset(queries, store, encode, config, blind=b) for b in (False, True))
     assert not blind[0]["video"].any()
     assert seen[0]["video"].any()
     assert blind[0]["video"].shape == seen[0]["video"].shape
@@ -65,7 +71,7 @@ def test_a_blind_model_sees_zeros(queries, store, encode):
 class CountingStore(dict):
     """A store that counts how often each video is read."""
 
-    path = "counted"
+    path, dim = "counted", 6
 
     def __init__(self, store):
         super().__init__({video: store[video] for video in store})
@@ -76,21 +82,21 @@ class CountingStore(dict):
         return super().__getitem__(video)
 
 
-def test_each_video_is_read_and_prepared_once(queries, store, encode):
+def test_each_video_is_read_and_prepared_once(queries, store, encode, config):
     counting = CountingStore(store)
-    data = MomentDataset(queries, counting, encode, num_frames=4)
+    data = MomentDataset(queries, counting, encode, config)
     for _ in range(2):
         for _ in DataLoader(data, 7, shuffle=True, collate_fn=collate):
             pass
     assert counting.reads == dict.fromkeys(store, 1)
 
 
-def test_l2_divides_each_stored_row_before_averaging(queries, store, encode):
-    data = MomentDataset(queries, store, encode, 4, frame_norm="l2")
+def test_l2_divides_each_stored_row_before_averaging(queries, store, encode, config):
+    data = MomentDataset(queries, store, encode, config.override(frame_norm="l2"))
     rows = torch.from_numpy(store["v0"])
     unit = rows / rows.norm(dim=1, keepdim=True)
     torch.testing.assert_close(data.video("v0"), to_fixed_length(unit, 4))
-    assert not torch.allclose(data.video("v0"), MomentDataset(queries, store, encode, 4).video("v0"))
+    assert not torch.allclose(data.video("v0"), MomentDataset(queries, store, encode, config).video("v0"))
 
 
 def test_a_row_of_zeros_stays_finite():
@@ -100,17 +106,42 @@ def test_a_row_of_zeros_stays_finite():
     ]
 
 
-def test_a_video_without_features_is_named_with_the_file(queries, store, encode):
+def test_a_video_without_features_is_named_with_the_file(queries, store, encode, config):
     absent = Query("v99", "red light", 0.0, 1.0, 8.0)
     with pytest.raises(InputError, match=r"video 'v99' .*'red light'.* no features in .*hand_made\.hdf5"):
-        MomentDataset([*queries, absent], store, encode, 4)
+        MomentDataset([*queries, absent], store, encode, config)
 
 
-def test_no_queries_are_refused(store, encode):
+def test_no_queries_are_refused(store, encode, config):
     with pytest.raises(InputError, match="no queries"):
-        MomentDataset([], store, encode, 4)
+        MomentDataset([], store, encode, config)
 
 
-def test_an_empty_sentence_fails_before_training(queries, store, encode):
+def test_an_empty_sentence_fails_before_training(queries, store, encode, config):
     with pytest.raises(InputError, match="has no words"):
-        MomentDataset([*queries, Query("v0", "…", 0.0, 1.0, 8.0)], store, encode, 4)
+        MomentDataset([*queries, Query("v0", "…", 0.0, 1.0, 8.0)], store, encode, config)
+
+
+def test_a_blind_data_set_needs_no_features(queries, store, encode, config):
+    data = MomentDataset(queries, None, encode, config, blind=True)
+    assert data[0]["video"].shape == (4, 6) and not data[0]["video"].any()
+    with pytest.raises(InputError, match="no features"):
+        MomentDataset(queries, None, encode, config)
+
+
+def test_features_of_another_width_are_refused(queries, store, encode, config):
+    with pytest.raises(InputError, match=r"hand_made\.hdf5: features 6 wide, but visual_dim=7"):
+        MomentDataset(queries, store, encode, config.override(visual_dim=7))
+
+
+def test_what_memory_does_not_hold_is_prepared_each_time(queries, store, encode, config):
+    counting = CountingStore(store)
+    data = MomentDataset(queries, counting, encode, config, memory=2 * 4 * 4 * 6)  # two videos of 4 × 6 floats
+    data.preload(progress=False)
+    assert list(counting.reads) == ["v0", "v1"]
+    whole = MomentDataset(queries, store, encode, config)
+    for _ in range(2):
+        for i in range(len(queries)):
+            assert torch.equal(data[i]["video"], whole[i]["video"])
+    assert counting.reads["v0"] == counting.reads["v1"] == 1
+    assert counting.reads["v2"] == 4  # two queries, twice

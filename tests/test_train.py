@@ -32,8 +32,8 @@ QUICK = TrainSettings(
 
 
 @pytest.fixture(scope="module")
-def data(queries, store, vocabulary):
-    return MomentDataset(queries, store, lambda sentence: torch.tensor(vocabulary.encode(sentence)), 8)
+def data(queries, store, vocabulary, tiny_config):
+    return MomentDataset(queries, store, lambda sentence: torch.tensor(vocabulary.encode(sentence)), tiny_config())
 
 
 @pytest.fixture(scope="module")

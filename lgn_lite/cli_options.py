@@ -1,0 +1,59 @@
+"""What the commands share: the console, the options that several of them take, KEY=VALUE words."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from .errors import InputError
+
+console = Console()
+
+
+class Profile(StrEnum):
+    """How much the notebooks compute."""
+
+    smoke = "smoke"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
+def _repeatable(name: str, short: str, what: str) -> Any:
+    text = f"{what}, its value in YAML; repeatable."
+    return typer.Option(name, short, metavar="KEY=VALUE", help=text, show_default=False)
+
+
+Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
+Root = Annotated[Path, typer.Option(help="Folder of all data sets.")]
+Size = Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")]
+Parameters = Annotated[list[str] | None, _repeatable("--parameter", "-p", "A notebook parameter")]
+Settings = Annotated[list[str] | None, _repeatable("--setting", "-s", "A setting of the model")]
+Training = Annotated[list[str] | None, _repeatable("--training", "-t", "A setting of the training")]
+
+
+def parse_parameters(words: list[str]) -> dict[str, Any]:
+    """`key=value` words as a dict, the values read as YAML; InputError for any other word.
+
+    1e-3 is a number here, as everywhere but in YAML 1.1.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    number = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    parameters = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"{word!r} has to be KEY=VALUE, such as seed=1")
+        try:
+            parameters[key] = yaml.load(value, Loader)
+        except yaml.YAMLError as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{word!r}: the value is not YAML ({reason}); quote it") from error
+    return parameters
