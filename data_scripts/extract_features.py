@@ -1,17 +1,28 @@
-"""Folder of videos → HDF5 features, by the small VGG (`VGGFrames.save`) or VGG16 (a file of weights).
+"""Folder of videos → HDF5 features, by the small VGG (`VGGFrames.save`) or by VGG16.
 
     python data_scripts/extract_features.py videos/ features.hdf5 --weights vgg.safetensors --rate 2
+    python data_scripts/extract_features.py videos/ features.hdf5 --network vgg16 --weights imagenet --rate 2
 
-A video's name in the file is its file name without the suffix. Interrupted, the same command goes on.
+The paper's features of Charades-STA, with VGG16 trained on Charades:
+
+    python data_scripts/extract_features.py data/charades-sta/Charades_v1_480 \\
+        data/charades-sta/vgg16_fc6_features.hdf5 --network vgg16 \\
+        --weights data/charades-sta/twostream_rgb.pth.tar --layer fc6 --rate 6
+
+A video's name in the file is its file name without the suffix. Interrupted, or stopped by a video that cannot be
+read, the same command goes on where it was.
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lgn_lite.errors import InputError
+
+if TYPE_CHECKING:
+    from lgn_lite.vgg import VGGFrames
 
 SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".wmv"}
 
@@ -31,10 +42,35 @@ def find_videos(folder: Path) -> dict[str, Path]:
     return videos
 
 
+def read_encoder(network: str, weights: str, layer: str, device: str) -> "VGGFrames":
+    """The network with its weights, on its device. Raises InputError for a name, file or device that is none."""
+    # Imported here: the decoding processes import this file too, and start faster without torch.
+    import torch
+    from torchvision.models import VGG16_Weights
+
+    from lgn_lite.vgg import VGGFrames
+
+    if network not in ("small", "vgg16"):
+        raise InputError(f"--network {network}: choose small or vgg16")
+    if weights == "imagenet" and network != "vgg16":
+        raise InputError("--weights imagenet: these are VGG16's; add --network vgg16")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+        raise InputError(f"--device {device}: {str(error).splitlines()[0]}; choose cpu, cuda …") from error
+    if network == "small":
+        encoder = VGGFrames.load(weights, layer)
+    else:
+        encoder = VGGFrames.vgg16(layer, VGG16_Weights.IMAGENET1K_V1 if weights == "imagenet" else weights)
+    return encoder.to(device)
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="folder of videos")],
     out: Annotated[Path, typer.Argument(help="HDF5 file to write")],
-    weights: Annotated[Path, typer.Option(help="file of VGGFrames.save, or VGG16's weights")],
+    weights: Annotated[
+        str, typer.Option(help="file of VGGFrames.save or of VGG16's weights, or imagenet: torchvision's, downloaded")
+    ],
     network: Annotated[str, typer.Option(help="what the weights are of: small or vgg16")] = "small",
     layer: Annotated[str, typer.Option(help="fc6 (before ReLU) or fc7 (after ReLU)")] = "fc6",
     rate: Annotated[float, typer.Option(help="frames per second")] = 1.0,
@@ -42,21 +78,17 @@ def main(
     device: Annotated[str, typer.Option(help="where the network runs: cpu, cuda …")] = "cpu",
 ) -> None:
     """Extract the features of every video of a folder."""
-    # Imported here: the decoding processes import this file too, and start faster without torch.
-    from lgn_lite.features import extract_folder
-    from lgn_lite.vgg import VGGFrames
+    from lgn_lite.features import extract_folder  # here for the same reason
 
     try:
-        if network == "small":
-            encoder = VGGFrames.load(weights, layer)
-        elif network == "vgg16":
-            encoder = VGGFrames.vgg16(layer, weights)
-        else:
-            raise InputError(f"network {network!r}; choose small or vgg16")
-        store = extract_folder(find_videos(folder), encoder.to(device), rate, out, workers)
+        videos = find_videos(folder)
+        encoder = read_encoder(network, weights, layer, device)
+        store = extract_folder(videos, encoder, rate, out, workers)
     except InputError as error:
         sys.exit(f"error: {error}")
-    print(f"{out}: {len(store)} videos, {store.dim} numbers a frame, {rate} frames per second")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on where it was")
+    print(f"{out}: {len(store)} videos, {store.dim} numbers a frame, {rate:g} frames per second")
 
 
 if __name__ == "__main__":

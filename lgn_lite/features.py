@@ -6,13 +6,13 @@ The layout is 2D-TAN's: one dataset (T, D) under each video's name; its Activity
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # torchvision is slow to import, and a reader of features nev
     from lgn_lite.vgg import VGGFrames
 
 UNFINISHED = ".unfinished"  # name of the one dataset that is being written
+ANEW = "delete it to make all anew, or name another file"  # for a file that other settings made
 
 
 def to_fixed_length(features: Tensor, num_clips: int) -> Tensor:
@@ -53,28 +54,32 @@ class FeatureStore(Mapping):
     Reads f[video] (T, D) and ActivityNet's f[video]["c3d_features"]. `attrs` holds what `write_features`
     noted: encoder, layer, rate (Hz), weights; for files of others it is empty. Each process opens the file on
     its first access, so that a store may be handed to DataLoader workers. Raises InputError, naming file and
-    video, for a missing video and for features that are empty, not finite, or not `dim` wide (without `dim`:
-    as wide as the first video's).
+    video, for a missing video and for features that are unreadable, no numbers, empty, not finite, or not `dim`
+    wide (without `dim`: as wide as the first video's).
     """
 
     def __init__(self, path: str | Path, dim: int | None = None):
         self.path = Path(path)
         self._file, self._process = None, None
         if not self.path.is_file():
-            what = "is unfinished; go on" if partial_path(self.path).exists() else "does not exist; start"
-            raise InputError(f"{self.path}: {what} with the extraction of features")
+            if partial_path(self.path).exists():
+                raise InputError(f"{self.path}: is unfinished; run again the command that makes it")
+            raise InputError(f"{self.path}: does not exist; extract or fetch the features first")
         attrs = self._open().attrs
         self.attrs = {key: value.item() if isinstance(value, np.generic) else value for key, value in attrs.items()}
         self._videos = dict.fromkeys(self._open())
         if not self._videos:
-            raise InputError(f"{self.path}: holds no videos; extract the features again")
+            raise InputError(f"{self.path}: holds no videos; extract or fetch the features again")
         self.dim = dim or self._dataset(next(iter(self._videos))).shape[1]
 
     def __getitem__(self, video: str) -> np.ndarray:
         dataset = self._dataset(video)
         if dataset.shape[1] != self.dim:
             raise self._error(video, f"features {dataset.shape[1]} wide instead of {self.dim}")
-        features = dataset.astype(np.float32)[:]
+        try:
+            features = dataset.astype(np.float32)[:]
+        except OSError as error:  # a damaged block shows only when it is read
+            raise self._error(video, f"unreadable ({error})") from error
         if not np.isfinite(features).all():
             row = np.flatnonzero(~np.isfinite(features).all(1))[0]
             raise self._error(video, f"NaN or infinite features, first in row {row}")
@@ -97,24 +102,31 @@ class FeatureStore(Mapping):
             try:
                 self._file = h5py.File(self.path, "r", locking=False)
             except OSError as error:
-                raise InputError(f"{self.path}: is no readable HDF5 file ({error})") from error
+                raise InputError(
+                    f"{self.path}: is no readable HDF5 file ({error}); extract or fetch it again"
+                ) from error
             self._process = os.getpid()
         return self._file
 
     def _dataset(self, video: str) -> h5py.Dataset:
         if video not in self._videos:
             raise InputError(f"{self.path}: no features of video {video!r}; extract them, or check its name")
-        item = self._open()[video]
+        try:
+            item = self._open()[video]
+        except (KeyError, OSError) as error:  # listed, but what the name leads to is damaged
+            raise self._error(video, f"unreadable ({error})") from error
         if isinstance(item, h5py.Group):  # ActivityNet
             item = item.get("c3d_features")
         if not isinstance(item, h5py.Dataset):
             raise self._error(video, "a group without 'c3d_features'")
         if item.ndim != 2 or not item.size:
             raise self._error(video, f"features of shape {item.shape} instead of (T, D)")
+        if item.dtype.kind not in "fiu":
+            raise self._error(video, f"features of type {item.dtype}, not numbers")
         return item
 
     def _error(self, video: str, what: str) -> InputError:
-        return InputError(f"{self.path}: video {video!r}: {what}; extract it again")
+        return InputError(f"{self.path}: video {video!r}: {what}; extract or fetch it again")
 
 
 def partial_path(path: str | Path) -> Path:
@@ -134,7 +146,7 @@ def write_features(
 ) -> None:
     """Write (video, features (T, D)) pairs to an HDF5 file; what is written survives an interruption.
 
-    `encoder`, `layer`, `rate` (Hz) and `weights` (a fingerprint) become the file's attributes. Videos go
+    `encoder`, `layer`, `rate` (Hz; 0: unknown) and `weights` (a fingerprint) become the file's attributes. Videos go
     into `path.partial`, each whole or not at all, and the file gets its name after the last. With `resume` a
     second call keeps what the partial file holds and skips those videos; otherwise it starts anew. Raises
     InputError for features that are not finite, not (T, D), or not as wide as the others, and where the
@@ -160,6 +172,39 @@ def write_features(
     partial.replace(path)
 
 
+def make_features(
+    path: str | Path,
+    videos: Mapping[str, Any],
+    compute: Callable[[dict[str, Any]], Iterator[tuple[str, np.ndarray]]],
+    attrs: Mapping[str, Any],
+    progress: bool = True,
+    resume: bool = True,
+) -> FeatureStore:
+    """Bring a file of features to hold all `videos`, {name: source}, with the `attrs` of `write_features`.
+
+    `compute`, a generator function, takes the part of `videos` that is still missing and yields (video, features
+    (T, D)). After Ctrl-C or an error the next call goes on where it stopped; a complete file is returned as it
+    is; `resume=False` makes all anew. Raises InputError where the file has other attributes or lacks videos.
+    """
+    done: set[str] = set()
+    if resume and Path(path).exists():
+        store = FeatureStore(path)
+        _same(path, store.attrs, attrs)
+        if missing := [video for video in videos if video not in store]:
+            raise InputError(
+                f"{path}: complete, but without {len(missing)} of the videos, such as {missing[0]!r}; {ANEW}"
+            )
+        return store
+    if resume and partial_path(path).exists():
+        with _partial_file(partial_path(path), attrs) as file:
+            done = set(videos) & set(file)
+    todo = {video: source for video, source in videos.items() if video not in done}
+    with closing(compute(todo)) as items:  # whatever goes wrong, its processes end
+        bar = tqdm(items, "features", len(videos), initial=len(done), unit="video", disable=not progress)
+        write_features(path, bar, **attrs, resume=resume)
+    return FeatureStore(path)
+
+
 def extract_folder(
     video_paths: Mapping[str, str | Path],
     encoder: "VGGFrames",
@@ -171,48 +216,37 @@ def extract_folder(
 ) -> FeatureStore:
     """Features of many videos, {name: file}, `rate` frames a second, into one HDF5 file; returns its store.
 
-    `workers` processes decode while this one encodes; at most workers + 1 videos' frames are in memory. After
-    Ctrl-C or an error the next call goes on where it stopped; a complete file is returned as it is. Raises
-    InputError at the first unreadable video, naming it, and where `path` was made with another encoder or
-    rate, or lacks videos. `resume=False` makes all anew.
+    `workers` processes decode while this one encodes; at most workers + 1 videos' frames are in memory. It goes
+    on, stops and refuses as `make_features` does. Raises InputError at the first unreadable video, naming it.
     """
-    made_by = {"encoder": encoder.name, "layer": encoder.layer, "weights": encoder.fingerprint}
-    attrs = {**made_by, "rate": float(rate)}
-    done: set[str] = set()
-    if resume and Path(path).exists():
-        store = FeatureStore(path)
-        _same(path, store.attrs, attrs)
-        if missing := set(video_paths) - set(store):
-            raise InputError(f"{path}: lacks {len(missing)} of the videos; delete it, or give resume=False")
-        return store
-    if resume and partial_path(path).exists():
-        with _partial_file(partial_path(path), attrs) as file:
-            done = set(file)
-    todo = {video: file for video, file in video_paths.items() if video not in done}
-    # closing: whatever goes wrong, the processes end
-    with closing(decode_many(todo, rate, encoder.frame_size, workers)) as decoded, _leave_cores_to(workers):
-        bar = tqdm(decoded, "features", len(video_paths), initial=len(done), unit="video", disable=not progress)
-        items = ((video, encoder.extract(frames).numpy()) for video, frames in bar)
-        write_features(path, items, **attrs, resume=resume)
-    return FeatureStore(path)
+    attrs = {"encoder": encoder.name, "layer": encoder.layer, "rate": float(rate), "weights": encoder.fingerprint}
+
+    def encode(todo: dict[str, str | Path]) -> Iterator[tuple[str, np.ndarray]]:
+        jobs = {video: (file, rate, encoder.frame_size) for video, file in todo.items()}
+        with closing(by_processes(read_frames, jobs, workers)) as decoded, _leave_cores_to(workers):
+            for video, (frames, _times) in decoded:
+                yield video, encoder.extract(frames).numpy()
+
+    return make_features(path, video_paths, encode, attrs, progress, resume)
 
 
-def decode_many(
-    video_paths: Mapping[str, str | Path], rate: float, size: tuple[int, int] | int | None, workers: int
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (video, frames uint8 (T, h, w, 3)) in the given order, decoded by processes (0 workers: here)."""
+def by_processes(function: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -> Iterator[tuple[str, Any]]:
+    """Yield (name, function(*arguments)) of jobs {name: arguments} in the given order (0 workers: computed here).
+
+    At most workers + 1 results wait at a time. An error of the function is raised here.
+    """
     if workers < 1:
-        yield from ((video, read_frames(file, rate, size)[0]) for video, file in video_paths.items())
+        yield from ((name, function(*arguments)) for name, arguments in jobs.items())
         return
     # Spawned, not forked: a fork would copy torch's threads and locks in whatever state they are.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), leave_interrupts_to_parent)
     try:
-        jobs = ((video, pool.submit(read_frames, file, rate, size)) for video, file in video_paths.items())
-        running = deque(islice(jobs, workers + 1))
+        submitted = ((name, pool.submit(function, *arguments)) for name, arguments in jobs.items())
+        running = deque(islice(submitted, workers + 1))
         while running:
-            video, job = running.popleft()
-            yield video, job.result()[0]
-            running.extend(islice(jobs, 1))
+            name, job = running.popleft()
+            yield name, job.result()
+            running.extend(islice(submitted, 1))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -267,4 +301,4 @@ def _same(path: str | Path, found: Mapping, wanted: Mapping) -> None:
     """Raise InputError where a file's attributes are not the wanted ones."""
     for name, value in wanted.items():
         if found.get(name) != value:
-            raise InputError(f"{path}: has {name} {found.get(name)!r}, not {value!r}; delete it, or give resume=False")
+            raise InputError(f"{path}: has {name} {found.get(name)!r}, not {value!r}; {ANEW}")

@@ -105,15 +105,15 @@ class VGGFrames(nn.Module):
 
         `weights` is a state dict or a file of one (also the checkpoint trained on Charades), a member of
         torchvision's VGG16_Weights, which alone may download, or None: random. Raises InputError where they
-        do not fit.
+        do not fit, or cannot be downloaded.
         """
         if isinstance(weights, str | Path):
             trained_on = trained_on or Path(weights).name
             weights = read_weights(weights)
         elif isinstance(weights, WeightsEnum):
             trained_on = trained_on or str(weights)
-            weights = weights.get_state_dict(progress=True, check_hash=True)
-        classes = len(weights["classifier.6.bias"]) if weights and "classifier.6.bias" in weights else 1000
+            weights = _download(weights)
+        classes = weights["classifier.6.bias"].numel() if weights and "classifier.6.bias" in weights else 1000
         # On the meta device nothing is drawn at random that the weights would replace: 138 million numbers.
         with torch.device("meta" if weights else torch.get_default_device()):
             network = cls(
@@ -185,7 +185,8 @@ class VGGFrames(nn.Module):
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
         except (OSError, SafetensorError) as error:
-            raise InputError(f"{path}: cannot be read as a safetensors file ({error})") from error
+            what = "give a file written by VGGFrames.save (VGG16's own weights go to VGGFrames.vgg16)"
+            raise InputError(f"{path}: cannot be read as a safetensors file ({error}); {what}") from error
         if "vgg_frames" not in metadata:
             raise InputError(f"{path}: holds no frame encoder; give a file written by VGGFrames.save")
         settings = json.loads(metadata["vgg_frames"])
@@ -196,11 +197,25 @@ class VGGFrames(nn.Module):
 
     def _filled(self, weights: Mapping[str, Tensor], source: str) -> "VGGFrames":
         """Put weights in place of the network's own; ready to use."""
-        try:
-            self.load_state_dict(weights, assign=True)
-        except RuntimeError as error:
-            raise InputError(f"{source or 'weights'}: do not fit {self.name}: {error}") from error
+        ours = {key: tuple(value.shape) for key, value in self.state_dict().items()}
+        theirs = {key: tuple(value.shape) for key, value in weights.items()}
+        if unlike := [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]:
+            key = unlike[0]
+            what = f"{key} is {theirs.get(key, 'absent')} instead of {ours.get(key, 'absent')}"
+            where = f"{source or 'weights'}: do not fit {self.name} in {len(unlike)} places"
+            raise InputError(f"{where}, first: {what}; give weights of {self.name}")
+        self.load_state_dict({key: value.float() for key, value in weights.items()}, assign=True)
         return self.eval()
+
+
+def _download(weights: WeightsEnum) -> Mapping[str, Tensor]:
+    """torchvision's weights, from the network or from where an earlier call left them."""
+    try:
+        return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:  # no network; other bytes than torchvision expects
+        raise InputError(
+            f"{weights}: cannot be downloaded ({error}); try again, or fetch {weights.url} by hand and give the file"
+        ) from error
 
 
 def extract_video(path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64) -> tuple[Tensor, VideoInfo]:
