@@ -44,6 +44,7 @@ class DataSet:
     carry_encoder: bool = False  # whether checkpoints carry it: VGG16's half a gigabyte is not for copying
     glove: Path | None = None  # where GloVe's vectors would lie; None: words are learned with the model
     tests: tuple[str, ...] = ("test",)
+    files: tuple[str, ...] = ("train", "val", "test")  # the splits as released, before any is held out
     may_share: tuple[tuple[str, str], ...] = ()  # splits that hold the same videos by design
     thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)  # tIoU of R@n (section 4.2)
     length_edges: tuple[float, ...] = (4.0, 5.0)  # seconds; the bins of the tables by moment length
@@ -54,6 +55,10 @@ class DataSet:
         if split not in splits:
             raise InputError(f"{self.title} has no split {split!r}: choose one of {', '.join(splits)}")
         return self.reader(self.folder, split)
+
+    def released(self, root: str | Path) -> dict[str, list[Query]]:
+        """The splits below `root` as they were released, before anything is held out."""
+        return {split: self.reader(Path(root) / self.folder, split) for split in self.files}
 
     @property
     def has_glove(self) -> bool:
@@ -109,12 +114,12 @@ def open_data_set(
 
 
 def _charades_sta(folder: Path, split: str) -> list[Query]:
-    """Charades-STA has no validation split: a tenth of the training videos is held out."""
+    """Charades-STA has no validation split: a tenth of the videos of the training file, "trainval", is held out."""
     file = "test" if split == "test" else "train"
     queries = read_charades_sta(
         folder / f"charades_sta_{file}.txt", folder / f"Charades_v1_{file}.csv", split=file
     )  # fmt: skip
-    return queries if split == "test" else hold_out(queries)[split == "val"]
+    return queries if split in ("test", "trainval") else hold_out(queries)[split == "val"]
 
 
 def _tacos(folder: Path, split: str) -> list[Query]:
@@ -130,7 +135,7 @@ def _activitynet_captions(folder: Path, split: str) -> list[Query]:
 REAL: dict[str, DataSet] = {
     "charades-sta": DataSet(
         "charades-sta", "Charades-STA", Path("charades-sta"), LGNConfig.preset("charades-sta"), _charades_sta,
-        "Charades_v1_480/{name}.mp4", thresholds=(0.5, 0.7), length_edges=(5.0, 10.0),
+        "Charades_v1_480/{name}.mp4", files=("trainval", "test"), thresholds=(0.5, 0.7), length_edges=(5.0, 10.0),
         sources=(
             # the paper's: both early units, fc7 inside the model
             Source("vgg16_fc6_features.hdf5", "VGG16 trained on Charades, fc6", 6.0, "twostream_rgb.pth.tar"),

@@ -5,6 +5,7 @@ One function a command. Each imports what it needs inside, so that `--help` is i
 
 import shlex
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,8 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The console script: bad input becomes one red line and exit code 2, never a traceback."""
+    """The console script: bad input becomes one red line and exit code 2, never a traceback; a warning one line."""
+    warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
     try:
         app()
     except InputError as error:

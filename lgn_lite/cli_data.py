@@ -1,7 +1,7 @@
 """The commands `lgn-lite data …`: what fetches and prepares data sets, one function a command."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from .errors import InputError
 
 if TYPE_CHECKING:
     from .assets import Asset
+    from .inventory import State
 
 data_app = typer.Typer(help="Fetch and prepare data sets.", no_args_is_help=True)
 
@@ -53,7 +54,7 @@ def data_status(
     verify: Annotated[bool, typer.Option("--verify", help="Read the files and compare their checksums.")] = False,
 ) -> None:
     """Show what is there, what is missing and how to get it, and what each data set and notebook needs."""
-    from .assets import ASSETS, NOTEBOOKS
+    from .assets import ASSETS, DATA_SETS, NOTEBOOKS, TOY
     from .inventory import state
 
     states = {asset.name: state(asset, root, verify) for asset in ASSETS}
@@ -64,7 +65,8 @@ def data_status(
         table.add_row(asset.name, _size(asset), f"{kind}: {note}" if note else kind, _command(asset, kind))
     console.print(table)
 
-    needs = {name: _readiness(name, root) for name in dict.fromkeys(n for names in NOTEBOOKS.values() for n in names)}
+    there = _there(states)
+    needs = {name: _readiness(name, there) for name in (TOY, *DATA_SETS)}
     table = _table("data set", "state", "")
     for name, (ready, lacks) in needs.items():
         table.add_row(name, ready, lacks)
@@ -136,6 +138,24 @@ def data_video(
         console.print(path, **SAY)
 
 
+@data_app.command("survey")
+def data_survey(root: Root = Path("data")) -> None:
+    """Count the annotations that are there, beside the paper's Table 1, and explain each difference."""
+    from .assets import ASSETS
+    from .catalogue import REAL
+    from .inventory import state
+    from .survey import DIFFERENCES, survey
+
+    there = _there({asset.name: state(asset, root) for asset in ASSETS})
+    released = {name: data.released(root) for name, data in REAL.items() if _readiness(name, there)[0] != "not ready"}
+    if not released:
+        raise InputError(f"{root}: holds no real data set; fetch one with `lgn-lite data get charades-sta`")
+    console.print(survey(released).round(2).to_string(na_rep=""), **SAY)
+    console.print("\nBest R1@m: what the best candidate of the preset would reach. Differences from the paper:", **SAY)
+    for difference in DIFFERENCES:
+        console.print(f"- {difference}", **SAY)
+
+
 @data_app.command("convert")
 def data_convert(
     name: Annotated[str, typer.Argument(help="charades-sta or tacos.")],
@@ -158,7 +178,11 @@ def data_convert(
 
     with _stoppable():
         if name == "charades-sta":
-            store = convert_charades(root / source.path, root / target.path, workers)
+            from .catalogue import open_data_set
+
+            data = open_data_set(name, root=root)
+            videos = {query.video for split in ("train", "val", "test") for query in data.queries(split)}
+            store = convert_charades(root / source.path, root / target.path, workers, videos=videos)
         else:
             annotations = [root / asset.path for asset in find(["tacos/train", "tacos/val", "tacos/test"])]
             store = convert_tacos(root / source.path, root / target.path, annotations, workers)
@@ -219,14 +243,18 @@ def _command(asset: "Asset", kind: str) -> str:
     return f"get {asset.name if asset.big else asset.name.partition('/')[0]}"
 
 
-def _readiness(name: str, root: Path) -> tuple[str, str]:
-    """Whether a data set can be used, and what follows from that which is missing."""
-    from .assets import DATA_SETS
-    from .inventory import is_ready
+def _there(states: Mapping[str, "State"]) -> set[str]:
+    """The names of what can be used: a file that differs from the release can, somebody has made it so."""
+    return {name for name, found in states.items() if found.kind in ("present", "differs")}
 
-    if name not in DATA_SETS:
+
+def _readiness(name: str, there: set[str]) -> tuple[str, str]:
+    """Whether a data set can be used with the assets that are there, and what follows from the missing ones."""
+    from .assets import DATA_SETS, TOY
+
+    if name == TOY:
         return "ready", "drawn where it is not there"
-    missing = [need for need in DATA_SETS[name] if not is_ready(need, root)]
+    missing = [need for need in DATA_SETS[name] if there.isdisjoint(need.assets)]
     if lacks := [need.what for need in missing if not need.without]:
         return "not ready", f"no {', '.join(lacks)}"
     return "usable" if missing else "ready", "; ".join(f"no {need.what}: {need.without}" for need in missing)

@@ -7,7 +7,7 @@ damaged file, the same call goes on where it was.
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +25,22 @@ WINDOW = 64  # TACoS: frames that C3D saw at once; TALL's windows of 128, 256 an
 STRIDE = WINDOW // 5  # TALL's windows overlap by 0.8
 
 
-def convert_charades(tree: Path, out: Path, workers: int = 2, progress: bool = True) -> "FeatureStore":
+def convert_charades(
+    tree: Path, out: Path, workers: int = 2, progress: bool = True, videos: Collection[str] | None = None
+) -> "FeatureStore":
     """Convert the official `Charades_v1_features_rgb` tree, fc7 after ReLU, at 24 / 4 = 6 Hz.
 
     `tree` holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers a file. `workers` processes read (0: this
-    one). Raises InputError, naming the file, where files are missing, of another name, or no 4096 finite numbers.
+    one). `videos` leaves all others out: Charades-STA has sentences for 6,670 of Charades' 9,848. Raises InputError,
+    naming the file, where files are missing, of another name, or no 4096 finite numbers.
     """
     folders = {folder.name: (folder,) for folder in _entries(Path(tree)) if folder.is_dir()}
     if not folders:
         raise InputError(f"{tree}: holds no folders of videos; give the unpacked Charades_v1_features_rgb")
+    if videos is not None:
+        if absent := sorted(set(videos) - set(folders)):
+            raise InputError(f"{tree}: lacks {len(absent)} of the videos, such as {absent[0]!r}; unpack it again")
+        folders = {video: folder for video, folder in folders.items() if video in set(videos)}
     attrs = {"encoder": "vgg16-charades", "layer": "fc7", "rate": 24 / FRAME_STEP, "weights": ""}
     return _convert(read_charades_video, folders, out, attrs, workers, progress)
 

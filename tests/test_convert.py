@@ -50,6 +50,13 @@ def test_charades_rows_come_in_the_order_of_time(tmp_path, tree, workers):
         np.testing.assert_array_equal(store[video], rows_of(count, seed))
 
 
+def test_only_the_asked_videos_are_converted(tmp_path, tree):
+    store = convert_charades(tree, tmp_path / "vgg.hdf5", 0, progress=False, videos=["ZZZZZ", "AAAAA"])
+    assert list(store) == ["AAAAA", "ZZZZZ"]
+    with pytest.raises(InputError, match=r"Charades_v1_features_rgb: lacks 1 of the videos, such as 'BBBBB'"):
+        convert_charades(tree, tmp_path / "other.hdf5", 0, progress=False, videos=["AAAAA", "BBBBB"])
+
+
 def test_numbers_are_parted_by_any_blanks(tmp_path):
     """Numbers as NumPy reads them, whichever white space parts them."""
     rows = rows_of(2)

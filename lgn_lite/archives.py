@@ -1,0 +1,164 @@
+"""Archives, near and far: safe unpacking of zip and tar, and single members out of a remote zip.
+
+remotezip reads a zip through HTTP Range; the standard library does the rest, and here stands what it leaves open:
+names are checked before anything is written, every file is atomic, and an interrupted call goes on.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import stat
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, Literal
+
+from lgn_lite.download import PAUSE, TIMEOUT, TRIES, check_space, disk_errors, in_words
+from lgn_lite.errors import InputError
+from lgn_lite.files import atomic_path
+
+BLOCK = 1 << 20  # bytes copied at once
+# what zipfile, tarfile and their decompressors raise for a damaged, cut or encrypted archive
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
+
+
+def unpack(
+    archive: str | Path, folder: str | Path, members: Mapping[str, Path] | None = None, progress: bool = True
+) -> None:
+    """Unpack a zip or tar: `members`, {end of a member's name: path to write}, or all of them into `folder`.
+
+    Of all, a first folder of `folder`'s own name is not repeated, and files that are there in full size are kept:
+    an interrupted call goes on. Each file appears whole or not at all. Raises InputError for a damaged archive
+    and a missing member; and, before anything is written, naming the member, for one that would land outside of
+    `folder` (.., an absolute path, a Windows drive), and for links and devices.
+    """
+    from tqdm import tqdm
+
+    archive, folder = Path(archive), Path(folder)
+    with disk_errors(archive), _damage(archive):
+        count, need, paths = 0, 0, []
+        for member, path in _plan(archive, folder, members):
+            count += 1
+            need += 0 if members is None and _is_there(member, path) else member.size
+            if members is not None:  # of all, the list would be of a million
+                paths.append(path)
+        if wrong := [end for end, path in (members or {}).items() if paths.count(path) != 1]:
+            raise InputError(f"{archive}: holds {', '.join(wrong)} not exactly once: is it another archive?")
+        folder.mkdir(parents=True, exist_ok=True)
+        check_space(folder, need)
+        plan = _plan(archive, folder, members)
+        for member, path in tqdm(plan, folder.name, count, unit="file", disable=None if progress else True):
+            if members is not None or not _is_there(member, path):
+                _write_member(member.open, path)
+
+
+def remote_members(
+    addresses: Iterable[str],
+    members: Mapping[str, Path],
+    progress: bool = True,
+    tries: int = TRIES,
+    pause: float = PAUSE,
+) -> None:
+    """Pull single members out of a remote zip through HTTP Range, {name in the zip: path to write}.
+
+    Paths that are there are left alone; each file appears whole (zip's checksum holds) or not at all. Raises
+    InputError for a name that the zip does not hold, and where no address gives them: then it says why.
+    """
+    import requests
+    import urllib3
+    from remotezip import RangeNotSupported, RemoteZip, RemoteZipError
+    from tqdm import tqdm
+
+    passing = (RemoteZipError, requests.RequestException, urllib3.exceptions.HTTPError, *DAMAGE)
+    problems = []
+    for address in addresses:
+        for attempt in range(tries):
+            left = {name: path for name, path in members.items() if not path.is_file()}
+            try:
+                with RemoteZip(address, timeout=TIMEOUT) as archive:
+                    if unknown := sorted(set(left) - set(archive.namelist())):
+                        raise InputError(f"{address}: holds no {', '.join(unknown)}: check the names")
+                    for name, path in tqdm(left.items(), unit="file", disable=None if progress else True):
+                        with disk_errors(path):
+                            _write_member(partial(archive.open, name), path)
+                return
+            except RangeNotSupported:
+                problem = "the server gives no parts of files (HTTP Range), so single ones cannot be taken out"
+                break
+            except passing as error:
+                problem = in_words(error)
+            if attempt < tries - 1:
+                time.sleep(pause * 2**attempt)
+        problems.append(f"{address}: {problem}")
+    names = ", ".join(path.name for path in members.values())
+    raise InputError(f"{names}: could not be fetched ({'; '.join(problems) or 'no address is known'})")
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A member of a zip or a tar."""
+
+    name: str
+    kind: Literal["file", "folder", "other"]  # other: a link, a device
+    size: int  # bytes, unpacked
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+def _plan(archive: Path, folder: Path, members: Mapping[str, Path] | None) -> Iterator[tuple[_Member, Path]]:
+    """The files to unpack and where they go, in the archive's order; no member gets past that is a trap."""
+    for member in _members(archive):
+        place = PureWindowsPath(member.name)  # knows both slashes and drives
+        if place.anchor or ".." in place.parts:
+            raise InputError(f"{archive}: {member.name!r} would land outside of {folder}: do not trust this archive")
+        if member.kind == "other":
+            raise InputError(f"{archive}: {member.name!r} is a link or a device: do not trust this archive")
+        if member.kind == "folder":
+            continue
+        if members is None:
+            parts = PurePosixPath(member.name).parts
+            yield member, folder.joinpath(*parts[len(parts) > 1 and parts[0] == folder.name :])
+        else:
+            ends = [path for end, path in members.items() if f"/{member.name}".endswith(f"/{end}")]
+            yield from ((member, path) for path in ends)
+
+
+def _members(archive: Path) -> Iterator[_Member]:
+    """The members of a zip or a tar, one by one; each can be opened until the next is taken."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as file:
+            for info in file.infolist():
+                special = stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR)
+                kind = "folder" if info.is_dir() else "other" if special else "file"
+                yield _Member(info.filename, kind, info.file_size, partial(file.open, info))
+        return
+    with tarfile.open(archive) as file:
+        while (info := file.next()) is not None:
+            file.members.clear()  # tarfile remembers every header it read: gigabytes, for a million of files
+            kind = "folder" if info.isdir() else "file" if info.isfile() else "other"
+            yield _Member(info.name, kind, info.size, partial(file.extractfile, info))
+        while file.fileobj.read(BLOCK):
+            pass  # to the very end, where gzip's checksum stands
+
+
+def _is_there(member: _Member, path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == member.size
+
+
+def _write_member(open_member: Callable[[], AbstractContextManager[IO[bytes]]], path: Path) -> None:
+    with atomic_path(path) as temporary, open_member() as source, temporary.open("wb") as target:
+        shutil.copyfileobj(source, target, BLOCK)
+
+
+@contextmanager
+def _damage(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as error:
+        raise InputError(f"{archive}: damaged, or no archive ({error}): delete it, and fetch it again") from error

@@ -1,0 +1,253 @@
+"""The registry of what can be fetched, as plain data: every file of the real data sets, its sources, who needs it.
+
+Paths are relative to a root folder (`data/`) and keep the upstream names. Sizes are bytes; a size or checksum is
+given where one is published or was measured on the file itself. `inventory` looks what is there, and fetches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from lgn_lite.errors import InputError
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file that is downloaded only for what is in it, and removed when that is unpacked."""
+
+    path: str  # where it lies meanwhile
+    addresses: tuple[str, ...]
+    size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file, or a folder of files, that a data set can need, and the ways to get it.
+
+    It is downloaded from `addresses`, or unpacked from `archive`, or fetched `by_hand`, or `made_by` a command.
+    """
+
+    name: str
+    what: str
+    path: str  # below the root folder
+    licence: str
+    addresses: tuple[str, ...] = ()  # the first, then mirrors
+    size: int | None = None
+    sha256: str | None = None
+    archive: Archive | None = None
+    member: str = ""  # the end of its name in the archive; "": all of it, into the folder `path`
+    files: int | None = None  # how many a whole folder holds, where that is known
+    terms: str = ""  # a key of TERMS, to be shown and accepted before
+    big: str = ""  # how much, in words: fetched only when it is named itself
+    by_hand: str = ""  # where from, when no program may fetch it
+    made_by: str = ""  # the command, with {root} for the root folder
+
+    @property
+    def fetchable(self) -> bool:
+        return bool(self.addresses or self.archive)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a data set needs: one of `assets` (the first is the usual), or else what follows, `without`."""
+
+    what: str
+    assets: tuple[str, ...]
+    without: str = ""  # "": nothing works without
+
+
+# ── What there is ─────────────────────────────────────────────────────────────────────────────
+
+TERMS = {
+    "charades": "Charades is licensed for non-commercial use: research and evaluation. The data may not be passed on "
+    "to anyone in any form, nor published in an altered form; single frames and short clips only where a scientific "
+    "publication needs them. This is a summary, and the licence decides: "
+    "https://prior.allenai.org/projects/data/charades/license.txt (the data set: "
+    "https://prior.allenai.org/projects/charades).",
+}
+
+_CHARADES = "Charades: License for Non-Commercial Use (Allen Institute for AI)"
+_CHARADES_HOST = "https://ai2-public-datasets.s3-us-west-2.amazonaws.com/charades"  # the older ai2-website refuses
+_VIDEOX = "https://raw.githubusercontent.com/microsoft/VideoX/master/2D-TAN/data"
+_VIDEOX_LICENCE = "MIT (the VideoX repository); the data set's own: see its page"
+_BOX = "https://rochester.box.com/s/8znalh6y5e82oml2lr7to8s6ntab6mav (2D-TAN's features)"
+_GLOVE_LICENCE = "PDDL 1.0 (public domain)"
+_GLOVE_HOSTS = ("https://huggingface.co/stanfordnlp/glove/resolve/main", "https://nlp.stanford.edu/data/wordvecs")
+
+_CHARADES_ZIP = Archive(
+    "charades-sta/Charades.zip",
+    (f"{_CHARADES_HOST}/Charades.zip",),
+    3_519_822,
+    "c616913ef79c2ddde06d9c562eae57bb8901d459d7568a0d27bf09cbf33ae866",
+)
+_VIDEOS_ZIP = Archive("charades-sta/Charades_v1_480.zip", (f"{_CHARADES_HOST}/Charades_v1_480.zip",))
+_FEATURES_TAR = Archive(
+    "charades-sta/Charades_v1_features_rgb.tar.gz", (f"{_CHARADES_HOST}/Charades_v1_features_rgb.tar.gz",)
+)
+_CAPTIONS_ZIP = Archive(
+    "activitynet-captions/captions.zip", ("https://cs.stanford.edu/people/ranjaykrishna/densevid/captions.zip",)
+)
+_GLOVE_6B_ZIP = Archive(
+    "glove/glove.6B.zip",
+    tuple(f"{host}/glove.6B.zip" for host in _GLOVE_HOSTS),
+    862_182_613,
+    "617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb",
+)
+_GLOVE_840B_ZIP = Archive(
+    "glove/glove.840B.300d.zip",
+    tuple(f"{host}/glove.840B.300d.zip" for host in _GLOVE_HOSTS),
+    2_176_768_927,
+    "c06db255e65095393609f19a4cfca20bf3a71e20cc53e892aafa490347e3849f",
+)
+
+ASSETS = (
+    # -- Charades-STA: sentences on the videos of Charades
+    Asset(
+        "charades-sta/sentences-train", "sentences with their moments, training", "charades-sta/charades_sta_train.txt",
+        _CHARADES, (f"{_VIDEOX}/Charades-STA/charades_sta_train.txt",), 622_491,
+        "47ec9b6b488fca753373d9cc29b07a959f7237a922cb29463cd088cd6198e805", terms="charades",
+    ),
+    Asset(
+        "charades-sta/sentences-test", "sentences with their moments, test", "charades-sta/charades_sta_test.txt",
+        _CHARADES, (f"{_VIDEOX}/Charades-STA/charades_sta_test.txt",), 186_686,
+        "fab341679c20b0917173dcffffde367a71113fe63f3a645558cef2ebfbfefb55", terms="charades",
+    ),
+    Asset(
+        "charades-sta/durations-train", "Charades' own table, training: the videos' lengths",
+        "charades-sta/Charades_v1_train.csv", _CHARADES, (), 3_622_045,
+        "59273c6dc2139ec7eb95b980fd26bc8529774b1ede0602f6ca90b546ed12f0fc",
+        _CHARADES_ZIP, "Charades_v1_train.csv", terms="charades",
+    ),
+    Asset(
+        "charades-sta/durations-test", "Charades' own table, test: the videos' lengths",
+        "charades-sta/Charades_v1_test.csv", _CHARADES, (), 1_173_833,
+        "8b8b207b55fb95b949018027f69d83bd46cd844d15834f8f592ee8e7446173eb",
+        _CHARADES_ZIP, "Charades_v1_test.csv", terms="charades",
+    ),
+    Asset(
+        "charades-sta/features-fc7", "VGG16's fc7 after ReLU, 6 Hz, as HDF5", "charades-sta/vgg_rgb_features.hdf5",
+        _CHARADES, big="16 GB", by_hand=_BOX,
+        made_by="lgn-lite data convert charades-sta --root {root} (from charades-sta/features-tree)",
+    ),
+    Asset(
+        "charades-sta/features-tree", "VGG16's fc7 after ReLU, 6 Hz, as Charades publishes it: a text file a frame",
+        "charades-sta/Charades_v1_features_rgb", _CHARADES, archive=_FEATURES_TAR, terms="charades", big="12 GB",
+    ),
+    Asset(
+        "charades-sta/features-fc6", "VGG16's fc6, 6 Hz: early modulation as in the paper",
+        "charades-sta/vgg16_fc6_features.hdf5", _CHARADES, big="16 GB",
+        made_by="python data_scripts/extract_features.py {root}/charades-sta/Charades_v1_480 "
+        "{root}/charades-sta/vgg16_fc6_features.hdf5 --network vgg16 --layer fc6 --rate 6 "
+        "--weights {root}/charades-sta/twostream_rgb.pth.tar (from charades-sta/videos and charades-sta/vgg16)",
+    ),
+    Asset(
+        "charades-sta/videos", "all videos, 480 pixels (single ones: lgn-lite data video)",
+        "charades-sta/Charades_v1_480", _CHARADES, archive=_VIDEOS_ZIP, files=9_848, terms="charades", big="13 GB",
+    ),
+    Asset(
+        "charades-sta/vgg16", "the VGG16 that Charades' authors trained on it", "charades-sta/twostream_rgb.pth.tar",
+        "see https://github.com/gsig/charades-algorithms",
+        by_hand="https://www.dropbox.com/s/p457h2ifi6v1qdz/twostream_rgb.pth.tar?dl=1",
+    ),
+    # -- TACoS: no checksums are published; these were measured on the files
+    Asset(
+        "tacos/train", "sentences with their moments, training", "tacos/train.json", _VIDEOX_LICENCE,
+        (f"{_VIDEOX}/TACoS/train.json",), 601_727,
+        "ee5e1527885122f0d3cf1dbfcf0efb0de0c54f8290937fe3ff8b5844742112e9",
+    ),
+    Asset(
+        "tacos/val", "sentences with their moments, validation", "tacos/val.json", _VIDEOX_LICENCE,
+        (f"{_VIDEOX}/TACoS/val.json",), 277_474,
+        "f8f350e5727e8c0ab3ca2a5d4df93027dcd0546aebe8e2087ae220c850db59fe",
+    ),
+    Asset(
+        "tacos/test", "sentences with their moments, test", "tacos/test.json", _VIDEOX_LICENCE,
+        (f"{_VIDEOX}/TACoS/test.json",), 246_672,
+        "1c64c8a5ada2b812ee7e230d1577139c5ee8e1e5d9ae2141479c980a0c3fb847",
+    ),
+    Asset(
+        "tacos/features", "C3D's fc6, as HDF5", "tacos/tall_c3d_features.hdf5", "see the source's page",
+        by_hand=_BOX, made_by="lgn-lite data convert tacos --root {root} (from tacos/windows)",
+    ),
+    Asset(
+        "tacos/windows", "C3D's fc6, as TALL publishes it: a file a window",
+        "tacos/Interval64_128_256_512_overlap0.8_c3d_fc6", "see the source's page",
+        by_hand="https://github.com/jiyanggao/TALL (its README links the features)",
+    ),
+    # -- ActivityNet Captions
+    *(
+        Asset(
+            f"activitynet-captions/{split}", f"sentences with their moments, {words}",
+            f"activitynet-captions/{split}.json", "see https://cs.stanford.edu/people/ranjaykrishna/densevid",
+            archive=_CAPTIONS_ZIP, member=f"{split}.json",
+        )
+        for split, words in (("train", "training"), ("val_1", "validation"), ("val_2", "2D-TAN's test"))
+    ),
+    Asset(
+        "activitynet-captions/features", "C3D, 500 principal components, as HDF5",
+        "activitynet-captions/sub_activitynet_v1-3.c3d.hdf5", "see the source's page", by_hand=_BOX,
+    ),
+    # -- GloVe's word vectors
+    Asset(
+        "glove-6b", "word vectors: 400,000 words, 300 numbers each", "glove/glove.6B.300d.txt", _GLOVE_LICENCE,
+        (), 1_037_962_819, None, _GLOVE_6B_ZIP, "glove.6B.300d.txt",
+    ),
+    Asset(
+        "glove-840b", "word vectors of the larger corpus, 300 numbers each", "glove/glove.840B.300d.txt",
+        _GLOVE_LICENCE, archive=_GLOVE_840B_ZIP, member="glove.840B.300d.txt",
+    ),
+)  # fmt: skip
+
+# ── Who needs what ────────────────────────────────────────────────────────────────────────────
+
+_BLIND = "only models that never see the video can be trained"
+_GLOVE = Need("word vectors", ("glove-6b",), "word vectors are learned from random ones")
+
+DATA_SETS: dict[str, tuple[Need, ...]] = {
+    "charades-sta": (
+        Need("training sentences", ("charades-sta/sentences-train",)),
+        Need("test sentences", ("charades-sta/sentences-test",)),
+        Need("training durations", ("charades-sta/durations-train",)),
+        Need("test durations", ("charades-sta/durations-test",)),
+        Need("features", ("charades-sta/features-fc7", "charades-sta/features-fc6"), _BLIND),
+        _GLOVE,
+    ),
+    "tacos": (
+        *(Need(f"{split} sentences", (f"tacos/{split}",)) for split in ("train", "val", "test")),
+        Need("features", ("tacos/features",), _BLIND),
+        _GLOVE,
+    ),
+    "activitynet-captions": (
+        *(Need(f"{split} sentences", (f"activitynet-captions/{split}",)) for split in ("train", "val_1", "val_2")),
+        Need("features", ("activitynet-captions/features",), _BLIND),
+        _GLOVE,
+    ),
+}
+
+# The data sets that a notebook can take: the first by default, the others with -p data_set=NAME.
+# Toy-STA needs nothing: it is drawn where it is not there.
+TOY = "toy-sta"
+NOTEBOOKS: dict[str, tuple[str, ...]] = {
+    "00_start_here": (TOY,),
+    "09_train": (TOY, *DATA_SETS),
+}
+
+
+def find(names: Sequence[str], assets: Sequence[Asset] = ASSETS) -> list[Asset]:
+    """The assets of the given names; a data set's name stands for all that it has, but for big downloads.
+
+    Raises InputError for an unknown name, naming those that are like it.
+    """
+    found: dict[str, Asset] = {}
+    for name in names:
+        small = [asset for asset in assets if not (asset.big and asset.fetchable)]
+        group = [a for a in assets if a.name == name] or [a for a in small if a.name.startswith(f"{name}/")]
+        if not group:
+            known = sorted({a.name for a in assets} | {a.name.partition("/")[0] for a in assets})
+            listed = get_close_matches(name, known, 3) or known
+            raise InputError(f"nothing is named {name!r}; do you mean one of: {', '.join(listed)}")
+        found |= {asset.name: asset for asset in group}
+    return list(found.values())
