@@ -101,7 +101,11 @@ def open_data_set(
         raise InputError(f"no data set {name!r}: choose one of toy-sta, {', '.join(REAL)}")
     data = REAL[name]
     data = replace(data, folder=root / data.folder, glove=Path(glove or root / "glove" / "glove.6B.300d.txt"))
-    check_splits({split: data.queries(split) for split in ("train", "val", *data.tests)}, data.may_share)
+    splits = {split: data.queries(split) for split in ("train", "val", *data.tests)}
+    try:
+        check_splits(splits, data.may_share)
+    except InputError as error:
+        raise InputError(f"{data.folder}: {error}") from error
     for source in data.sources:
         path = data.folder / source.file
         if path.exists():

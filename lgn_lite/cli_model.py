@@ -31,7 +31,11 @@ def train(
 
     data_set = open_data_set(data, size, root, glove)
     settings, of_training = parse_parameters(setting or []), parse_parameters(training or [])
-    history = train_variant(data_set, folder, variant, profile.value, seed, settings, of_training)
+    try:
+        history = train_variant(data_set, folder, variant, profile.value, seed, settings, of_training)
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command goes on from the last saved state.", markup=False, highlight=False)
+        raise typer.Exit(130) from None
     best = max(history, key=selection)
     console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
     console.print(folder / "best", markup=False, highlight=False, soft_wrap=True)
@@ -59,7 +63,7 @@ def evaluate(
     loaded = load_checkpoint(checkpoint, device)
     data_set = open_data_set(data or loaded.about.data_set, size, root)
     results = evaluate_checkpoint(data_set, loaded, split, discounted)
-    console.print(results_table(results))
+    _print_whole(results_table(results))
     if output is not None:
         write_json(output, results)
 
@@ -127,7 +131,7 @@ def blind(
     data_set = open_data_set(data, size, root)
     folder = runs_dir / "blind" / data
     results = compare_without_video(data_set, folder, range(seeds))
-    console.print(blind_table(results))
+    _print_whole(blind_table(results))
     console.print(write_json(folder / "results.json", results), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -166,6 +170,14 @@ def benchmark(
         f"{found['ratio']:.1f} times faster",
         highlight=False,
     )
+
+
+def _print_whole(table: Any) -> None:
+    """Print a table as wide as it is: a narrow terminal or a pipe must not cut names such as R1@0.3."""
+    from rich.measure import Measurement
+
+    table.width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    console.print(table, soft_wrap=True)
 
 
 def results_table(results: dict) -> Any:

@@ -43,7 +43,7 @@ class MomentDataset(Dataset):
         encode: Callable[[str], Tensor],
         config: LGNConfig,
         blind: bool = False,
-        memory: float = 8e9,
+        memory: float = 4e9,
     ):
         if not queries:
             raise InputError("no queries: the split is empty")

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from lgn_lite.annotations import Query
 from lgn_lite.dataset import MomentDataset, collate
-from lgn_lite.metrics import length_bin, summarise
+from lgn_lite.metrics import length_bin, length_bins, summarise
 from lgn_lite.model import LGN
 
 
@@ -40,14 +40,6 @@ def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
     return truth, torch.tensor([query.duration for query in queries])
 
 
-def query_groups(queries: Sequence[Query], length_edges: Sequence[float]) -> dict[str, list[str]]:
-    """The groups that results are split by: moment length, and the kind of caption where queries carry one."""
-    groups = {"length": [length_bin(query.end - query.start, length_edges) for query in queries]}
-    if all("kind" in query.tags for query in queries):
-        groups["kind"] = [query.tags["kind"] for query in queries]
-    return groups
-
-
 def evaluate(
     model: LGN,
     data: MomentDataset,
@@ -56,15 +48,34 @@ def evaluate(
     nms: float | None = None,
     discounted: bool = False,
 ) -> dict:
-    """R@n,IoU=m and mIoU over a data set, in all and by group (section 4.2), as `metrics.summarise` gives them.
+    """R@n,IoU=m and mIoU of a model over a data set (section 4.2), as `score_answers` gives them.
 
-    length_edges: seconds, the borders of the groups by moment length; nms: None takes the model's setting;
-    discounted: dR@n,IoU=m too.
+    nms: None takes the model's setting.
     """
-    truth, durations = query_tensors(data.queries)
+    _, durations = query_tensors(data.queries)
     segments, _ = rank(model, score_queries(model, data), durations)
     nms = model.config.nms if nms is None else nms
-    groups = query_groups(data.queries, length_edges)
-    return summarise(
-        segments, truth, groups, thresholds=thresholds, nms=nms, durations=durations if discounted else None
-    )  # fmt: skip
+    return score_answers(segments, data.queries, thresholds, length_edges, nms=nms, discounted=discounted)
+
+
+def score_answers(
+    answers: Tensor,
+    queries: Sequence[Query],
+    thresholds: Sequence[float],
+    length_edges: Sequence[float],
+    ks: Sequence[int] = (1, 5),
+    nms: float | None = None,
+    discounted: bool = False,
+) -> dict:
+    """`metrics.summarise` of answers (Q, P, 2) in seconds: in all, by moment length, and by kind where that is known.
+
+    length_edges: seconds, the borders of the groups by length; discounted: dR@n,IoU=m too.
+    """
+    truth, durations = query_tensors(queries)
+    groups = {"length": [length_bin(query.end - query.start, length_edges) for query in queries]}
+    if all("kind" in query.tags for query in queries):
+        groups["kind"] = [query.tags["kind"] for query in queries]
+    table = summarise(answers, truth, groups, ks, thresholds, nms, durations if discounted else None)
+    found = table["length"]
+    table["length"] = {name: found[name] for name in length_bins(length_edges) if name in found}
+    return table

@@ -1,5 +1,6 @@
 """Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the answer that needs no video."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -134,6 +135,11 @@ def length_bin(seconds: float, edges: Sequence[float]) -> str:
         if seconds < high:
             return f"{low:g}–{high:g} s"
     return f"≥ {edges[-1]:g} s"
+
+
+def length_bins(edges: Sequence[float]) -> list[str]:
+    """The names of all bins, from short to long."""
+    return [length_bin(seconds, edges) for seconds in (-math.inf, *edges)]
 
 
 def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: int = 16) -> tuple[float, float]:

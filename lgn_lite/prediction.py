@@ -116,7 +116,7 @@ def _score(checkpoint: Checkpoint, prepared: Tensor, words: Tensor) -> Tensor:
 def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:
     if checkpoint.encoder_file is None:
         raise InputError(
-            f"{checkpoint.folder} carries no frame encoder: "
-            f"give the one it was trained with ({checkpoint.about.encoder})"
+            f"{checkpoint.folder} carries no frame encoder: give the one that made its training features "
+            f"({checkpoint.about.encoder or 'unknown'}), on the command line by --encoder; only VGG16 can be given"
         )
     return VGGFrames.load(checkpoint.encoder_file, layer=checkpoint.about.layer or None)

@@ -57,7 +57,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")  # -sig: drops the mark some editors put at the beginning
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; check the path, or fetch the data first") from error
+        raise InputError(f"{path}: {error.strerror}; check the path, or see `lgn-lite data status`") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text, from byte {error.start} on; fetch it again") from error
 

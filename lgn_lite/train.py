@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,8 +43,13 @@ class TrainSettings:
     precision: Literal["no", "bf16", "fp16"] = "no"
     save_every: int = 0  # steps between states to resume from; 0: after each epoch
     workers: int = 0  # DataLoader processes
+    memory: float = 4.0  # gigabytes of prepared features that the training split may keep
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, wanted = getattr(self, field.name), {"int": int, "float": int | float}.get(field.type)
+            if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
+                raise InputError(f"training setting {field.name}={value!r}: must be of type {field.type}")
         if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine"):
             raise InputError(
                 f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine"
@@ -95,43 +100,42 @@ def train(
         at = {"step": 0, "history": [], "losses": []}
         _save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
 
-    bar = tqdm(total=settings.epochs * steps_per_epoch, initial=at["step"], unit="step", disable=not progress)
-    for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
-        network.train()
-        for batch in _epoch_batches(data, settings, accelerator, epoch, skip=at["step"] % steps_per_epoch):
-            with accelerator.autocast():
-                logits = network(batch["video"], batch["words"], batch["word_counts"])
-            iou = model.moments.iou(batch["span"])  # (B, P)
-            loss = moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
-            optimiser.zero_grad()
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(network.parameters(), settings.clip)
-            optimiser.step()
-            schedule.step()
-            at["step"] += 1
-            at["losses"].append(loss.item())
-            bar.update()
-            accelerator.log({"loss": at["losses"][-1], "learning_rate": schedule.get_last_lr()[0]}, step=at["step"])
-            if on_step is not None:
-                on_step(at["step"], at["losses"][-1])
-            if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
-                _save_state(folder, accelerator, at)
-        scores = validate(model, validation)
-        entry = {"epoch": epoch + 1, "step": at["step"], "loss": sum(at["losses"]) / len(at["losses"]), **scores}
-        at["history"].append(entry)
-        at["losses"] = []
-        accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at["step"])
-        bar.set_postfix_str(
-            f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
-        )
-        if accelerator.is_main_process:
-            trained = {name: round(value, 4) for name, value in entry.items()}
-            if entry is max(at["history"], key=selection):  # of equals the first
-                save_checkpoint(folder / "best", model, vocabulary, about, trained, encoder_file)
-            save_checkpoint(folder / "last", model, vocabulary, about, trained, encoder_file)
-            write_json(folder / "history.json", at["history"])
-        _save_state(folder, accelerator, at)
-    bar.close()
+    with tqdm(total=settings.epochs * steps_per_epoch, initial=at["step"], unit="step", disable=not progress) as bar:
+        for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
+            network.train()
+            for batch in _epoch_batches(data, settings, accelerator, epoch, skip=at["step"] % steps_per_epoch):
+                with accelerator.autocast():
+                    logits = network(batch["video"], batch["words"], batch["word_counts"])
+                iou = model.moments.iou(batch["span"])  # (B, P)
+                loss = moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
+                optimiser.zero_grad()
+                accelerator.backward(loss)
+                accelerator.clip_grad_norm_(network.parameters(), settings.clip)
+                optimiser.step()
+                schedule.step()
+                at["step"] += 1
+                at["losses"].append(loss.item())
+                bar.update()
+                accelerator.log({"loss": at["losses"][-1], "learning_rate": schedule.get_last_lr()[0]}, step=at["step"])
+                if on_step is not None:
+                    on_step(at["step"], at["losses"][-1])
+                if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
+                    _save_state(folder, accelerator, at)
+            scores = validate(model, validation)
+            entry = {"epoch": epoch + 1, "step": at["step"], "loss": sum(at["losses"]) / len(at["losses"]), **scores}
+            at["history"].append(entry)
+            at["losses"] = []
+            accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at["step"])
+            bar.set_postfix_str(
+                f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
+            )
+            if accelerator.is_main_process:
+                trained = {name: round(value, 4) for name, value in entry.items()}
+                if entry is max(at["history"], key=selection):  # of equals the first
+                    save_checkpoint(folder / "best", model, vocabulary, about, trained, encoder_file)
+                save_checkpoint(folder / "last", model, vocabulary, about, trained, encoder_file)
+                write_json(folder / "history.json", at["history"])
+            _save_state(folder, accelerator, at)
     accelerator.end_training()
     return at["history"]
 

@@ -265,6 +265,9 @@ def test_another_precision_in_the_same_process(run, whole, tmp_path):
         {"learning_rate": 0.0},
         {"warmup": 1.0},
         {"precision": "fp8"},
+        {"epochs": "ten"},
+        {"batch_size": 2.5},
+        {"weight_decay": True},
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
