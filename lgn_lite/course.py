@@ -26,7 +26,7 @@ from lgn_lite.evaluate import evaluate, query_tensors, score_answers
 from lgn_lite.files import project_root
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
-from lgn_lite.text import Vocabulary, WordVectors, word_vectors
+from lgn_lite.text import Vocabulary, WordVectors, frequent_words, word_vectors
 from lgn_lite.train import TrainSettings, train
 from lgn_lite.weights import read_weights
 
@@ -136,14 +136,16 @@ def train_variant(
 def _words(data: DataSet, config: LGNConfig, seed: int) -> tuple[Vocabulary, WordVectors | None]:
     """The words that the model knows; with their vectors where the data set's are GloVe's, or stand in for GloVe's.
 
-    With GloVe these are the words of all splits: its vectors are there before any training, and a word of the test
-    split is no more a secret than to 2D-TAN, which holds all 400,000 in memory.
+    With GloVe these are the words of all splits and the most frequent ones of GloVe, for sentences yet to come: its
+    vectors are there before any training, and a word of the test split is no more a secret than to 2D-TAN, which
+    holds all 400,000 in memory.
     """
     splits = ("train", "val", *data.tests) if data.has_glove else ("train",)
     sentences = [query.sentence for split in splits for query in data.queries(split)]
-    vocabulary = Vocabulary.from_sentences(sentences)
     if data.glove is None:
-        return vocabulary, None
+        return Vocabulary.from_sentences(sentences), None
+    others = frequent_words(data.glove) if data.has_glove else []
+    vocabulary = Vocabulary.from_sentences([*sentences, *others])
     return vocabulary, word_vectors(vocabulary, data.glove, config.word_dim, seed, sentences)
 
 

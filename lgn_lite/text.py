@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,19 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
     return vectors, found
 
 
+def frequent_words(path: str | Path, count: int = 20_000) -> list[str]:
+    """The words among the first `count` entries of a GloVe file, which stand in the order of their frequency.
+
+    Only what `tokenize` would make of itself is a word. Raises InputError for a file that cannot be read.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            tokens = [line.split(" ", 1)[0] for line in islice(file, count)]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give an unpacked GloVe file") from error
+    return [token for token in tokens if WORD.fullmatch(token) and tokenize(token) == [token]]
+
+
 @dataclass(frozen=True, eq=False)
 class WordVectors:
     """A vector for each word of a vocabulary, and what people should know of them."""
@@ -161,8 +175,8 @@ def word_vectors(
     found_vectors, found = read_glove(glove, words, dim)
     vectors = torch.cat([torch.zeros(2, dim), torch.from_numpy(found_vectors)])
     unknown = [word for word, known in zip(words, found, strict=True) if not known]
-    source = f"{Path(glove).name}: {len(unknown):,} of {len(words):,} words unknown"
     counts = Counter(word for sentence in sentences for word in tokenize(sentence))
+    source = f"{Path(glove).name}: {len(unknown):,} of {len(counts or words):,} words unknown"
     if counts:
         source += f", {sum(counts[word] for word in unknown) / counts.total():.2%} of the running words"
     if unknown:

@@ -8,11 +8,10 @@ from shutil import copy
 
 import numpy as np
 import pytest
-import torch
 
 from lgn_lite.annotations import read_charades_sta
 from lgn_lite.checkpoint import About, load_checkpoint
-from lgn_lite.dataset import MomentDataset
+from lgn_lite.dataset import MomentDataset, encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.model import LGN
@@ -34,8 +33,7 @@ class Case:
         return read_charades_sta(self.folder / "lines.txt", self.folder / "videos.csv", strict=strict)
 
     def data(self, store: FeatureStore) -> MomentDataset:
-        words = self.get("vocabulary")
-        return MomentDataset(self.get("queries"), store, lambda s: torch.tensor(words.encode(s)), self.get("tiny_config")())
+        return MomentDataset(self.get("queries"), store, encode_with(self.get("vocabulary")), self.get("tiny_config")())
 
     def features(self, without: str) -> Path:
         """A file of the features of all videos but one."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgn_lite.errors import InputError
-from lgn_lite.text import Vocabulary, read_glove, tokenize, word_vectors
+from lgn_lite.text import Vocabulary, frequent_words, read_glove, tokenize, word_vectors
 
 quick = settings(max_examples=50, deadline=None)
 
@@ -240,3 +240,13 @@ def test_vectors_are_random_without_a_file_and_say_so(tmp_path):
 def test_a_width_that_the_file_contradicts_is_refused(glove_6b):
     with pytest.raises(InputError, match=r"glove\.6B\.300d\.txt:1: 300 numbers, not 100; give another dim"):
         word_vectors(Vocabulary(["the"]), glove_6b[0], dim=100)
+
+
+def test_the_frequent_words_of_a_glove_file_are_its_first(tmp_path):
+    path = tmp_path / "glove.txt"
+    tokens = ["the", ",", "of", ". . .", "person's", "New", "café", "at", "name@domain.com", "late"]
+    path.write_text("".join(f"{token} {' '.join(['0.5'] * 3)}\n" for token in tokens), encoding="utf-8")
+    assert frequent_words(path, 9) == ["the", "of", "person's", "café", "at"]
+    assert frequent_words(path) == [*frequent_words(path, 9), "late"]
+    with pytest.raises(InputError, match=r"absent\.txt: No such file"):
+        frequent_words(tmp_path / "absent.txt")
