@@ -235,8 +235,8 @@ def _size(asset: "Asset") -> str:
 
 
 def _command(asset: "Asset", kind: str) -> str:
-    """What comes after `lgn-lite data` to get an asset."""
-    if kind == "present":
+    """What comes after `lgn-lite data` to get an asset; nothing for one that is there, or that somebody has made."""
+    if kind in ("present", "differs"):
         return ""
     if not asset.fetchable:
         return "(see below)"
