@@ -53,7 +53,7 @@ def blind_table(results: dict) -> str:
         numbers = [f"{rows[label][name]:.1f}" if label in rows else "" for name in names]
         if label == "sentence-only LGN":
             numbers = [f"{number} ± {results['spread'][name]:.1f}" for number, name in zip(numbers, names, strict=True)]
-        other = f"{published[label]['R1@0.5']:.1f}" if label in published else ""
+        other = f"{published[label]['R1@0.5']:g}" if label in published else ""
         lines.append(f"| {label} | {' | '.join(numbers)} | {other} |")
     return "\n".join(lines)
 

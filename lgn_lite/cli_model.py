@@ -205,12 +205,10 @@ def blind_table(results: dict) -> Any:
     )
     for column in table.columns[1:]:
         column.justify = "right"
-    for label, row in (results["published"] | results["rows"]).items():
+    rows, published = results["rows"], results["published"]
+    for label in dict.fromkeys([*rows, *published]):
         spread = results["spread"] if label == "sentence-only LGN" else {}
-        cells = [
-            f"{row[name]:.1f}" + (f" ± {spread[name]:.1f}" if spread else "") if label in results["rows"] else ""
-            for name in names
-        ]
-        published = results["published"].get(label)
-        table.add_row(label, *cells, f"{published['R1@0.5']:.1f}" if published else "")
+        cells = [f"{rows[label][name]:.1f}" if label in rows else "" for name in names]
+        cells = [f"{cell} ± {spread[name]:.1f}" if spread else cell for cell, name in zip(cells, names, strict=True)]
+        table.add_row(label, *cells, f"{published[label]['R1@0.5']:g}" if label in published else "")
     return table
