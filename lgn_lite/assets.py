@@ -232,7 +232,18 @@ DATA_SETS: dict[str, tuple[Need, ...]] = {
 TOY = "toy-sta"
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "00_start_here": (TOY,),
+    "01_queries_and_moments": (TOY,),
+    "02_frames_to_features": (TOY,),
+    "03_sentence_encoder": (TOY,),
+    "04_the_moment_map": (TOY,),
+    "05_early_modulation": (TOY,),
+    "06_fusion_and_map_convolution": (TOY,),
+    "07_late_guidance": (TOY,),
+    "08_loss_and_metrics": (TOY,),
     "09_train": (TOY, *DATA_SETS),
+    "12_what_does_it_really_use": (TOY,),
+    "13_your_own_video": (TOY,),
+    "14_making_it_fast": (TOY,),
 }
 
 

@@ -112,6 +112,7 @@ def run(
         )
         raise typer.Exit(130) from None
     _show_outcomes(outcomes, run_dir)
+    _show_site(outcomes, run_dir)
 
 
 def find_notebooks(asked: list[str], folder: Path) -> list[Path]:
@@ -152,6 +153,20 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     console.print()
     for path in [run_dir / "notebooks", *sorted((run_dir / "results").glob("*.json"))]:
         console.print(here(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_site(outcomes: list, run_dir: Path) -> None:
+    """The executed notebooks as a site; where that fails, one line says why, and the run stands."""
+    from .progress import here
+    from .site import site_or_reason
+
+    site = run_dir / "site"
+    line = str(site / "index.html")
+    if any(outcome.status == "done" for outcome in outcomes) or not (site / "index.html").exists():
+        copies = sorted((run_dir / "notebooks").glob("*.ipynb"))
+        line = site_or_reason([path for path in copies if not path.name.endswith(".failed.ipynb")], site)
+    line = line if line.startswith("no site") else here(Path(line))
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 app.add_typer(model_app)

@@ -183,19 +183,23 @@ def train_side_by_side(
     """
     folder = Path(folder)
     workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), os.cpu_count() or 1))
-    if workers == 1:
-        return {name: train_variant(data, folder / name, **asked) for name, asked in trainings.items()}
+    epochs = {
+        name: training_settings(data.name, asked.get("profile", "cpu"), asked.get("training")).epochs
+        for name, asked in trainings.items()
+    }
+    finished = all(_epochs_done(folder / name / "history.json") == count for name, count in epochs.items())
+    if workers == 1 or finished:  # to find what is there takes no processes
+        return {
+            name: train_variant(data, folder / name, **asked, progress=not finished)
+            for name, asked in trainings.items()
+        }
     pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
     try:
         jobs = {
             name: pool.submit(train_variant, data, folder / name, **asked, progress=False)
             for name, asked in trainings.items()
         }
-        epochs = [
-            training_settings(data.name, asked.get("profile", "cpu"), asked.get("training")).epochs
-            for asked in trainings.values()
-        ]
-        _watch(jobs, folder, sum(epochs))
+        _watch(jobs, folder, sum(epochs.values()))
         return {name: job.result() for name, job in jobs.items()}
     finally:
         pool.shutdown(cancel_futures=True)

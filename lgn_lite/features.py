@@ -53,7 +53,8 @@ class FeatureStore(Mapping):
 
     Reads f[video] (T, D) and ActivityNet's f[video]["c3d_features"]. `attrs` holds what `write_features`
     noted: encoder, layer, rate (Hz), weights; for files of others it is empty. Each process opens the file on
-    its first access, so that a store may be handed to DataLoader workers. Raises InputError, naming file and
+    its first access, so that a store may be handed to DataLoader workers; h5py opens it beside one with
+    `locking=False` alone. Raises InputError, naming file and
     video, for a missing video and for features that are unreadable, no numbers, empty, not finite, or not `dim`
     wide (without `dim`: as wide as the first video's).
     """

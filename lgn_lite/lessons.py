@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import plotly.io
 from IPython import get_ipython
 from matplotlib.figure import Figure
 from PIL import Image
@@ -26,6 +27,7 @@ def small_outputs() -> None:
     """
     style()
     pd.set_option("display.max_colwidth", None)
+    plotly.io.renderers.default = "plotly_mimetype"  # the figure as data, not with plotly's own script of megabytes
     shell = get_ipython()
     if shell is not None:
         plt.close(plt.figure())  # the notebook's own way of showing figures sets itself up with the first one

@@ -37,7 +37,9 @@ def train_sentence_only(
     The epoch is chosen on the validation split. A row is that of `metrics.summarise` for all queries. Interrupted,
     the next call goes on.
     """
-    folder, data = Path(folder), replace(data, glove=None)  # words are learned: the same result with GloVe and without
+    folder = Path(folder)
+    # words are learned, so that results are the same with GloVe and without; no video, so no encoder either
+    data = replace(data, glove=None, encoder_file=None, carry_encoder=False)
     asked = dict(variant="blind", settings=SETTINGS, training=TRAINING)
     train_side_by_side(data, folder, {f"seed-{seed}": asked | {"seed": seed} for seed in seeds}, workers)
     return {seed: evaluate_checkpoint(data, load_checkpoint(folder / f"seed-{seed}" / "best"))["all"] for seed in seeds}

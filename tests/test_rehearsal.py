@@ -287,7 +287,7 @@ def test_the_training_notebook_runs_on_each_data_set(root, data_set, tmp_path):
     words = [word for key, value in parameters.items() for word in ("-p", f"{key}={value}")]
     printed = lgn_lite("run", "09", "--name", data_set, "--runs-dir", tmp_path / "runs", *words)
     results = tmp_path / "runs" / data_set / "results" / "09_train.json"
-    assert printed.split()[-1].endswith("09_train.json")
+    assert "results/09_train.json" in printed and printed.split()[-1].endswith("site/index.html")
     content = json.loads(results.read_text())
     assert content["data_set"] == data_set
     row = content["variants"]["full"]["test"]["all"]
