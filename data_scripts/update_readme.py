@@ -90,7 +90,8 @@ if __name__ == "__main__":
     blind = Path(sys.argv[2] if len(sys.argv) > 2 else root / "runs/blind/charades-sta/results.json")
     kept = root / "notebooks" / "results"
     kept.mkdir(exist_ok=True)
-    shutil.copyfile(run / "results" / "09_train.json", kept / "09_train.json")
+    for path in (run / "results").glob("*.json"):
+        shutil.copyfile(path, kept / path.name)
     if blind.exists():
         shutil.copyfile(blind, kept / "blind_charades-sta.json")
     readme = root / "README.md"

@@ -1,6 +1,7 @@
 """The committed notebooks: what the house style asks of them, their exercises, and their outputs by nbval."""
 
 import inspect
+import json
 import re
 import runpy
 import statistics
@@ -144,8 +145,8 @@ def exercises() -> dict[str, tuple[str, str]]:
 
 
 EXERCISES = exercises()
-KNOWN = [runpy.run_path(path) for path in sorted((Path(__file__).parent / "exercises").glob("n*.py"))]
-WRONG = {name: answer for known in KNOWN for name, answer in known["WRONG"].items()}
+KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted((FOLDER.parent / "tests" / "exercises").glob("n*.py"))}
+WRONG = {name: answer for known in KNOWN.values() for name, answer in known["WRONG"].items()}
 
 
 def test_every_check_belongs_to_an_exercise_and_has_a_wrong_answer():
@@ -208,3 +209,12 @@ def test_nbval_sees_a_changed_output(tmp_path):
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "sum.ipynb")
         assert nbval(tmp_path / "sum.ipynb").returncode == code
+
+
+@each_notebook
+def test_key_numbers_of_the_committed_run(path):
+    """What a notebook leaves behind lies where its text says that it lies."""
+    results = json.loads((FOLDER / "results" / f"{path.stem}.json").read_text())
+    assert results
+    for key, (low, high) in KNOWN[path.stem[:2]].get("EXPECTED", {}).items():
+        assert low <= results[key] <= high, f"{key}: {results[key]} is not between {low} and {high}"
