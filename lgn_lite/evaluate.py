@@ -35,9 +35,12 @@ def rank(model: LGN, logits: Tensor, durations: Tensor) -> tuple[Tensor, Tensor]
 
 
 def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
-    """(Q, 2) true moments and (Q,) durations, both in seconds."""
-    truth = torch.tensor([[query.start, query.end] for query in queries])
-    return truth, torch.tensor([query.duration for query in queries])
+    """(Q, 2) true moments and (Q,) durations, both in seconds, in double precision.
+
+    In single precision an IoU of exactly m may pass a strict > m.
+    """
+    truth = torch.tensor([[query.start, query.end] for query in queries], dtype=torch.float64)
+    return truth, torch.tensor([query.duration for query in queries], dtype=torch.float64)
 
 
 def evaluate(
