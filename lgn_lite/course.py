@@ -115,8 +115,11 @@ def train_variant(
         model.sentence.embedding.weight.data.copy_(words.vectors)
         if progress:
             print(f"words: {words.source}")
-    if config.feature == "fc6" and model.frames.fc is not None and data.encoder_file:
-        _start_from(model.frames.fc, data.encoder_file)
+    if config.feature == "fc6" and model.frames.fc is not None:
+        if data.encoder_file:
+            _start_from(model.frames.fc, data.encoder_file)
+        elif progress and not blind:
+            print(f"fc7: begins at random; {data.encoder}'s own weights are not in {data.folder}")
     about = About(
         data=data.title, data_set=data.name, encoder=data.encoder, layer=config.feature, rate=data.rate,
         training={"variant": variant, "profile": profile, "seed": seed} | ({"words": words.source} if words else {}),

@@ -224,7 +224,8 @@ def test_the_paper_s_charades_model_trains_on_stored_fc6(root, tmp_path):
     features = {video: random.normal(size=(6, 4096)) for video in videos(root, "charades-sta")}
     write_features(path, features.items(), encoder="vgg16", layer="fc6", rate=6.0)
     run = tmp_path / "run"
-    assert "best epoch 1" in lgn_lite(*train(run, "charades-sta", root, "--variant", "full"))
+    printed = lgn_lite(*train(run, "charades-sta", root, "--variant", "full"))
+    assert "best epoch 1" in printed and "fc7: begins at random" in printed
     model = load_checkpoint(run / "best").model
     assert (model.config.feature, model.config.frame_norm, model.config.early) == ("fc6", "none", "both")
     assert model.frames.fc.weight.shape == (4096, 4096) and len(model.frames.units()) == 2
