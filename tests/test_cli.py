@@ -40,7 +40,8 @@ def test_run_fails_with_a_report_then_succeeds_with_a_table(project, monkeypatch
     done = CliRunner().invoke(cli.app, ["run", "09", "--profile", "smoke"])
     assert done.exit_code == 0, done.output
     assert json.loads((project / "runs/course/results/train.json").read_text()) == {"profile": "smoke"}
-    assert done.output.splitlines()[-2:] == ["runs/course/notebooks", "runs/course/results/train.json"]
+    left = ["runs/course/notebooks", "runs/course/results/train.json", "runs/course/site/index.html"]
+    assert done.output.splitlines()[-3:] == left and all((project / path).exists() for path in left)
 
 
 def test_interrupt_is_one_line_and_exit_code_130(project, monkeypatch):
