@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from .cli_data import data_app
 from .cli_model import model_app
-from .cli_options import Parameters, Profile, console, parse_parameters
+from .cli_options import SAY, Parameters, Profile, console, parse_parameters
 from .errors import InputError
 
 app = typer.Typer(
@@ -152,7 +152,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     console.print(table)
     console.print()
     for path in [run_dir / "notebooks", *sorted((run_dir / "results").glob("*.json"))]:
-        console.print(here(path), markup=False, highlight=False, soft_wrap=True)
+        console.print(here(path), **SAY)
 
 
 def _show_site(outcomes: list, run_dir: Path) -> None:
@@ -166,7 +166,7 @@ def _show_site(outcomes: list, run_dir: Path) -> None:
         copies = sorted((run_dir / "notebooks").glob("*.ipynb"))
         line = site_or_reason([path for path in copies if not path.name.endswith(".failed.ipynb")], site)
     line = line if line.startswith("no site") else here(Path(line))
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(line, **SAY)
 
 
 app.add_typer(model_app)

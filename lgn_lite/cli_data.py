@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .cli_options import Root, console
+from .cli_options import SAY, Root, console
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ Mirror = Annotated[
         help="An address to ask first: a web server of your own that serves a data folder, archives included.",
     ),
 ]
-SAY = dict(markup=False, highlight=False, soft_wrap=True)  # paths, addresses and commands as they are
 
 
 @data_app.command("toy")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import Device, Profile, Root, Settings, Size, Training, console, parse_parameters
+from .cli_options import SAY, Device, Profile, Root, Settings, Size, Training, console, parse_parameters
 
 model_app = typer.Typer()
 DATA_SETS = "toy-sta, charades-sta, tacos or activitynet-captions."
@@ -38,7 +38,7 @@ def train(
         raise typer.Exit(130) from None
     best = max(history, key=selection)
     console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
-    console.print(folder / "best", markup=False, highlight=False, soft_wrap=True)
+    console.print(folder / "best", **SAY)
 
 
 @model_app.command()
@@ -101,15 +101,14 @@ def predict(
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     first = predictions[0]
-    say = dict(markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{first.video}: {first.duration:.1f} s", **say)
-    console.print(f"The model was trained on {first.trained_on}.", **say)
+    console.print(f"{first.video}: {first.duration:.1f} s", **SAY)
+    console.print(f"The model was trained on {first.trained_on}.", **SAY)
     for prediction in predictions:
-        console.print(f"\n“{prediction.sentence}”", **say)
+        console.print(f"\n“{prediction.sentence}”", **SAY)
         if prediction.unknown_words:
-            console.print(f"  words it never saw: {', '.join(prediction.unknown_words)}", **say)
+            console.print(f"  words it never saw: {', '.join(prediction.unknown_words)}", **SAY)
         for moment in prediction.moments:
-            console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {moment.score:.2f}", **say)
+            console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {moment.score:.2f}", **SAY)
 
 
 @model_app.command()
@@ -132,7 +131,7 @@ def blind(
     folder = runs_dir / "blind" / data
     results = compare_without_video(data_set, folder, range(seeds))
     _print_whole(blind_table(results))
-    console.print(write_json(folder / "results.json", results), markup=False, highlight=False, soft_wrap=True)
+    console.print(write_json(folder / "results.json", results), **SAY)
 
 
 @model_app.command()
@@ -146,10 +145,9 @@ def summary(
     from .summary import model_summary, readable
 
     config = LGNConfig.preset(preset, **parse_parameters(setting or []))
-    say = dict(markup=False, highlight=False, soft_wrap=True)
-    console.print(str(config), **say)
+    console.print(str(config), **SAY)
     console.print()
-    console.print(readable(model_summary(config, words=words)).to_string(), **say)
+    console.print(readable(model_summary(config, words=words)).to_string(), **SAY)
 
 
 @model_app.command()

@@ -11,6 +11,7 @@ from rich.console import Console
 from .errors import InputError
 
 console = Console()
+SAY = dict(markup=False, highlight=False, soft_wrap=True)  # paths, addresses and commands as they are
 
 
 class Profile(StrEnum):
