@@ -59,6 +59,7 @@ class LGNConfig:
     # -- late guidance, eq. 3
     guidance: int = 6  # K, guidance modules, one after a layer (4.3, 4.5); 0 leaves late guidance out
     guidance_at: Literal["last", "first"] = "last"  # which layers get them (ours)
+    guidance_by: Literal["sentence", "nothing"] = "sentence"  # α = W_M′ f_s (eq. 3), or one α for all, a control (ours)
     guidance_norm: Literal["cell", "map", "none"] = "cell"  # over a cell's channels (ours), a channel's map (eq. 3)
     guidance_scale: Literal["unit", "rms"] = "unit"  # norm 1 (eq. 3), or times √C (√P): root mean square 1 (ours)
 

@@ -8,6 +8,7 @@ N map size, P candidates, C channels, D visual width, W words, H text width, K g
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -279,29 +280,48 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         clips = self.frames(video, f_s, trace)  # (B, N, C)
         proposals = self.moments.pool(clips)  # (B, P, C): maximum over the clips of each candidate
         fused = F.normalize(self.fuse_text(f_s).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # section 3.4
-        alpha = self.attention(f_s) if self.attention is not None else None  # (B, C)
+        alpha = self.alpha(f_s)  # (B, C)
         if trace is not None:
             trace |= {"sentence": f_s, "clips": clips, "proposals": proposals, "fused": fused}
             if alpha is not None:
                 trace["alpha"] = alpha
-        return self.score(self.convolve(fused, alpha, trace)).squeeze(-1)
+        x = self.convolve(fused, alpha, trace)
+        if trace is not None:
+            trace["features"] = x
+        return self.score(x).squeeze(-1)
+
+    def alpha(self, sentence: Tensor) -> Tensor | None:
+        """The channel attention of late guidance, α = W_M′ f_s (eq. 3): (B, H) → (B, C); None without guidance.
+
+        With guidance_by="nothing" only W_M′'s bias is left, the same for all sentences: whether late guidance needs
+        the sentence is then a row of the ablation.
+        """
+        if self.attention is None:
+            return None
+        return self.attention(sentence if self.config.guidance_by == "sentence" else torch.zeros_like(sentence))
 
     def convolve(self, x: Tensor, alpha: Tensor | None = None, trace: Trace | None = None) -> Tensor:
-        """The map layers with their late guidance: (B, P, C) fused candidates, (B, C) attention → (B, P, C)."""
-        return (self._list_map if self.config.convolution == "list" else self._dense_map)(x, alpha, trace)
+        """The map layers with their late guidance: (B, P, C) fused candidates → (B, P, C).
 
-    def _list_map(self, x: Tensor, alpha: Tensor | None, trace: Trace | None) -> Tensor:
+        alpha: (B, C) attention, shared by all modules (section 3.5), or (B, K, C), each module its own, to see what
+        every one of them does.
+        """
+        K = self.config.guidance
+        alphas = iter(() if alpha is None else (alpha.unbind(1) if alpha.dim() == 3 else [alpha] * K))
+        return (self._list_map if self.config.convolution == "list" else self._dense_map)(x, alphas, trace)
+
+    def _list_map(self, x: Tensor, alphas: Iterator[Tensor], trace: Trace | None) -> Tensor:
         for i, layer in enumerate(self.convolutions):
             x = layer(x)
             if trace is not None:
                 trace[f"map_{i}"] = x
             if self._guided(i):
-                x = self.guide(x, alpha)
+                x = self.guide(x, next(alphas))
                 if trace is not None:
                     trace[f"guided_{i}"] = x
         return x
 
-    def _dense_map(self, x: Tensor, alpha: Tensor | None, trace: Trace | None) -> Tensor:
+    def _dense_map(self, x: Tensor, alphas: Iterator[Tensor], trace: Trace | None) -> Tensor:
         """2D-TAN's square map: padded once, shrinking to N×N, with a mask that grows by each layer."""
         x = self.moments.to_map(x).permute(0, 3, 1, 2)  # (B, C, N, N)
         mask = self.moments.mask.to(x.dtype)[None, None]
@@ -315,5 +335,7 @@ class LGN(nn.Module, PyTorchModelHubMixin):
                 trace[f"map_{i}"], trace[f"share_{i}"] = x, share[0, 0]
             if self._guided(i):
                 side = x.shape[-2:]
-                x = self.guide(x.flatten(2).transpose(1, 2), alpha).transpose(1, 2).unflatten(2, side)
+                x = self.guide(x.flatten(2).transpose(1, 2), next(alphas)).transpose(1, 2).unflatten(2, side)
+                if trace is not None:
+                    trace[f"guided_{i}"] = x
         return self.moments.from_map(x.permute(0, 2, 3, 1))  # (B, P, C)

@@ -56,7 +56,7 @@ def test_presets_are_the_paper_s_and_2d_tan_s(name):
     config = LGNConfig.preset(name)
     expected = PAPER | OWN[name]
     assert {setting: getattr(config, setting) for setting in expected} == expected
-    free = {"vocabulary_size", "convolution", "init", "guidance_at"}  # ours to choose
+    free = {"vocabulary_size", "convolution", "init", "guidance_at", "guidance_by"}  # ours to choose
     assert {field.name for field in fields(config)} == expected.keys() | free
 
 

@@ -121,6 +121,7 @@ def test_shapes_through_every_stage(tiny_config, convolution):
         "proposals": (B, P, C),
         "fused": (B, P, C),
         "alpha": (B, C),
+        "features": (B, P, C),
     }
     # the square is padded by two cells and shrinks by two a layer
     maps = [shapes[f"map_{i}"] for i in range(2)]
@@ -283,6 +284,32 @@ def test_guidance_follows_the_asked_layers(tiny_config, convolution, at, K, expe
     model.guide.register_forward_hook(lambda *_: calls.append("g"))
     model(**batch_for(model.config))
     assert " ".join(calls) == expected
+
+
+@pytest.mark.parametrize("convolution", ["list", "dense"])
+def test_each_module_may_have_an_attention_of_its_own(tiny_config, convolution):
+    config = tiny_config(convolution=convolution, layers=3, padding=3, guidance=2)
+    model = LGN(config)
+    fused = F.normalize(torch.randn(2, len(model.moments), config.hidden), dim=-1)
+    one, other = torch.rand(2, 2, config.hidden) + 0.5
+    shared = model.convolve(fused, one)
+    torch.testing.assert_close(model.convolve(fused, torch.stack([one, one], 1)), shared)
+    trace, mixed = {}, {}
+    model.convolve(fused, torch.stack([one, one], 1), trace)
+    model.convolve(fused, torch.stack([one, other], 1), mixed)
+    torch.testing.assert_close(mixed["guided_1"], trace["guided_1"])  # the first module is as it was
+    assert not torch.allclose(mixed["guided_2"], trace["guided_2"])
+
+
+def test_guidance_by_nothing_is_deaf(tiny_config):
+    """The control of the ablation: α is learned, but no sentence changes it; everything else still hears."""
+    heard, deaf = (LGN(tiny_config(guidance_by=by)) for by in ("sentence", "nothing"))
+    sentences = torch.randn(2, 10)
+    assert not torch.allclose(*heard.alpha(sentences))
+    torch.testing.assert_close(*deaf.alpha(sentences))
+    torch.testing.assert_close(deaf.alpha(sentences)[0], deaf.attention.bias)
+    deaf(**batch_for(deaf.config)).sum().backward()
+    assert deaf.attention.bias.grad.any() and not deaf.attention.weight.grad.any()
 
 
 # ---- the sentence
