@@ -6,7 +6,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, replace
 from multiprocessing import get_context
@@ -177,12 +177,17 @@ def train_variants(
 
 
 def train_side_by_side(
-    data: DataSet, folder: str | Path, trainings: Mapping[str, dict[str, Any]], workers: int | None = None
+    data: DataSet,
+    folder: str | Path,
+    trainings: Mapping[str, dict[str, Any]],
+    workers: int | None = None,
+    after: Callable[[DataSet, Path], None] | None = None,
 ) -> dict[str, list[dict[str, float]]]:
     """Train {name: arguments of `train_variant`} into folder/NAME, each in a process with one thread.
 
     On small models two processes of one thread do more than one process of two. On a GPU they run one by one.
-    Returns the histories by name. Interrupted, the next call goes on where each stopped.
+    `after` is called with the data set and the training's folder where one has ended, in its process. Returns the
+    histories by name. Interrupted, the next call goes on where each stopped.
     """
     folder = Path(folder)
     workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), os.cpu_count() or 1))
@@ -193,30 +198,41 @@ def train_side_by_side(
     finished = all(_epochs_done(folder / name / "history.json") == count for name, count in epochs.items())
     if workers == 1 or finished:  # to find what is there takes no processes
         return {
-            name: train_variant(data, folder / name, **asked, progress=not finished)
+            name: _train_then(data, folder / name, after, progress=not finished, **asked)
             for name, asked in trainings.items()
         }
     pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
     try:
         jobs = {
-            name: pool.submit(train_variant, data, folder / name, **asked, progress=False)
+            name: pool.submit(_train_then, data, folder / name, after, progress=False, **asked)
             for name, asked in trainings.items()
         }
-        _watch(jobs, folder, sum(epochs.values()))
+        _watch(jobs, folder, epochs)
         return {name: job.result() for name, job in jobs.items()}
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _watch(jobs: dict[str, Future], folder: Path, epochs: int) -> None:
+def _train_then(
+    data: DataSet, folder: Path, after: Callable[[DataSet, Path], None] | None, **asked: Any
+) -> list[dict[str, float]]:
+    history = train_variant(data, folder, **asked)
+    if after is not None:
+        after(data, folder)
+    return history
+
+
+def _watch(jobs: dict[str, Future], folder: Path, epochs: dict[str, int]) -> None:
     """One bar over all trainings, read off the history that each of them writes after an epoch."""
     shown = None
-    with tqdm(total=epochs, unit="epoch") as bar:
+    few = len(jobs) <= 5  # of many only those are told that run
+    with tqdm(total=sum(epochs.values()), unit="epoch") as bar:
         while True:
             finished = all(job.done() for job in jobs.values())
             done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
             if done != shown:
-                bar.set_postfix_str(", ".join(f"{name} {count}" for name, count in done.items()), refresh=False)
+                told = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
+                bar.set_postfix_str(", ".join(told), refresh=False)
                 bar.update(sum(done.values()) - bar.n)
                 shown = done
             if finished:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from tqdm import tqdm
 
 from lgn_lite.annotations import Query
 from lgn_lite.dataset import MomentDataset, collate
@@ -15,12 +16,12 @@ from lgn_lite.model import LGN
 
 
 @torch.inference_mode()
-def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64) -> Tensor:
+def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progress: bool = False) -> Tensor:
     """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    loader = DataLoader(data, batch_size, collate_fn=collate)
+    loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "answers", unit="batch", disable=not progress)
     logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
     model.train(was_training)
     return torch.cat(logits)

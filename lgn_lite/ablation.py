@@ -1,0 +1,175 @@
+"""The ablation study: the paper's Tables 4 and 5 and what they leave open, each row trained over several seeds.
+
+A row changes one thing of the full model. Each run chooses its epoch on the validation split and answers the test
+splits once; its `scores.json` lies beside its checkpoints, and `collect` reads them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from lgn_lite.catalogue import DataSet
+from lgn_lite.checkpoint import load_checkpoint
+from lgn_lite.course import evaluate_checkpoint, train_side_by_side
+from lgn_lite.errors import InputError
+from lgn_lite.files import write_json
+
+Record = dict[str, Any]  # of one run: row, seed, learning_rate, val, and a row of metrics for each test split
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the study: which variant of the model, with which settings replaced."""
+
+    question: str  # the table that it belongs to
+    label: str
+    variant: str = "full"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+PARTS, NEED = "What do the parts bring? (Table 4)", "Does late guidance need the sentence?"
+MODULES, NORM = "How many modules? (Table 5)", "Which norm in eq. 3?"
+LABELS, PLACE = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
+
+# On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
+ROWS: dict[str, Row] = {
+    "baseline": Row(PARTS, "baseline (2D-TAN)", "baseline"),
+    "early": Row(PARTS, "+ early modulation", "early"),
+    "late": Row(PARTS, "+ late guidance", "late"),
+    "full": Row(PARTS, "LGN"),
+    "late-deaf": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
+    "full-deaf": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
+    "modules-1": Row(MODULES, "K = 1", settings={"guidance": 1}),
+    "modules-2": Row(MODULES, "K = 2", settings={"guidance": 2}),
+    "modules-4": Row(MODULES, "K = 4", settings={"guidance": 4}),
+    "norm-cell-unit": Row(NORM, "over a cell's channels, norm 1", settings={"guidance_scale": "unit"}),
+    "norm-map-rms": Row(NORM, "over a channel's map (eq. 3), times √P", settings={"guidance_norm": "map"}),
+    "norm-none": Row(NORM, "none: α alone", settings={"guidance_norm": "none"}),
+    "labels-paper": Row(LABELS, "0 to 0.5 (the paper)", settings={"t_min": 0.0, "t_max": 0.5}),
+    "labels-tacos": Row(LABELS, "0.3 to 0.7 (2D-TAN, TACoS)", settings={"t_max": 0.7}),
+    "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", settings={"t_min": 0.5}),
+    "early-fc7": Row(PLACE, "one unit, on fc7", settings={"early": "fc7"}),
+    "early-film": Row(PLACE, "both units, scale and shift", settings={"modulation": "scale-shift"}),
+}
+# What the rows of a question are held against, and which rows of Table 4 belong into its table
+REFERENCE = {PARTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", PLACE: "full"}
+BESIDE = {
+    NEED: ("baseline", "late", "early", "full"), MODULES: ("early", "full"),
+    NORM: ("full",), LABELS: ("full",), PLACE: ("early", "full"),
+}  # fmt: skip
+
+
+def run_study(
+    data: DataSet,
+    folder: str | Path,
+    rows: Sequence[str] = tuple(ROWS),
+    seeds: Sequence[int] = (0, 1, 2),
+    profile: str = "cpu",
+    learning_rate: float | None = None,
+    workers: int | None = None,
+) -> list[Record]:
+    """Train and score every row with every seed into FOLDER/ROW/seed-N; returns the records of these runs.
+
+    learning_rate: instead of the profile's; such runs lie in FOLDER/ROW/seed-N-lr-RATE. What is done is kept, what
+    was interrupted goes on. Raises InputError for an unknown row.
+    """
+    if unknown := [row for row in rows if row not in ROWS]:
+        raise InputError(f"no row {', '.join(unknown)} in the study: choose from {', '.join(ROWS)}")
+    folder, suffix = Path(folder), "" if learning_rate is None else f"-lr-{learning_rate:g}"
+    training = None if learning_rate is None else {"learning_rate": learning_rate}
+    names = {f"{row}/seed-{seed}{suffix}": (row, seed) for seed in seeds for row in rows}
+    missing = {
+        name: dict(
+            variant=ROWS[row].variant, settings=dict(ROWS[row].settings), seed=seed, profile=profile, training=training
+        )
+        for name, (row, seed) in names.items()
+        if not (folder / name / "scores.json").exists()
+    }
+    if missing:
+        train_side_by_side(data, folder, missing, workers, after=score_run)
+    return [_read(folder / name) for name in names]
+
+
+def score_run(data: DataSet, folder: Path) -> None:
+    """Answer the test splits with a finished run's best checkpoint and write its scores.json."""
+    checkpoint = load_checkpoint(folder / "best")
+    asked = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    content: Record = {"row": folder.parent.name, "seed": checkpoint.about.training["seed"]}
+    content["learning_rate"] = asked["training"]["learning_rate"]
+    content["parameters"] = sum(p.numel() for p in checkpoint.model.parameters())
+    content["epoch"] = int(checkpoint.trained["epoch"])
+    content["val"] = {name: float(checkpoint.trained[name]) for name in ("R1@0.5", "R1@0.7", "mIoU")}
+    content |= {split: evaluate_checkpoint(data, checkpoint, split) for split in data.tests}
+    write_json(folder / "scores.json", content)
+
+
+def collect(folder: str | Path) -> list[Record]:
+    """The records of all finished runs below a folder, by row in the study's order, seed and learning rate.
+
+    Raises InputError, naming the file, for one that is broken.
+    """
+    found = [_read(path.parent) for path in Path(folder).glob("*/seed-*/scores.json")]
+    order = {row: i for i, row in enumerate(ROWS)}
+    found = [record for record in found if record["row"] in order]
+    return sorted(found, key=lambda record: (order[record["row"]], record["seed"], record["learning_rate"]))
+
+
+def _read(folder: Path) -> Record:
+    path = folder / "scores.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}); remove it, and its run is scored again") from error
+
+
+# -- statistics over seeds
+
+
+def values(
+    records: Iterable[Record], row: str, metric: str, split: str = "test", kind: str | None = None
+) -> dict[int, float]:
+    """{seed: a metric of a row}, in percent, over all queries of a split or those of one caption kind."""
+    chosen = [record for record in records if record["row"] == row]
+    if kind is not None:
+        chosen = [record for record in chosen if kind in record[split].get("kind", {})]
+    return {r["seed"]: (r[split]["all"] if kind is None else r[split]["kind"][kind])[metric] for r in chosen}
+
+
+def mean_and_deviation(found: Mapping[int, float]) -> tuple[float, float]:
+    """Mean and standard deviation (n − 1) over the seeds; the deviation of a single seed is NaN."""
+    numbers = list(found.values())
+    if not numbers:
+        return float("nan"), float("nan")
+    return float(np.mean(numbers)), float(np.std(numbers, ddof=1)) if len(numbers) > 1 else float("nan")
+
+
+def paired_difference(
+    found: Mapping[int, float], reference: Mapping[int, float], level: float = 0.95
+) -> tuple[float, float, float, int]:
+    """How far a row lies above another over the seeds that both have: (mean, low, high, seeds), in points.
+
+    low and high are the ends of Student's interval of the paired differences, NaN for fewer than two seeds. A seed
+    fixes the order of the queries and the draw of dropout in both rows, so pairs are closer than strangers.
+    """
+    shared = sorted(set(found) & set(reference))
+    difference = np.array([found[seed] - reference[seed] for seed in shared])
+    if len(shared) < 2:
+        return (float(difference.mean()) if shared else float("nan")), float("nan"), float("nan"), len(shared)
+    mean, error = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(shared)))
+    half = float(stats.t.ppf(0.5 + level / 2, len(shared) - 1)) * error
+    return mean, mean - half, mean + half, len(shared)
+
+
+def choose_learning_rate(records: Iterable[Record], row: str, seed: int = 0) -> float:
+    """The learning rate of a row with the highest R1@0.5 + R1@0.7 on the validation split; never on test."""
+    tried = [record for record in records if record["row"] == row and record["seed"] == seed]
+    if not tried:
+        raise InputError(f"no run of row {row!r} with seed {seed}: train it first")
+    return max(tried, key=lambda record: record["val"]["R1@0.5"] + record["val"]["R1@0.7"])["learning_rate"]

@@ -1,0 +1,94 @@
+"""What a checkpoint answers to every query of a split, computed once and kept beside its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lgn_lite.annotations import Query
+from lgn_lite.catalogue import DataSet
+from lgn_lite.checkpoint import Checkpoint
+from lgn_lite.course import evaluation_set
+from lgn_lite.evaluate import query_tensors, score_queries
+from lgn_lite.files import atomic_path
+from lgn_lite.moments import interval_iou
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The scores of all candidates for all queries of a split, and what follows from them."""
+
+    queries: list[Query]
+    logits: Tensor  # (Q, P)
+    spans: Tensor  # (P, 2) of the candidates, fractions of the video, double precision
+
+    @cached_property
+    def best(self) -> Tensor:
+        """(Q,) number of the first answer; of equal scores the first candidate, as `evaluate.rank` has it."""
+        return torch.from_numpy(self.logits.sigmoid().numpy().argmax(1))  # NumPy's promises the first of equals
+
+    @cached_property
+    def segments(self) -> Tensor:
+        """(Q, 2) first answers in seconds, double precision."""
+        return self.spans[self.best] * query_tensors(self.queries)[1][:, None]
+
+    @cached_property
+    def iou(self) -> Tensor:
+        """(Q,) overlap of the first answers with the truth."""
+        return interval_iou(self.segments, query_tensors(self.queries)[0])
+
+    def disagreement(self, other: Answers) -> Tensor:
+        """(Q,) from 0 to 1: how little the first answers of two models overlap, 1 − IoU."""
+        return 1 - interval_iou(self.segments, other.segments)
+
+
+def split_answers(checkpoint: Checkpoint, data: DataSet, split: str = "test", progress: bool = True) -> Answers:
+    """The answers of a checkpoint to a split, from CHECKPOINT/answers/ where they are those of these weights.
+
+    They are computed otherwise, with progress shown, and kept there if the folder can be written to. Raises
+    InputError as `course.evaluation_set` does: features that are missing or do not fit the model.
+    """
+    found = evaluation_set(data, checkpoint, split)
+    path = checkpoint.folder / "answers" / f"{data.name}-{split}.safetensors"
+    key = _fingerprint(checkpoint.folder / "model.safetensors", found.queries, data)
+    logits = _kept(path, key)
+    if logits is None:
+        logits = score_queries(checkpoint.model, found, progress=progress)
+        try:
+            with atomic_path(path) as temporary:
+                save_file({"logits": logits.contiguous()}, temporary, metadata={"of": key})
+        except OSError as error:
+            warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
+    return Answers(found.queries, logits, checkpoint.model.moments.spans(torch.float64).cpu())
+
+
+def _kept(path: Path, key: str) -> Tensor | None:
+    """The stored logits, where they are of this key and readable."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("of") != key:
+                return None
+        return load_file(path)["logits"]
+    except (SafetensorError, KeyError, OSError):
+        return None  # a broken cache is computed again
+
+
+def _fingerprint(weights: Path, queries: Sequence[Query], data: DataSet) -> str:
+    """What the answers depend on: the weights, the queries, and which features there are."""
+    digest = hashlib.sha256(weights.read_bytes())
+    for query in queries:
+        digest.update(f"{query.video}\0{query.sentence}\0{query.duration}\n".encode())
+    features = data.features.path.stat() if data.features is not None else None
+    digest.update(repr(features and (features.st_size, features.st_mtime_ns)).encode())
+    return digest.hexdigest()

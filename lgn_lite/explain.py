@@ -1,0 +1,171 @@
+"""Why a model answers as it does: what the sentence did at each of the three stages, for one video and one sentence.
+
+`explain` runs the model once with its trace; the two other functions change one thing and run it again: the guidance
+modules that hear the sentence, and the words that the sentence has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lgn_lite.checkpoint import Checkpoint
+from lgn_lite.errors import InputError
+from lgn_lite.metrics import temporal_nms
+from lgn_lite.model import LGN, Trace
+from lgn_lite.text import tokenize
+
+
+@dataclass(frozen=True)
+class Gates:
+    """One early modulation unit (eq. 2): what the sentence multiplies and adds, and the features around it."""
+
+    gate: Tensor  # (D,) W_M f_s
+    shift: Tensor | None  # (D,) with modulation="scale-shift", else None
+    before: Tensor  # (T, D) features that enter
+    after: Tensor  # (T, D) features that leave, before the ReLU
+
+    @property
+    def moved(self) -> Tensor:
+        """(T,) how far the unit moves each frame: ‖after − before‖ / ‖before‖."""
+        return (self.after - self.before).norm(dim=1) / self.before.norm(dim=1).clamp(min=1e-12)
+
+    def most_changed(self, count: int) -> Tensor:
+        """Numbers of the channels that the unit changes most over the video, most first."""
+        change = (self.after - self.before).norm(dim=0)
+        return change.topk(min(count, len(change))).indices
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that the views of the inspector draw; tensors on the CPU, P candidates in the order of `Moments`."""
+
+    scores: Tensor  # (P,) sigmoid of the logits: the predicted scaled IoU (eq. 4)
+    alpha: Tensor | None  # (C,) late guidance (eq. 3); None without modules
+    steps: Tensor  # (K + 1, P) scores where only the first 0 … K modules hear the sentence
+    features: Tensor  # (P, C) the map that the scores are read off
+    readout: Tensor  # (C,) weight of each of its channels in the score
+    gates: list[Gates]  # the early units, in order
+    frames: Tensor  # (T, D) after the FC layers
+
+    def strongest(self, count: int) -> tuple[Tensor, Tensor]:
+        """Numbers of the channels that late guidance raises most and lowers most, each strongest first.
+
+        Raised and lowered against no guidance, α = 1. Raises InputError for a model without late guidance.
+        """
+        if self.alpha is None:
+            raise InputError("this model has no late guidance: it raises and lowers no channel")
+        order = self.alpha.argsort(descending=True)
+        count = min(count, len(order) // 2)
+        return order[:count], order.flip(0)[:count]
+
+
+@torch.inference_mode()
+def explain(model: LGN, video: Tensor, words: Tensor) -> Explanation:
+    """Take one answer apart: (T, D) prepared features and the (W,) numbers (or (W, word_dim) vectors) of a sentence."""
+    model.eval()
+    device = next(model.parameters()).device
+    video, words = video[None].to(device), words[None].to(device)
+    trace: Trace = {}
+    logits = model(video, words, torch.tensor([words.shape[1]], device=device), trace=trace)[0]
+    return Explanation(
+        scores=logits.sigmoid().cpu(),
+        alpha=trace["alpha"][0].cpu() if "alpha" in trace else None,
+        steps=_steps(model, trace).cpu(),
+        features=trace["features"][0].cpu(),
+        readout=model.score.weight[0].detach().cpu(),
+        gates=_gates(model, video, trace["sentence"]),
+        frames=trace["frames"][0].cpu(),
+    )
+
+
+def _steps(model: LGN, trace: Trace) -> Tensor:
+    """(K + 1, P) scores of a traced answer, where the first 0, 1, … K modules hear the sentence.
+
+    The others get the α of no sentence, W_M′'s bias: what guidance does whatever is asked.
+    """
+    K, fused = model.config.guidance, trace["fused"]  # modules, (1, P, C)
+    if not K:
+        return model.score(trace["features"]).squeeze(-1).sigmoid()
+    deaf = model.alpha(torch.zeros_like(trace["sentence"]))  # (1, C)
+    hears = torch.ones(K + 1, K, device=fused.device).tril(-1)[..., None]  # (K + 1, K, 1), row j: the first j modules
+    alphas = hears * trace["alpha"][:, None] + (1 - hears) * deaf[:, None]  # (K + 1, K, C)
+    return model.score(model.convolve(fused.expand(K + 1, -1, -1), alphas)).squeeze(-1).sigmoid()
+
+
+def _gates(model: LGN, video: Tensor, sentence: Tensor) -> list[Gates]:
+    """What each early unit is given and gives, caught by hooks in one pass of the frame layers."""
+    units, caught = model.frames.units(), []
+    D = model.config.visual_dim
+
+    def catch(unit, given, result):
+        scale = unit.project(given[1])[0].cpu()  # (D,) or (2·D,)
+        shift = scale[D:] if len(scale) > D else None
+        caught.append(Gates(scale[:D], shift, given[0][0].cpu(), result[0].cpu()))
+
+    hooks = [unit.register_forward_hook(catch) for unit in units]
+    try:
+        if units:
+            model.frames(video, sentence)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return caught
+
+
+def top_answers(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:
+    """The first answers and what NMS drops among them: numbers of candidates, best first.
+
+    scores: (P,), of any monotone kind. Returns at most `keep` answers, and the candidates that rank before the last
+    of them but overlap a better one by more than `nms` (None: the model's setting).
+    """
+    order = scores.sort(descending=True, stable=True).indices
+    spans = model.moments.spans(torch.float64).cpu()[order]
+    kept = temporal_nms(spans, model.config.nms if nms is None else nms, keep).tolist()
+    last = kept[-1] if len(kept) == keep else len(order) - 1
+    dropped = sorted(set(range(last + 1)) - set(kept))
+    return order[kept].tolist(), order[dropped].tolist()
+
+
+@dataclass(frozen=True)
+class WordEffect:
+    """What leaving one word out does."""
+
+    word: str
+    score: float  # of the whole sentence's answer, without this word
+    change: float  # that score minus the whole sentence's
+    answer: tuple[float, float]  # the answer without this word, fractions of the video
+
+
+@torch.inference_mode()
+def word_effects(checkpoint: Checkpoint, video: Tensor, sentence: str) -> list[WordEffect]:
+    """For each word of a sentence: how the score of its answer changes, and what is answered, without the word.
+
+    video: (T, D) prepared features. A sentence of one word has nothing to leave out and gives [].
+    Raises InputError for a sentence without a word.
+    """
+    tokens = tokenize(sentence)
+    if len(tokens) < 2:
+        return []
+    shorter = [" ".join(tokens[:i] + tokens[i + 1 :]) for i in range(len(tokens))]
+    scores = score_sentences(checkpoint, video, [" ".join(tokens), *shorter])
+    best = int(scores[0].argmax())
+    spans = checkpoint.model.moments.spans().cpu()
+    return [
+        WordEffect(word, row[best].item(), (row[best] - scores[0, best]).item(), tuple(spans[row.argmax()].tolist()))
+        for word, row in zip(tokens, scores[1:], strict=True)
+    ]
+
+
+@torch.inference_mode()
+def score_sentences(checkpoint: Checkpoint, video: Tensor, sentences: Sequence[str]) -> Tensor:
+    """(S, P) scores of several sentences about one video, (T, D) prepared features, in one pass."""
+    model = checkpoint.model.eval()
+    device = next(model.parameters()).device
+    words = [checkpoint.encode(sentence) for sentence in sentences]
+    counts = torch.tensor([len(numbers) for numbers in words], device=device)
+    padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True).to(device)
+    return model(video.to(device).expand(len(words), -1, -1), padded, counts).sigmoid().cpu()
