@@ -1,0 +1,86 @@
+"""The answers of a split: the same as by `rank`, kept beside the weights, and made anew when something has changed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import lgn_lite.answers
+from lgn_lite.answers import Answers, split_answers
+from lgn_lite.catalogue import DataSet
+from lgn_lite.checkpoint import load_checkpoint, save_checkpoint
+from lgn_lite.course import evaluation_set
+from lgn_lite.evaluate import query_tensors, rank, score_queries
+from lgn_lite.moments import interval_iou
+
+
+@pytest.fixture
+def data(queries, store, tmp_path, tiny_config) -> DataSet:
+    return DataSet(
+        "made-up", "Made up", tmp_path, tiny_config(), lambda folder, split: queries, "{name}.mp4", (), store
+    )
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often queries were scored."""
+    calls = []
+
+    def count(*given, **named):
+        calls.append(given)
+        return score_queries(*given, **named)
+
+    monkeypatch.setattr(lgn_lite.answers, "score_queries", count)
+    return calls
+
+
+def test_first_answers_are_those_of_rank(checkpoint_folder, data):
+    checkpoint = load_checkpoint(checkpoint_folder)
+    found = split_answers(checkpoint, data, progress=False)
+    truth, durations = query_tensors(found.queries)
+    logits = score_queries(checkpoint.model, evaluation_set(data, checkpoint, "test"))
+    segments, _ = rank(checkpoint.model, logits, durations)
+    torch.testing.assert_close(found.segments, segments[:, 0])
+    torch.testing.assert_close(found.iou, interval_iou(segments[:, 0], truth))
+
+
+def test_of_equal_scores_the_first_candidate_is_the_answer(queries):
+    logits = torch.tensor([[0.0, 2.0, 2.0, 1.0], [40.0, 50.0, 30.0, 0.0]])  # sigmoid(40) = sigmoid(50) = 1 in float32
+    spans = torch.tensor([[0.0, 0.25], [0.25, 0.5], [0.5, 0.75], [0.75, 1.0]], dtype=torch.float64)
+    answers = Answers(queries[:2], logits, spans)
+    assert answers.best.tolist() == [1, 0]
+    assert answers.disagreement(replace(answers, logits=logits.flip(1))).tolist() == [0.0, 1.0]
+    assert answers.disagreement(answers).tolist() == [0.0, 0.0]
+
+
+def test_they_are_computed_once(checkpoint_folder, data, counted):
+    first = split_answers(load_checkpoint(checkpoint_folder), data, progress=False)
+    again = split_answers(load_checkpoint(checkpoint_folder), data, progress=False)
+    assert len(counted) == 1 and torch.equal(first.logits, again.logits)
+    assert [path.name for path in (checkpoint_folder / "answers").iterdir()] == ["made-up-test.safetensors"]
+
+
+def test_other_weights_or_queries_or_a_broken_file_are_computed_again(checkpoint_folder, data, counted, queries):
+    checkpoint = load_checkpoint(checkpoint_folder)
+    before = split_answers(checkpoint, data, progress=False)
+    with torch.no_grad():
+        checkpoint.model.score.weight.mul_(-1)
+    save_checkpoint(checkpoint_folder, checkpoint.model, checkpoint.vocabulary, checkpoint.about, checkpoint.trained)
+    after = split_answers(checkpoint, data, progress=False)
+    assert len(counted) == 2 and not torch.allclose(before.logits, after.logits)
+    fewer = replace(data, reader=lambda folder, split: queries[:3])
+    assert split_answers(checkpoint, fewer, progress=False).logits.shape[0] == 3
+    kept = checkpoint_folder / "answers" / "made-up-test.safetensors"
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert split_answers(checkpoint, fewer, progress=False).logits.shape[0] == 3
+    assert len(counted) == 4
+
+
+def test_a_folder_that_cannot_be_written_to_costs_a_warning(checkpoint_folder, data, monkeypatch):
+    def full(path: Path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lgn_lite.answers, "atomic_path", full)
+    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: cannot be written .*No space"):
+        assert len(split_answers(load_checkpoint(checkpoint_folder), data, progress=False).iou) == 20
