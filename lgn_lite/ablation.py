@@ -1,4 +1,4 @@
-"""The ablation study: the paper's Tables 4 and 5 and what they leave open, each row trained over several seeds.
+"""The ablation study: the paper's Tables 4 and 5 and what section 4.5 leaves open, each row trained over several seeds.
 
 A row changes one thing of the full model. Each run chooses its epoch on the validation split and answers the test
 splits once; its `scores.json` lies beside its checkpoints, and `collect` reads them all.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from lgn_lite.catalogue import DataSet
@@ -20,6 +21,7 @@ from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.course import evaluate_checkpoint, train_side_by_side
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_json
+from lgn_lite.train import selection
 
 Record = dict[str, Any]  # of one run: row, seed, learning_rate, val, and a row of metrics for each test split
 
@@ -34,8 +36,8 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-PARTS, NEED = "What do the parts bring? (Table 4)", "Does late guidance need the sentence?"
-MODULES, NORM = "How many modules? (Table 5)", "Which norm in eq. 3?"
+PARTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
+MODULES, NORM = "How many modules? (section 4.5)", "Which norm in eq. 3?"
 LABELS, PLACE = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
 
 # On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
@@ -129,14 +131,58 @@ def _read(folder: Path) -> Record:
         raise InputError(f"{path}: not JSON ({error}); remove it, and its run is scored again") from error
 
 
+def compact(records: Iterable[Record]) -> list[Record]:
+    """The records without what the study's tables do not show: lengths, and all but recall at 1 by kind."""
+    shown = ("queries", "R1@0.5", "R1@0.7", "mIoU")
+
+    def slim(split: dict[str, Any]) -> dict[str, Any]:
+        kinds = {kind: {name: row[name] for name in shown} for kind, row in split.get("kind", {}).items()}
+        return _rounded({"all": split["all"]} | ({"kind": kinds} if kinds else {}))
+
+    def short(value: Any) -> Any:  # a test split is what holds a row "all"
+        return slim(value) if isinstance(value, dict) and "all" in value else _rounded(value)
+
+    return [{key: short(value) for key, value in record.items()} for record in records]
+
+
+def _rounded(value: Any) -> Any:
+    """All floats to four digits: a query more or less moves a percentage by 0.15."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
 # -- statistics over seeds
+
+
+def at_chosen_rate(records: Sequence[Record]) -> list[Record]:
+    """The records of each row at its own learning rate: the one of the first seed's best run on validation."""
+    rates = {row: choose_learning_rate(records, row) for row in {record["row"] for record in records}}
+    return [record for record in records if record["learning_rate"] == rates[record["row"]]]
+
+
+def choose_learning_rate(records: Iterable[Record], row: str) -> float:
+    """The learning rate with the highest R1@0.5 + R1@0.7 on the validation split, among the runs of a row's first seed.
+
+    Never by a test split. Raises InputError where the row has no run.
+    """
+    runs = [record for record in records if record["row"] == row]
+    if not runs:
+        raise InputError(f"no run of row {row!r}: train it first")
+    first = min(record["seed"] for record in runs)
+    return max((r for r in runs if r["seed"] == first), key=lambda r: selection(r["val"]))["learning_rate"]
 
 
 def values(
     records: Iterable[Record], row: str, metric: str, split: str = "test", kind: str | None = None
 ) -> dict[int, float]:
-    """{seed: a metric of a row}, in percent, over all queries of a split or those of one caption kind."""
+    """{seed: a metric of a row}, in percent, over all queries of a split or those of one caption kind.
+
+    Raises InputError where the row has two runs of one seed: choose a learning rate first (`at_chosen_rate`).
+    """
     chosen = [record for record in records if record["row"] == row]
+    if len({record["seed"] for record in chosen}) < len(chosen):
+        raise InputError(f"row {row!r} has several runs of one seed: take those at one learning rate")
     if kind is not None:
         chosen = [record for record in chosen if kind in record[split].get("kind", {})]
     return {r["seed"]: (r[split]["all"] if kind is None else r[split]["kind"][kind])[metric] for r in chosen}
@@ -156,20 +202,48 @@ def paired_difference(
     """How far a row lies above another over the seeds that both have: (mean, low, high, seeds), in points.
 
     low and high are the ends of Student's interval of the paired differences, NaN for fewer than two seeds. A seed
-    fixes the order of the queries and the draw of dropout in both rows, so pairs are closer than strangers.
+    fixes the order of the queries in both rows, and both are asked the same test queries.
     """
     shared = sorted(set(found) & set(reference))
     difference = np.array([found[seed] - reference[seed] for seed in shared])
     if len(shared) < 2:
-        return (float(difference.mean()) if shared else float("nan")), float("nan"), float("nan"), len(shared)
+        return (float(difference[0]) if shared else float("nan")), float("nan"), float("nan"), len(shared)
     mean, error = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(shared)))
     half = float(stats.t.ppf(0.5 + level / 2, len(shared) - 1)) * error
     return mean, mean - half, mean + half, len(shared)
 
 
-def choose_learning_rate(records: Iterable[Record], row: str, seed: int = 0) -> float:
-    """The learning rate of a row with the highest R1@0.5 + R1@0.7 on the validation split; never on test."""
-    tried = [record for record in records if record["row"] == row and record["seed"] == seed]
-    if not tried:
-        raise InputError(f"no run of row {row!r} with seed {seed}: train it first")
-    return max(tried, key=lambda record: record["val"]["R1@0.5"] + record["val"]["R1@0.7"])["learning_rate"]
+def rows_of(question: str) -> list[str]:
+    """The rows that a question's table shows, in the study's order: its own, and those of Table 4 beside them."""
+    beside = BESIDE.get(question, ())
+    own = [name for name, row in ROWS.items() if row.question == question]
+    return [name for name in ROWS if name in beside] + own
+
+
+def study_table(
+    records: Iterable[Record], question: str, metrics: Sequence[str] = ("R1@0.5", "R1@0.7"), split: str = "test"
+) -> pd.DataFrame:
+    """A question's table: mean ± standard deviation of each metric, and the paired difference of the first one.
+
+    The difference is to the question's REFERENCE, with its 95 % interval, in points. Rows without a run are left out.
+    """
+    records = list(records)
+    table = {}
+    for name in rows_of(question):
+        found = {metric: values(records, name, metric, split) for metric in metrics}
+        if not found[metrics[0]]:
+            continue
+        row: dict[str, Any] = {"seeds": len(found[metrics[0]])}
+        row |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        reference = values(records, REFERENCE[question], metrics[0], split)
+        mean, low, high, _ = paired_difference(found[metrics[0]], reference)
+        known = "" if np.isnan(low) else f" [{low:+.1f}, {high:+.1f}]"
+        title = f"{metrics[0]} − {ROWS[REFERENCE[question]].label}"
+        row[title] = "" if name == REFERENCE[question] or np.isnan(mean) else f"{mean:+.1f}{known}"
+        table[ROWS[name].label] = row
+    return pd.DataFrame(table).T
+
+
+def plus_minus(mean: float, deviation: float) -> str:
+    """Mean ± standard deviation as text; a single seed has none."""
+    return f"{mean:.1f}" if np.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"

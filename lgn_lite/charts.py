@@ -114,3 +114,40 @@ def plot_gates(gates: Mapping[str, object], label: str = "α") -> Figure:
     bottom.set_xticks(range(len(first)) if few else [], order if few else [])
     bottom.set_xlabel("channel" if few else f"{len(first)} channels, in the order of the first sentence")
     return figure
+
+
+@mpl.rc_context(STYLE)
+def plot_seeds(
+    found: Mapping[str, Mapping[int, float]],
+    differences: Mapping[str, tuple[float, float, float]],
+    metric: str = "R1@0.5",
+    reference: str = "",
+) -> Figure:
+    """Draw each row's runs and what sets the row apart: {row: {seed: percent}}, {row: (mean, low, high)} in points.
+
+    Left a dot a seed and a line at their mean; right the paired difference to the row `reference` with its interval;
+    filled where the interval leaves out zero, open where it does not. A row without a difference stays empty there.
+    """
+    names = list(found)
+    figure, ((left, right),) = new_axes(1, 2, size=(10, 0.9 + 0.42 * len(names)), sharey=True)
+    for y, (name, look) in enumerate(looks(names).items()):
+        numbers = np.array(list(found[name].values()))
+        left.plot(numbers, np.full(len(numbers), y), look["marker"], color=look["color"], alpha=0.75, ms=6)
+        left.vlines(numbers.mean(), y - 0.32, y + 0.32, color=INK, linewidth=1.6)
+        left.annotate(f"{numbers.mean():.1f}", (numbers.mean(), y - 0.34), ha="center", va="bottom", fontsize=8)
+        if name in differences:
+            mean, low, high = differences[name]
+            sure = not low <= 0 <= high
+            right.hlines(y, low, high, color=look["color"], linewidth=2.2)
+            fill = look["color"] if sure else "white"
+            right.plot(mean, y, look["marker"], mfc=fill, mec=look["color"], ms=7, mew=1.6)
+    right.axvline(0, color=INK, linewidth=0.9, linestyle=":")
+    left.set(yticks=range(len(names)), yticklabels=names, xlabel=f"{metric}, percent", title="a dot a seed, their mean")
+    left.set_ylim(len(names) - 0.5, -0.75)  # the first row on top
+    about = f" over {reference}" if reference else ""
+    right.set(xlabel=f"{metric}, points{about}", title="paired difference, 95 % interval")
+    for ax in (left, right):
+        ax.grid(axis="x", color=GRID)
+        ax.set_axisbelow(True)
+        ax.tick_params(axis="y", length=0)
+    return figure

@@ -1,7 +1,7 @@
 """Figures of a query and its video, matplotlib for print and plotly for the page.
 
-Holds plot_retrieval (the paper's Figure 3), the temporal map for print and for the page, and a toy video's
-script. Results and curves come from charts.py, the model's drawing from diagram.py, the look from look.py.
+Holds plot_retrieval (the paper's Figure 3) and a toy video's script. The temporal map comes from maps.py, results
+and curves from charts.py, the model's drawing from diagram.py, the look from look.py.
 Each function takes arrays or tensors and returns its Figure; showing it is left to the caller.
 """
 
@@ -11,41 +11,18 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from lgn_lite.charts import plot_curves, plot_gates, plot_results
+from lgn_lite.charts import plot_curves, plot_gates, plot_results, plot_seeds
 from lgn_lite.errors import InputError
-from lgn_lite.look import (
-    BASELINE,
-    GRID,
-    HOLE,
-    IMPOSSIBLE,
-    INK,
-    OURS,
-    SCORES,
-    STYLE,
-    TRUTH,
-    looks,
-    new_axes,
-    style,
-    to_array,
-)
-from lgn_lite.moments import Moments, interval_iou
+from lgn_lite.look import BASELINE, GRID, INK, OURS, STYLE, TRUTH, looks, new_axes, style
+from lgn_lite.maps import map_figure, moment_span, plot_map
+from lgn_lite.moments import interval_iou
 
 __all__ = ["BASELINE", "OURS", "TRUTH", "looks", "map_figure", "plot_curves", "plot_gates", "plot_map"]
-__all__ += ["plot_results", "plot_retrieval", "plot_retrievals", "plot_timeline", "style"]
-
-
-def _span(span, duration: float, name: str) -> tuple[float, float]:
-    start, end = (float(second) for second in span)
-    if not -1e-3 <= start < end <= duration + 1e-3:  # a millisecond: spans may have been float32 fractions
-        where = f"{name}: {start:g} to {end:g} s is no moment of a video of {duration:g} s"
-        raise InputError(f"{where}; give start < end in seconds")
-    return start, end
+__all__ += ["plot_results", "plot_retrieval", "plot_retrievals", "plot_seeds", "plot_timeline", "style"]
 
 
 @mpl.rc_context(STYLE)
@@ -64,7 +41,7 @@ def plot_retrieval(
     seconds, from top to bottom; with a bar "truth", the others get their tIoU. Raises InputError for times that
     do not fit the frames, and for a bar that is no moment of the video.
     """
-    bars = {label: _span(span, duration, label) for label, span in bars.items()}
+    bars = {label: moment_span(span, duration, label) for label, span in bars.items()}
     row, strip, left, right = 0.034 * duration, 0.0, 0.0, duration
     if frames is not None:
         frames, times = np.asarray(frames), np.asarray(times, dtype=float)
@@ -140,117 +117,6 @@ def plot_retrievals(examples: Sequence[Mapping]) -> Figure:
     return figure
 
 
-def _grid(moments: Moments, values, name: str) -> np.ndarray:
-    """Values (P,) as a map (N, N) of start and end, NaN where there is no candidate."""
-    values, N = to_array(values), len(moments.mask)  # (P,), map size
-    if values.shape != (len(moments),):
-        raise InputError(f"{name}: shape {values.shape} for {len(moments)} candidates; give one value for each")
-    grid = np.full((N, N), np.nan, dtype=np.float32)
-    grid[moments.start_index.cpu().numpy(), moments.end_index.cpu().numpy()] = values
-    return grid
-
-
-def _best(moments: Moments, scores, duration: float) -> tuple[float, float]:
-    best = int(np.argmax(to_array(scores)))
-    return float(moments.starts[best]) * duration, float(moments.ends[best]) * duration
-
-
-@mpl.rc_context(STYLE)
-def plot_map(
-    moments: Moments,
-    scores,
-    duration: float,
-    truth=None,
-    answer=None,
-    ax: Axes | None = None,
-    label: str = "score",
-) -> Figure:
-    """Draw scores (P,) as the 2D temporal map: end on the x axis, start on the y axis downwards, in seconds.
-
-    A cell is centred at its moment's exact start and end, so that any moment is a point of the map. `truth`
-    and `answer` are (start, end) in seconds; without an answer the highest score is marked. Cells without a
-    candidate are hatched, impossible ones (end before start) pale. Raises InputError for scores that do not
-    fit the candidates, and for a truth or an answer that is no moment of the video.
-    """
-    grid = _grid(moments, scores, label)
-    N, step = len(grid), duration / len(grid)
-    name = f"highest {label}" if answer is None else "answer"
-    ax = new_axes(size=(6, 4.9))[1][0, 0] if ax is None else ax
-    edges = (step / 2, duration + step / 2, duration - step / 2, -step / 2)  # left, right, bottom, top
-    hole = Rectangle((0, 0), 1, 1, transform=ax.transAxes, fc=HOLE, ec="#AAAAAA", hatch="/////", lw=0, zorder=-1)
-    ax.add_patch(hole)
-    impossible = np.ma.masked_equal(np.tril(np.ones((N, N)), -1), 0)
-    ax.imshow(impossible, extent=edges, cmap=mpl.colors.ListedColormap([IMPOSSIBLE]))
-    image = ax.imshow(np.ma.masked_invalid(grid), extent=edges, cmap=SCORES)
-    ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9)
-    if truth is not None:
-        start, end = _span(truth, duration, "truth")
-        side = max(step, duration / 32)  # the cell, or what can be seen on a fine map
-        for look in (
-            {"ec": "white", "lw": 4},
-            {"ec": TRUTH, "lw": 2.2, "label": "truth"},
-        ):  # a rim for contrast
-            ax.add_patch(Rectangle((end - side / 2, start - side / 2), side, side, fill=False, **look))
-    start, end = _best(moments, scores, duration) if answer is None else _span(answer, duration, "answer")
-    ax.plot(end, start, "*", ms=12, mfc="white", mec="black", ls="none", label=name)
-    if np.isnan(grid[np.triu_indices(N)]).any():
-        hole.set_label("no candidate")
-    ax.set(xlabel="end (seconds)", ylabel="start (seconds)", xlim=edges[:2], ylim=edges[2:])
-    ax.legend(loc="lower left")  # in the impossible half
-    return ax.figure
-
-
-def map_figure(
-    moments: Moments, scores, duration: float, truth=None, answer=None, iou=None, title: str = ""
-) -> go.Figure:
-    """Make plot_map's figure for the page: hovering tells start, end, score and, if given, IoU (P,)."""
-    grid = _grid(moments, scores, "score")
-    N, step = len(grid), duration / len(grid)
-    known_iou = "" if iou is None else "<br>IoU %{customdata:.2f}"
-    cells = {"x": np.arange(1, N + 1) * step, "y": np.arange(N) * step, "hoverongaps": False}
-    place = "start %{y:.1f} s<br>end %{x:.1f} s"
-    figure = go.Figure()
-    holes = np.where(np.isnan(grid) & np.triu(np.ones((N, N), bool)), 1.0, np.nan)
-    if (holes == 1).any():
-        flat = {
-            "colorscale": [HOLE, HOLE],
-            "showscale": False,
-            "hovertemplate": f"{place}<extra>no candidate</extra>",
-        }
-        figure.add_heatmap(z=holes, name="no candidate", **cells, **flat)
-    figure.add_heatmap(
-        z=grid,
-        name="score",
-        customdata=None if iou is None else _grid(moments, iou, "IoU"),
-        hovertemplate=f"{place}<br>score %{{z:.3f}}{known_iou}<extra></extra>",
-        colorscale=SCORES,
-        colorbar={"title": "score"},
-        **cells,
-    )
-    answer = _best(moments, scores, duration) if answer is None else answer
-    square = {"symbol": "square-open", "size": 15, "color": TRUTH, "line": {"width": 3}}
-    star = {"symbol": "star", "size": 13, "color": "white", "line": {"color": "black", "width": 1}}
-    for name, span, marker in (("truth", truth, square), ("answer", answer, star)):
-        if span is not None:
-            start, end = _span(span, duration, name)
-            text = f"{name}: {start:.1f} – {end:.1f} s<extra></extra>"
-            figure.add_scatter(x=[end], y=[start], mode="markers", name=name, marker=marker, hovertemplate=text)
-    ends, starts = [step / 2, duration + step / 2], [duration - step / 2, -step / 2]  # start grows downwards
-    figure.update_xaxes(title="end (seconds)", range=ends, constrain="domain", showgrid=False, zeroline=False)
-    figure.update_yaxes(
-        title="start (seconds)",
-        range=starts,
-        constrain="domain",
-        showgrid=False,
-        zeroline=False,
-        scaleanchor="x",
-    )
-    margin = {"l": 60, "r": 20, "t": 50 if title else 20, "b": 55}
-    figure.update_layout(template="plotly_white", paper_bgcolor="white", plot_bgcolor=IMPOSSIBLE, title=title)
-    figure.update_layout(width=560, height=480, margin=margin, legend={"x": 0.02, "y": 0.02, "yanchor": "bottom"})
-    return figure
-
-
 @mpl.rc_context(STYLE)
 def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = None) -> Figure:
     """Draw who does what when, each row label in its own row, in order of appearance.
@@ -261,7 +127,7 @@ def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = No
     rows = list(dict.fromkeys(event[0] for event in events))
     ax = new_axes(size=(10, 0.9 + 0.55 * len(rows)))[1][0, 0] if ax is None else ax
     for row, start, end, text, colour in events:
-        start, end = _span((start, end), duration, f"{row}, “{text}”")
+        start, end = moment_span((start, end), duration, f"{row}, “{text}”")
         y = rows.index(row)
         ax.barh(y, end - start, 0.8, left=start, color=colour, edgecolor="white", linewidth=1.5)
         letters = max(5, int((end - start) / duration * 118))  # that fit into the bar's width
