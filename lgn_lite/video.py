@@ -1,15 +1,18 @@
-"""Video files: what they hold, their frames at chosen times, and writing H.264.
+"""Video files: what they hold, their frames at chosen times, writing H.264, and what a browser can play.
 
 Only PyAV and NumPy are imported here, so that a process that merely decodes starts fast. The networks that
 turn frames into features are in `vgg.py`.
 """
 
+import hashlib
 import math
+import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time as now
 
 import av
 import av.error
@@ -21,6 +24,8 @@ from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
 
 TOLERANCE = 5e-4  # seconds; Matroska and FLV round time stamps to whole milliseconds
+BITS_A_PIXEL = 0.05  # that a copy for browsers has at the least
+KEPT_DAYS = 30  # copies for browsers that nobody asked for in so long are deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +105,18 @@ def iter_frames(
         if shown is None:
             raise _no_picture(path)
         end = shown_from + _frame_seconds(shown, stream)
-        if stated and stated - end > max(1.0, 0.1 * stated):
-            raise InputError(f"{path}: cut off: the picture stops at {end:.1f} s of {stated:.1f} s; copy it again")
+        _check_end(path, end, stated)
         while n < (count if stated else _count(end, rate)):
             yield n / rate, convert(shown)
             n += 1
 
 
-def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> None:
+def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int, bits: int | None = None) -> None:
     """Write frames, each uint8 (h, w, 3) RGB, as an H.264 MP4 that browsers play; same frames, same bytes.
 
-    The codec runs in one thread: to write many videos, call this from several processes. Raises InputError
-    where there is no frame, where frames differ in size, or where a side is odd (H.264 halves the colour's
-    size).
+    `bits` a second are the most it may take, at the cost of quality; None: no such limit. The codec runs in
+    one thread: to write many videos, call this from several processes. Raises InputError where there is no
+    frame, where frames differ in size, or where a side is odd (H.264 halves the colour's size).
     """
     with (
         atomic_path(path) as temporary,
@@ -120,6 +124,8 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> Non
     ):
         # ultrafast: drawn figures are easy to code; slower presets of x264 give other bytes from call to call
         options = {"preset": "ultrafast", "crf": "23", "threads": "1"}
+        if bits is not None:
+            options |= {"maxrate": str(bits), "bufsize": str(bits // 2)}
         stream = container.add_stream("libx264", rate=fps, options=options)
         stream.pix_fmt = "yuv420p"
         shape = None
@@ -135,6 +141,82 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int) -> Non
         if shape is None:
             raise InputError(f"{path}: no frames to write")
         container.mux(stream.encode())
+
+
+def playable(path: str | Path, limit: int = 64_000_000) -> tuple[bytes, str]:
+    """A video's bytes and MIME type, such as "video/mp4", for a browser to play.
+
+    They are the file's own where browsers know its container and codec (MP4 or MOV with H.264, WebM) and it
+    has at most `limit` bytes. Else they are those of a smaller H.264 copy without sound, at most 480 pixels
+    high and 12 frames a second, in which each moment has the time in seconds that `iter_frames` gives it.
+    Copies are made with progress shown, and kept for a while in ~/.cache/lgn_lite (XDG_CACHE_HOME moves it).
+    Raises InputError, naming the file, where it is no readable video or cut off, as `iter_frames` does, and
+    where no copy can be written.
+    """
+    path = Path(path)
+    mime = _browser_type(path)
+    if mime and path.stat().st_size <= limit:
+        return path.read_bytes(), mime
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lgn_lite" / "videos"
+    about = path.stat()
+    key = f"{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}\0{limit}"
+    copy = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.mp4"
+    try:
+        if copy.exists():
+            copy.touch()
+        else:
+            _write_copy(path, copy, limit)
+        for old in folder.glob("*.mp4"):
+            if now() - old.stat().st_mtime > KEPT_DAYS * 86400:
+                old.unlink(missing_ok=True)
+        return copy.read_bytes(), "video/mp4"
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot keep a copy of {path} that a browser plays ({error}): "
+            "set XDG_CACHE_HOME to a folder that can be written to"
+        ) from error
+
+
+def _browser_type(path: Path) -> str | None:
+    """The MIME type of a file that browsers play as it is; None where they do not."""
+    with _opened(path) as (container, stream):
+        codec = stream.codec_context.codec.canonical_name
+        pixels = stream.codec_context.pix_fmt
+        mime = None
+        if "mp4" in container.format.name.split(",") and codec == "h264" and pixels in ("yuv420p", "yuvj420p"):
+            mime = "video/mp4"
+        elif codec in ("vp8", "vp9", "av1") and pixels == "yuv420p":
+            with path.open("rb") as file:  # FFmpeg calls both by one name; browsers take only WebM's
+                mime = "video/webm" if b"webm" in file.read(64) else None
+        if mime is None:
+            return None
+        stated = _stated_end(container, stream)
+        start = (container.start_time or 0) / av.time_base
+        end = 0.0
+        try:  # without decoding: fast, and it finds what is cut off, which a browser would play in silence
+            for packet in container.demux(stream):
+                if packet.pts is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base) - start)
+        except av.error.FFmpegError as error:
+            raise _broken(path, end, error) from error
+        _check_end(path, end, stated)
+        return mime
+
+
+def _write_copy(path: Path, copy: Path, limit: int) -> None:
+    """Write the smaller copy of `playable`."""
+    from tqdm import tqdm  # here: who only decodes needs no progress bar
+
+    info = probe(path)
+    rate = min(12, max(1, math.ceil(info.fps or 12)))
+    # A tenth less than what fits: the container, and a codec that keeps to its limit only on average.
+    bits = min(50_000_000, int(0.9 * 8 * limit / max(info.duration, 1)))
+    # With few bits a pixel the picture falls to blocks: an hour of video is better seen small.
+    pixels = bits / (rate * BITS_A_PIXEL)
+    scale = min(1.0, 480 / info.height, math.sqrt(pixels / (info.height * info.width)))
+    size = tuple(max(2, 2 * round(side * scale / 2)) for side in (info.height, info.width))
+    frames = tqdm(iter_frames(path, rate, size, threads=0), path.name, _count(info.duration, rate), leave=False)
+    write_video(copy, (frame for _, frame in frames), rate, bits)
 
 
 def leave_interrupts_to_parent() -> None:
@@ -176,9 +258,7 @@ def _decoded(path, container, stream) -> Iterator[tuple[float, av.VideoFrame]]:
             time = n * _frame_seconds(frame, stream) if frame.pts is None else frame.time - start
             yield time, frame
     except av.error.FFmpegError as error:
-        raise InputError(
-            f"{path}: broken or cut off: not decodable after {time:.1f} s ({error.strerror}); copy it again"
-        ) from error
+        raise _broken(path, time, error) from error
 
 
 def _stated_end(container, stream) -> float | None:
@@ -198,6 +278,16 @@ def _stated_end(container, stream) -> float | None:
 def _count(end: float, rate: float) -> int:
     """How many of the times 0, 1/rate, 2/rate … come before the end; at least one."""
     return max(1, math.ceil((end - TOLERANCE) * rate))
+
+
+def _check_end(path: str | Path, end: float, stated: float | None) -> None:
+    """InputError where the picture ends, in seconds, long before the end that the file states."""
+    if stated and stated - end > max(1.0, 0.1 * stated):
+        raise InputError(f"{path}: cut off: the picture stops at {end:.1f} s of {stated:.1f} s; copy it again")
+
+
+def _broken(path: str | Path, time: float, error: av.error.FFmpegError) -> InputError:
+    return InputError(f"{path}: broken or cut off: not decodable after {time:.1f} s ({error.strerror}); copy it again")
 
 
 def _no_picture(path: str | Path) -> InputError:
