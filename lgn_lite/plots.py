@@ -1,7 +1,8 @@
 """Figures of a query and its video, matplotlib for print and plotly for the page.
 
-Holds plot_retrieval (the paper's Figure 3) and a toy video's script. The temporal map comes from maps.py, results
-and curves from charts.py, the model's drawing from diagram.py, the look from look.py.
+Holds plot_retrieval (the paper's Figure 3) and a toy video's script. The temporal map comes from maps.py, what
+explains an answer from views.py and page_views.py, results and curves from charts.py, the model's drawing from
+diagram.py, the look from look.py.
 Each function takes arrays or tensors and returns its Figure; showing it is left to the caller.
 """
 
@@ -20,9 +21,11 @@ from lgn_lite.errors import InputError
 from lgn_lite.look import BASELINE, GRID, INK, OURS, STYLE, TRUTH, looks, new_axes, style
 from lgn_lite.maps import map_figure, moment_span, plot_map
 from lgn_lite.moments import interval_iou
+from lgn_lite.views import plot_answers, plot_guidance, plot_modulation, plot_steps, plot_words
 
 __all__ = ["BASELINE", "OURS", "TRUTH", "looks", "map_figure", "plot_curves", "plot_gates", "plot_map"]
 __all__ += ["plot_results", "plot_retrieval", "plot_retrievals", "plot_seeds", "plot_timeline", "style"]
+__all__ += ["plot_answers", "plot_guidance", "plot_modulation", "plot_steps", "plot_words"]
 
 
 @mpl.rc_context(STYLE)
