@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import get_ident
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.errors import InputError
@@ -64,8 +66,16 @@ class Explanation:
 
 
 @torch.inference_mode()
-def explain(model: LGN, video: Tensor, words: Tensor) -> Explanation:
-    """Take one answer apart: (T, D) prepared features and the (W,) numbers (or (W, word_dim) vectors) of a sentence."""
+def explain(model: LGN, video: Tensor, words: Tensor, neutral: Tensor | None = None) -> Explanation:
+    """Take one answer apart.
+
+    Args:
+        model: any LGN.
+        video: (T, D) prepared features.
+        words: (W,) numbers, or (W, word_dim) vectors, of a sentence.
+        neutral: (C,) the α of the modules that do not hear the sentence in `steps`: best the mean over many sentences
+            (`mean_alpha`); None: W_M′'s bias, the α of no sentence, which the model has never met.
+    """
     model.eval()
     device = next(model.parameters()).device
     video, words = video[None].to(device), words[None].to(device)
@@ -74,7 +84,7 @@ def explain(model: LGN, video: Tensor, words: Tensor) -> Explanation:
     return Explanation(
         scores=logits.sigmoid().cpu(),
         alpha=trace["alpha"][0].cpu() if "alpha" in trace else None,
-        steps=_steps(model, trace).cpu(),
+        steps=_steps(model, trace, neutral).cpu(),
         features=trace["features"][0].cpu(),
         readout=model.score.weight[0].detach().cpu(),
         gates=_gates(model, video, trace["sentence"]),
@@ -82,26 +92,34 @@ def explain(model: LGN, video: Tensor, words: Tensor) -> Explanation:
     )
 
 
-def _steps(model: LGN, trace: Trace) -> Tensor:
-    """(K + 1, P) scores of a traced answer, where the first 0, 1, … K modules hear the sentence.
-
-    The others get the α of no sentence, W_M′'s bias: what guidance does whatever is asked.
-    """
+def _steps(model: LGN, trace: Trace, neutral: Tensor | None) -> Tensor:
+    """(K + 1, P) scores of a traced answer, where the first 0, 1, … K modules hear the sentence."""
     K, fused = model.config.guidance, trace["fused"]  # modules, (1, P, C)
     if not K:
         return model.score(trace["features"]).squeeze(-1).sigmoid()
-    deaf = model.alpha(torch.zeros_like(trace["sentence"]))  # (1, C)
+    deaf = model.alpha(torch.zeros_like(trace["sentence"])) if neutral is None else neutral.to(fused.device)[None]
     hears = torch.ones(K + 1, K, device=fused.device).tril(-1)[..., None]  # (K + 1, K, 1), row j: the first j modules
     alphas = hears * trace["alpha"][:, None] + (1 - hears) * deaf[:, None]  # (K + 1, K, C)
     return model.score(model.convolve(fused.expand(K + 1, -1, -1), alphas)).squeeze(-1).sigmoid()
 
 
+@torch.inference_mode()
+def mean_alpha(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor | None:
+    """(C,) the mean α over sentences, what late guidance does on average; None for a model without it."""
+    model = checkpoint.model.eval()
+    if model.attention is None:
+        return None
+    return model.alpha(model.sentence(*_padded(checkpoint, sentences))).mean(0).cpu()
+
+
 def _gates(model: LGN, video: Tensor, sentence: Tensor) -> list[Gates]:
     """What each early unit is given and gives, caught by hooks in one pass of the frame layers."""
     units, caught = model.frames.units(), []
-    D = model.config.visual_dim
+    D, this_thread = model.config.visual_dim, get_ident()
 
     def catch(unit, given, result):
+        if get_ident() != this_thread:  # the model may be at work in another thread too
+            return
         scale = unit.project(given[1])[0].cpu()  # (D,) or (2·D,)
         shift = scale[D:] if len(scale) > D else None
         caught.append(Gates(scale[:D], shift, given[0][0].cpu(), result[0].cpu()))
@@ -165,7 +183,13 @@ def score_sentences(checkpoint: Checkpoint, video: Tensor, sentences: Sequence[s
     """(S, P) scores of several sentences about one video, (T, D) prepared features, in one pass."""
     model = checkpoint.model.eval()
     device = next(model.parameters()).device
+    words, counts = _padded(checkpoint, sentences)
+    return model(video.to(device).expand(len(words), -1, -1), words, counts).sigmoid().cpu()
+
+
+def _padded(checkpoint: Checkpoint, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """(S, W) word numbers, padded with zeros, and (S,) counts, where the model is."""
+    device = next(checkpoint.model.parameters()).device
     words = [checkpoint.encode(sentence) for sentence in sentences]
     counts = torch.tensor([len(numbers) for numbers in words], device=device)
-    padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True).to(device)
-    return model(video.to(device).expand(len(words), -1, -1), padded, counts).sigmoid().cpu()
+    return pad_sequence(words, batch_first=True).to(device), counts

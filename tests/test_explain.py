@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.explain import explain, score_sentences, top_answers, word_effects
+from lgn_lite.explain import explain, mean_alpha, score_sentences, top_answers, word_effects
 from lgn_lite.metrics import temporal_nms
 from lgn_lite.model import LGN
 
@@ -54,6 +54,29 @@ def test_steps_let_one_module_after_the_other_hear_the_sentence(tiny_config, ask
     torch.testing.assert_close(found.steps[0], deaf)
     torch.testing.assert_close(found.steps[1], half)
     assert not torch.allclose(deaf, half) and not torch.allclose(half, found.scores)
+
+
+def test_the_deaf_modules_may_get_another_alpha(tiny_config, asked):
+    model = lively(tiny_config(layers=3, padding=3, guidance=2))
+    neutral = torch.rand(8) + 0.5
+    found = explain(model, *asked, neutral=neutral)
+    with torch.no_grad():
+        trace = {}
+        model(asked[0][None], asked[1][None], torch.tensor([3]), trace=trace)
+        deaf = model.score(model.convolve(trace["fused"], neutral[None])).squeeze().sigmoid()
+    torch.testing.assert_close(found.steps[0], deaf)
+    torch.testing.assert_close(found.steps[-1], found.scores)
+
+
+def test_mean_alpha_is_the_mean_over_sentences(checkpoint_folder):
+    checkpoint = load_checkpoint(checkpoint_folder)
+    sentences, model = ["red light", "the blue light shines"], checkpoint.model
+    with torch.no_grad():
+        one_by_one = [
+            model.alpha(model.sentence(words[None], torch.tensor([len(words)])))[0]
+            for words in map(checkpoint.encode, sentences)
+        ]
+    torch.testing.assert_close(mean_alpha(checkpoint, sentences), torch.stack(one_by_one).mean(0))
 
 
 def test_without_guidance_there_is_one_step_and_no_alpha(tiny_config, asked):

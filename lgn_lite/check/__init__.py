@@ -15,6 +15,7 @@ from lgn_lite.check.n07 import entry_size, guide_cell, same_guidance
 from lgn_lite.check.n08 import discounted, expected_label, nms_by_hand, strict_recall
 from lgn_lite.check.n09 import choose_epoch, label, recall_at_1
 from lgn_lite.check.n10 import false_alarms, paired_interval, seeds_needed
+from lgn_lite.check.n11 import cured, miss, needed_word
 from lgn_lite.check.n12 import other_video, same_mix, tied_hit
 from lgn_lite.check.n13 import best_of_windows, clip_seconds, score_to_iou
 from lgn_lite.check.n14 import conv_products, feature_bytes, square_cells
@@ -32,3 +33,4 @@ __all__ += ["conv_products", "feature_bytes", "square_cells"]
 __all__ += ["other_video", "same_mix", "tied_hit"]
 __all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
 __all__ += ["false_alarms", "paired_interval", "seeds_needed"]
+__all__ += ["cured", "miss", "needed_word"]

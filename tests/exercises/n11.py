@@ -1,0 +1,9 @@
+"""What the tests know of 11_explore_predictions: a wrong answer to each exercise, and its key numbers."""
+
+WRONG = {
+    "miss": lambda answer, truth: "hit" if answer == truth else "shifted",
+    "needed_word": lambda whole, without: max(without, key=without.get),
+    "cured": lambda kinds, kind, share: 100 * share * kinds.count(kind) / len(kinds),
+}
+
+EXPECTED = {}
