@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils.data import Subset
 
 from lgn_lite.annotations import Query
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.course import evaluation_set
+from lgn_lite.dataset import MomentDataset
 from lgn_lite.evaluate import query_tensors, score_queries
 from lgn_lite.files import atomic_path
 from lgn_lite.moments import interval_iou
@@ -51,24 +53,58 @@ class Answers:
         return 1 - interval_iou(self.segments, other.segments)
 
 
-def split_answers(checkpoint: Checkpoint, data: DataSet, split: str = "test", progress: bool = True) -> Answers:
+def split_answers(
+    checkpoint: Checkpoint,
+    data: DataSet,
+    split: str = "test",
+    progress: bool = True,
+    told: Callable[[float], None] | None = None,
+) -> Answers:
     """The answers of a checkpoint to a split, from CHECKPOINT/answers/ where they are those of these weights.
 
-    They are computed otherwise, with progress shown, and kept there if the folder can be written to. Raises
-    InputError as `course.evaluation_set` does: features that are missing or do not fit the model.
+    They are computed otherwise, with progress shown, and kept there if the folder can be written to. `told` is given
+    the share that is done, every 256 queries, in place of the bar; what it raises ends the work. Raises InputError as
+    `course.evaluation_set` does: features that are missing or do not fit the model.
     """
     found = evaluation_set(data, checkpoint, split)
-    path = checkpoint.folder / "answers" / f"{data.name}-{split}.safetensors"
-    key = _fingerprint(checkpoint.folder / "model.safetensors", found.queries, data)
+    path, key = _place(checkpoint, data, split, found.queries)
     logits = _kept(path, key)
     if logits is None:
-        logits = score_queries(checkpoint.model, found, progress=progress)
+        if told is None:
+            logits = score_queries(checkpoint.model, found, progress=progress)
+        else:
+            logits = _in_parts(checkpoint, found, told)
         try:
             with atomic_path(path) as temporary:
                 save_file({"logits": logits.contiguous()}, temporary, metadata={"of": key})
         except OSError as error:
             warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
-    return Answers(found.queries, logits, checkpoint.model.moments.spans(torch.float64).cpu())
+    return Answers(found.queries, logits, _spans(checkpoint))
+
+
+def kept_answers(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> Answers | None:
+    """The answers that `split_answers` has kept; None where it would compute them. `queries` are the split's."""
+    logits = _kept(*_place(checkpoint, data, split, queries))
+    return logits if logits is None else Answers(list(queries), logits, _spans(checkpoint))
+
+
+def _spans(checkpoint: Checkpoint) -> Tensor:
+    return checkpoint.model.moments.spans(torch.float64).cpu()
+
+
+def _place(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> tuple[Path, str]:
+    """The file that keeps the answers, and the key that it must have."""
+    path = checkpoint.folder / "answers" / f"{data.name}-{split}.safetensors"
+    return path, _fingerprint(checkpoint.folder / "model.safetensors", queries, data)
+
+
+def _in_parts(checkpoint: Checkpoint, found: MomentDataset, told: Callable[[float], None]) -> Tensor:
+    parts = []
+    for begin in range(0, len(found), 256):
+        told(begin / len(found))
+        part = Subset(found, range(begin, min(begin + 256, len(found))))
+        parts.append(score_queries(checkpoint.model, part))
+    return torch.cat(parts)
 
 
 def _kept(path: Path, key: str) -> Tensor | None:

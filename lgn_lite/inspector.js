@@ -1,0 +1,1550 @@
+// The inspector's page: draws what inspector.py sends, and sends back which query, which sentence, which tab.
+//
+// A plain ES module for anywidget: no build step, no library, nothing from the network. Text that comes from data is
+// only ever set as text (`node` below makes text nodes), never as HTML. Numbers come as bytes: see `floats` and `ints`.
+// Times are seconds; a map cell (i, j) is the moment from the start of clip i to the end of clip j.
+
+const VIRIDIS = ("#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828e #21918c #1fa088 #28ae80 #3fbc73 " +
+  "#5ec962 #84d44b #addc30 #d8e219 #fde725").split(" ").map(rgb);
+const DIVERGING = "#b35a00 #e69f00 #f6d9a0 #f4f4f4 #a6cbe3 #0072b2 #003f66".split(" ").map(rgb); // orange – white – blue
+const TABS = [["late", "Late guidance"], ["early", "Early modulation"], ["words", "Words"], ["queries", "Queries"]];
+const KINDS = ["ours", "baseline"]; // of the two sides, as the style sheet calls them
+const ROW = 30; // pixels, the height of a table row
+let pages = 0; // for ids that are unique in a notebook with several inspectors
+
+// -- small helpers -------------------------------------------------------------------------------------------------
+
+function rgb(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}
+
+/** An element with attributes, handlers (functions) and children; strings become text nodes, so data stays text. */
+function node(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** Bytes as numbers; copied, because a view need not begin at a multiple of four. */
+function floats(bytes) {
+  return bytes ? new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)) : null;
+}
+function ints(bytes) {
+  return bytes ? new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)) : null;
+}
+
+const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+const seconds = (x) => x.toFixed(1);
+const span = (start, end) => `${seconds(start)} – ${seconds(end)} s`;
+const signed = (x, digits = 2) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(digits);
+const plain = (x, digits = 2) => (x < 0 ? "−" : "") + Math.abs(x).toFixed(digits);
+const largest = (values) => values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+
+function colour(palette, share) {
+  const at = clamp(share, 0, 1) * (palette.length - 1);
+  const low = Math.min(Math.floor(at), palette.length - 2);
+  return palette[low].map((c, k) => Math.round(c + (at - low) * (palette[low + 1][k] - c)));
+}
+
+function later(work, wait) {
+  let timer = null;
+  const run = (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...given), wait);
+  };
+  run.now = (...given) => {
+    clearTimeout(timer);
+    work(...given);
+  };
+  return run;
+}
+
+/** Round steps for an axis: the times of the ticks between two times. */
+function ticks(low, high, count) {
+  const raw = (high - low) / count || 1;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((k) => k * size).find((s) => s >= raw);
+  const found = [];
+  for (let t = Math.ceil(low / step) * step; t <= high + 1e-9; t += step) found.push(+t.toFixed(6));
+  return found;
+}
+
+/** A scale of values: the palette, the two ends, and how a value is written. */
+function scaleOf(values, diverging) {
+  if (diverging) {
+    const most = Math.max(...values.map(largest), 1e-6);
+    return { palette: DIVERGING, low: -most, high: most, write: signed };
+  }
+  let [low, high] = [Infinity, -Infinity];
+  for (const list of values) for (const v of list) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  if (low >= 0 && high <= 1) low = 0;
+  return { palette: VIRIDIS, low, high: Math.max(high, low + 1e-6), write: plain };
+}
+
+// -- geometry of one side's candidates ------------------------------------------------------------------------------
+
+class Geometry {
+  constructor(side) {
+    this.N = side.N;
+    this.starts = ints(side.starts);
+    this.ends = ints(side.ends);
+    this.number = new Int32Array(side.N * side.N).fill(-1); // of the candidate in a cell, −1 where there is none
+    this.starts.forEach((start, p) => (this.number[start * side.N + this.ends[p]] = p));
+  }
+
+  same(other) {
+    return this.N === other.N && this.starts.length === other.starts.length &&
+      this.starts.every((s, p) => s === other.starts[p] && this.ends[p] === other.ends[p]);
+  }
+
+  /** An N×N picture: a pixel a cell; cells without a candidate stay clear, so that the hatch behind them shows. */
+  picture(values, scale, canvas = document.createElement("canvas"), impossible = null) {
+    const N = this.N;
+    canvas.width = canvas.height = N;
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(N, N);
+    for (let i = 0; i < N; i++) {
+      for (let j = 0; j < N; j++) {
+        const p = this.number[i * N + j];
+        let c = null;
+        if (p >= 0) c = colour(scale.palette, (values[p] - scale.low) / (scale.high - scale.low));
+        else if (j < i) c = impossible;
+        if (c) image.data.set([c[0], c[1], c[2], 255], 4 * (i * N + j));
+      }
+    }
+    context.putImageData(image, 0, 0);
+    return canvas;
+  }
+}
+
+// -- the page ---------------------------------------------------------------------------------------------------------
+
+class Page {
+  constructor(model, el) {
+    this.model = model;
+    this.id = `lgn-${++pages}`;
+    this.tab = "late";
+    this.live = node("div", { class: "lgn-live", "aria-live": "polite", role: "status" });
+    this.tip = node("div", { class: "lgn-tip", "aria-hidden": "true", hidden: true });
+    this.root = node("div", {
+      class: "lgn", role: "region", "aria-label": "Inspector", tabindex: "-1",
+      "data-lm-suppress-shortcuts": "true", // JupyterLab would take n, p, + and the arrows for itself
+      keydown: (event) => this.key(event),
+    });
+    this.readSetup();
+    this.film = new Film(this);
+    this.sentence = new SentenceEditor(this);
+    this.timeline = new Timeline(this);
+    this.maps = new Maps(this);
+    this.views = { late: new LateTab(this), early: new EarlyTab(this), words: new WordsTab(this), queries: new QueriesTab(this) };
+    this.root.append(
+      this.header(), this.notices(),
+      node("div", { class: "lgn-main" },
+        node("div", { class: "lgn-left" }, this.sentence.root, this.film.root), this.maps.root, this.timeline.root),
+      this.tabs(), this.tip, this.live);
+    el.append(this.root);
+    this.want = later(() => this.askForTab(), 60);
+    this.listeners = [
+      ["change:view", () => this.showView()], ["change:film", () => this.film.load()],
+      ["change:table", () => this.views.queries.load()], ["change:answers", () => this.views.queries.loadAnswers()],
+      ...["late", "early", "words"].map((tab) => [`change:${tab}`, () => this.showTab(tab)]),
+    ];
+    for (const [event, work] of this.listeners) model.on(event, work);
+    // canvases do not follow the theme by themselves
+    this.themes = new MutationObserver(() => this.redraw());
+    this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
+    this.media = matchMedia("(prefers-color-scheme: dark)");
+    this.redrawn = () => this.redraw();
+    this.media.addEventListener("change", this.redrawn);
+    this.sizes = new ResizeObserver(later(() => this.redraw(), 50));
+    this.sizes.observe(this.root);
+    this.views.queries.load();
+    this.film.load();
+    this.showView();
+  }
+
+  destroy() {
+    for (const [event, work] of this.listeners) this.model.off(event, work);
+    this.themes.disconnect();
+    this.sizes.disconnect();
+    this.media.removeEventListener("change", this.redrawn);
+    this.film.destroy();
+  }
+
+  readSetup() {
+    this.setup = this.model.get("setup");
+    this.sides = this.setup.sides;
+    this.geometries = this.sides.map((side) => new Geometry(side));
+    this.comparable = this.sides.length === 2 && this.geometries[0].same(this.geometries[1]);
+  }
+
+  /** A colour of the style sheet as canvas understands it. */
+  colour(name) {
+    this.live.style.color = `var(--lgn-${name})`;
+    const found = getComputedStyle(this.live).color;
+    this.live.style.color = "";
+    return found;
+  }
+
+  /** The same as red, green and blue, for a picture made of pixels. */
+  pixels(name) {
+    const context = document.createElement("canvas").getContext("2d");
+    context.fillStyle = this.colour(name);
+    context.fillRect(0, 0, 1, 1);
+    return context.getImageData(0, 0, 1, 1).data;
+  }
+
+  say(text) {
+    this.live.textContent = text;
+  }
+
+  header() {
+    const { title, splits, own } = this.setup;
+    this.where = node("span", { class: "lgn-where" });
+    const choose = node("select", {
+      "aria-label": "Split of the data set",
+      change: () => this.set("split", choose.value),
+    }, splits.map((split) => node("option", { value: split, selected: split === this.model.get("split") }, split)));
+    const step = (label, sign, by, keys) => node("button", {
+      type: "button", class: "lgn-button", title: `${label} (${keys})`, "aria-label": label, click: () => this.step(by),
+    }, sign);
+    return node("header", { class: "lgn-bar" },
+      node("strong", { class: "lgn-title" }, title),
+      splits.length ? choose : null,
+      splits.length ? [step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")] : null,
+      own && splits.length ? node("button", { type: "button", class: "lgn-button", click: () => this.set("query", -1) }, "Your video") : null,
+      node("span", { class: "lgn-models" }, this.sides.map((side, k) => node("span", {
+        class: "lgn-model", title: `trained on ${side.trained_on}; ${side.P} candidates, N = ${side.N}, C = ${side.C}`,
+      }, swatch(KINDS[k]), side.name, node("small", {}, side.epoch ? ` epoch ${side.epoch}` : "")))));
+  }
+
+  notices() {
+    return node("div", { role: "note", class: "lgn-notices" },
+      this.setup.notices.map((notice) => node("p", { class: "lgn-notice" }, notice)));
+  }
+
+  tabs() {
+    const select = (name, focus) => {
+      this.tab = name;
+      for (const [other, button] of buttons) {
+        button.setAttribute("aria-selected", other === name);
+        button.tabIndex = other === name ? 0 : -1;
+        this.views[other].root.hidden = other !== name;
+      }
+      if (focus) this.root.querySelector(`#${this.id}-tab-${name}`).focus();
+      this.want();
+      this.views[name].show();
+    };
+    const buttons = TABS.map(([name, label]) => [name, node("button", {
+      type: "button", role: "tab", id: `${this.id}-tab-${name}`, "aria-controls": `${this.id}-panel-${name}`,
+      "aria-selected": String(name === this.tab), tabindex: name === this.tab ? "0" : "-1",
+      click: () => select(name),
+      keydown: (event) => {
+        const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+        const at = TABS.findIndex(([other]) => other === name);
+        const to = event.key === "Home" ? 0 : event.key === "End" ? TABS.length - 1 : by ? (at + by + TABS.length) % TABS.length : -1;
+        if (to < 0) return;
+        event.preventDefault();
+        event.stopPropagation(); // else the page would step to the next query
+        select(TABS[to][0], true);
+      },
+    }, label)]);
+    for (const [name] of TABS) {
+      const panel = this.views[name].root;
+      panel.id = `${this.id}-panel-${name}`;
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", `${this.id}-tab-${name}`);
+      panel.hidden = name !== this.tab;
+    }
+    return node("section", { class: "lgn-tabs" },
+      node("div", { role: "tablist", "aria-label": "What to look into" }, buttons.map(([, button]) => button)),
+      TABS.map(([name]) => this.views[name].root));
+  }
+
+  set(name, value) {
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    if (event.target.closest("input, select, textarea, canvas, video, [role=grid]")) return;
+    const by = { ArrowLeft: -1, p: -1, ArrowRight: 1, n: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    this.step(by);
+  }
+
+  /** The next query in the order of the table. */
+  step(by) {
+    const to = this.views.queries.neighbour(this.model.get("query"), by);
+    if (to !== null) this.set("query", to);
+  }
+
+  showView() {
+    const view = this.model.get("view");
+    const before = this.view;
+    this.view = view;
+    this.drawn = (view.sides ?? []).map((side) => ({
+      ...side, scores: floats(side.scores), iou: floats(side.iou), target: floats(side.target), dropped: ints(side.dropped),
+    }));
+    const count = this.model.get("table").count ?? 0;
+    this.where.textContent = view.query < 0 ? "your video" : `query ${view.query + 1} of ${count.toLocaleString("en")}`;
+    this.sentence.show();
+    this.timeline.show();
+    this.maps.show();
+    this.film.showName();
+    this.views.queries.mark();
+    for (const [tab] of TABS) this.views[tab].root.classList.toggle("lgn-stale", this.stale(tab));
+    this.want();
+    if (before) this.say(this.summary(view));
+  }
+
+  summary(view) {
+    const told = this.drawn.map((side, k) => {
+      if (!side.answers?.length) return `${this.sides[k].name} has no answer`;
+      const { start, end, iou } = side.answers[0];
+      return `${this.sides[k].name} answers ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
+    });
+    return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence}. ${view.message || told.join("; ")}.`;
+  }
+
+  stale(tab) {
+    return tab !== "queries" && this.model.get(tab).number !== this.view.number;
+  }
+
+  /** The tabs are computed on demand: only the one that is looked at, only for the sentence that is shown. */
+  askForTab() {
+    if (!this.view || this.tab === "queries") return;
+    if (this.stale(this.tab)) this.model.send({ want: this.tab, number: this.view.number });
+    else this.showTab(this.tab);
+  }
+
+  showTab(tab) {
+    if (!this.view || this.stale(tab)) return;
+    const view = this.views[tab];
+    if (view.number === this.view.number) return;
+    view.number = this.view.number;
+    view.root.classList.remove("lgn-stale");
+    view.draw(this.model.get(tab).sides);
+  }
+
+  redraw() {
+    if (!this.view) return;
+    this.maps.draw();
+    for (const tab of ["late", "early", "words"]) {
+      if (!this.stale(tab)) this.views[tab].draw(this.model.get(tab).sides);
+    }
+    this.views.queries.render();
+  }
+
+  playMoment(start, end, what) {
+    this.film.play(start, end);
+    this.say(`Playing ${what ?? "the moment"}, ${seconds(start)} to ${seconds(end)} seconds`);
+  }
+
+  /** Follows the video: the playheads of timeline and maps. */
+  tick(time) {
+    this.timeline.tick(time);
+    this.maps.tick(time);
+  }
+
+  showTip(event, lines) {
+    this.tip.replaceChildren(...lines.map((line) => node("div", {}, line)));
+    this.tip.hidden = false;
+    const box = this.root.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left + 14, event.clientY - box.top + 14];
+    this.tip.style.left = `${Math.min(x, box.width - this.tip.offsetWidth - 4)}px`;
+    this.tip.style.top = `${y + this.tip.offsetHeight > box.height ? y - this.tip.offsetHeight - 28 : y}px`;
+  }
+
+  hideTip() {
+    this.tip.hidden = true;
+  }
+}
+
+function swatch(kind) {
+  return node("span", { class: `lgn-swatch lgn-${kind}`, "aria-hidden": "true" });
+}
+
+// -- the sentence: each word may be replaced or left out ---------------------------------------------------------------
+
+class SentenceEditor {
+  constructor(page) {
+    this.page = page;
+    this.words = []; // {original, text, out}
+    this.whole = node("input", {
+      type: "text", class: "lgn-whole", "aria-label": "Sentence", spellcheck: "false",
+      input: () => this.ask(this.whole.value), keydown: (event) => event.key === "Enter" && this.ask.now(this.whole.value),
+    });
+    this.restore = node("button", {
+      type: "button", class: "lgn-button", click: () => this.ask.now(this.page.view.original),
+    }, "Restore");
+    this.list = node("ol", { class: "lgn-words", "aria-label": "Words of the sentence; each can be replaced or left out" });
+    this.note = node("p", { class: "lgn-note" });
+    this.known = node("datalist", { id: `${page.id}-known` }, page.setup.words.map((word) => node("option", { value: word })));
+    this.ask = later((sentence) => {
+      this.sent = sentence;
+      page.set("sentence", sentence);
+    }, 150);
+    this.root = node("section", { class: "lgn-sentence", "aria-label": "Sentence" },
+      node("div", { class: "lgn-line" }, this.whole, this.restore), this.list, this.note, this.known);
+  }
+
+  show() {
+    const view = this.page.view;
+    if (document.activeElement !== this.whole) this.whole.value = view.sentence;
+    // what was typed into the words stays as it is; a sentence from elsewhere gets new words
+    if (view.sentence !== this.kept || view.query !== this.query) {
+      this.words = view.tokens.map((token) => ({ original: token, text: token, out: false }));
+      this.kept = this.base = view.sentence;
+      this.query = view.query;
+      this.list.replaceChildren(...this.words.map((word) => this.chip(word)));
+    }
+    const unknown = new Set(view.unknown);
+    for (const word of this.words) {
+      const strange = unknown.has(word.text.toLowerCase());
+      word.root.classList.toggle("lgn-unknown", strange);
+      word.root.classList.toggle("lgn-changed", word.text !== word.original);
+      word.input.title = strange ? "the model has no vector for this word" : "";
+    }
+    this.restore.disabled = view.sentence === view.original;
+    const notes = [view.message];
+    if (view.unknown?.length) notes.push(`Unknown to the model: ${view.unknown.join(", ")}`);
+    if (!this.restore.disabled && view.query >= 0) notes.push(`Asked in the data: “${view.original}”`);
+    this.note.textContent = notes.filter(Boolean).join(" · ");
+  }
+
+  chip(word) {
+    const fit = () => (word.input.style.width = `${Math.max(word.input.value.length, 2) + 0.5}ch`);
+    word.input = node("input", {
+      type: "text", value: word.text, "aria-label": `Word: ${word.original}`, list: `${this.page.id}-known`, spellcheck: "false",
+      input: () => {
+        word.text = word.input.value.trim();
+        fit();
+        this.changed();
+      },
+      keydown: (event) => event.key === "Enter" && this.changed(true),
+    });
+    word.button = node("button", {
+      type: "button", "aria-pressed": "false", "aria-label": `Leave out: ${word.original}`, title: "Leave this word out",
+      click: () => this.leaveOut(word),
+    }, "×");
+    word.root = node("li", { class: "lgn-word" }, word.input, word.button);
+    fit();
+    return word.root;
+  }
+
+  leaveOut(word) {
+    word.out = !word.out;
+    word.root.classList.toggle("lgn-out", word.out);
+    word.button.setAttribute("aria-pressed", word.out);
+    word.button.textContent = word.out ? "+" : "×";
+    word.button.title = word.out ? "Put this word back" : "Leave this word out";
+    this.changed(true);
+  }
+
+  changed(now = false) {
+    const same = this.words.every((word) => !word.out && word.text === word.original);
+    const sentence = same ? this.base : this.words.filter((word) => !word.out && word.text).map((word) => word.text).join(" ");
+    this.kept = sentence;
+    (now ? this.ask.now : this.ask)(sentence);
+  }
+}
+
+// -- the video -------------------------------------------------------------------------------------------------------
+
+class Film {
+  constructor(page) {
+    this.page = page;
+    this.time = 0;
+    this.until = null; // where a moment that plays ends
+    this.video = node("video", {
+      controls: true, playsinline: true, preload: "auto", "aria-label": "Video",
+      play: () => this.run(), seeked: () => this.tick(), timeupdate: () => this.tick(),
+    });
+    this.video.muted = true;
+    this.name = node("span", { class: "lgn-name" });
+    this.note = node("p", { class: "lgn-notice", hidden: true });
+    this.root = node("section", { class: "lgn-film", "aria-label": "Video" }, this.video, this.note, this.name);
+  }
+
+  load() {
+    const film = this.page.model.get("film");
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = film.data ? URL.createObjectURL(new Blob([film.data], { type: film.mime })) : null;
+    this.until = null;
+    if (this.url) this.video.src = this.url;
+    else this.video.removeAttribute("src");
+    this.video.hidden = Boolean(film.message);
+    this.note.hidden = !film.message && !film.loading;
+    this.note.textContent = film.loading ? "The video is being read …" : film.message ?? "";
+    this.page.filmLoaded?.();
+    this.page.views?.early.thumbnails();
+  }
+
+  showName() {
+    const { video, duration } = this.page.view;
+    this.name.textContent = video ? `${video} · ${seconds(duration)} s` : "";
+    if (video !== this.shown) {
+      this.shown = video;
+      this.time = 0;
+      this.page.tick(0);
+    }
+  }
+
+  play(start, end) {
+    this.until = end;
+    this.time = start;
+    if (this.url) {
+      this.video.currentTime = start;
+      this.video.play().catch(() => {}); // a pause meanwhile is no error
+    }
+    this.page.tick(start);
+  }
+
+  seek(time) {
+    this.until = null;
+    this.time = time;
+    if (this.url) this.video.currentTime = time;
+    this.page.tick(time);
+  }
+
+  run() {
+    this.tick();
+    if (!this.video.paused) requestAnimationFrame(() => this.run());
+  }
+
+  tick() {
+    if (!this.url) return;
+    this.time = this.video.currentTime;
+    if (this.until !== null && this.time >= this.until && !this.video.seeking) {
+      this.until = null;
+      this.video.pause();
+    }
+    this.page.tick(this.time);
+  }
+
+  destroy() {
+    this.video.pause();
+    if (this.url) URL.revokeObjectURL(this.url);
+  }
+}
+
+// -- the timeline ------------------------------------------------------------------------------------------------------
+
+class Timeline {
+  constructor(page) {
+    this.page = page;
+    this.rows = node("div", { class: "lgn-rows" });
+    this.head = node("div", { class: "lgn-head", "aria-hidden": "true" });
+    this.axis = node("div", { class: "lgn-axis", "aria-hidden": "true" });
+    this.root = node("section", { class: "lgn-timeline", "aria-label": "Timeline" }, this.rows);
+  }
+
+  show() {
+    const { duration, truth } = this.page.view;
+    this.rows.replaceChildren();
+    if (!duration) return;
+    if (truth) this.row("truth", "truth", truth[0], truth[1], "", "truth");
+    this.page.drawn.forEach((side, k) => {
+      const name = this.page.sides[k].name;
+      if (side.message) this.rows.append(node("p", { class: "lgn-notice" }, side.message));
+      (side.answers ?? []).forEach(({ start, end, score, iou }, n) => {
+        const told = `${score.toFixed(2)}` + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
+        this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, told, `answer ${n + 1} of ${name}, score ${told}`);
+      });
+    });
+    this.axis.replaceChildren(...ticks(0, duration, 6).map((t) => node("span", { style: `left:${(100 * t) / duration}%` }, `${t} s`)));
+    this.rows.append(node("div", { class: "lgn-row" }, node("span"), node("div", {
+      class: "lgn-track lgn-scrub",
+      pointerdown: (event) => {
+        const box = event.currentTarget.getBoundingClientRect();
+        this.page.film.seek(clamp((event.clientX - box.left) / box.width, 0, 1) * duration);
+      },
+    }, this.axis, this.head), node("span")));
+    this.tick(this.page.film.time);
+  }
+
+  row(kind, label, start, end, told, what) {
+    const { duration } = this.page.view;
+    const bar = node("button", {
+      type: "button", class: `lgn-bar-moment lgn-${kind}`,
+      style: `left:${(100 * start) / duration}%;width:${(100 * (end - start)) / duration}%`,
+      title: `${what}: ${span(start, end)}`, "aria-label": `Play ${what}: ${seconds(start)} to ${seconds(end)} seconds`,
+      click: () => this.page.playMoment(start, end, what),
+    });
+    this.rows.append(node("div", { class: "lgn-row" },
+      node("span", { class: "lgn-label" }, label), node("div", { class: "lgn-track" }, bar),
+      node("span", { class: "lgn-told" }, told || span(start, end))));
+  }
+
+  tick(time) {
+    const { duration } = this.page.view ?? {};
+    if (duration) this.head.style.left = `${clamp((100 * time) / duration, 0, 100)}%`;
+  }
+}
+
+// -- the maps ------------------------------------------------------------------------------------------------------------
+
+class Maps {
+  constructor(page) {
+    this.page = page;
+    this.lens = { x: 0, y: 0, size: 1 }; // the part that is shown, fractions of the map; all maps share it
+    this.cursor = null; // [i, j] as fractions, so that maps of different N share it too
+    this.maps = page.sides.map((_, k) => new MapView(this, k));
+    this.mode = node("select", { "aria-label": "What the map shows", change: () => this.show() },
+      [["scores", "score"], ["target", "IoU target"], ["iou", "IoU with the truth"], ["error", "error: |score − IoU target|"],
+        ["difference", "difference of the two models"]].map(([value, label]) => node("option", { value }, label)));
+    const button = (label, sign, work) => node("button", { type: "button", class: "lgn-button", "aria-label": label, title: label, click: work }, sign);
+    this.bar = node("div", { class: "lgn-colours", role: "img" });
+    this.low = node("span");
+    this.high = node("span");
+    const mark = (sign, text, kind = "") => node("span", { class: "lgn-mark" }, node("b", { class: kind, "aria-hidden": "true" }, sign), text);
+    this.root = node("section", { class: "lgn-maps", "aria-label": "2D temporal map" },
+      node("div", { class: "lgn-line" }, node("label", {}, "Map: ", this.mode),
+        button("Zoom in (+)", "+", () => this.zoom(0.6)), button("Zoom out (−)", "−", () => this.zoom(1 / 0.6)),
+        button("Whole map (0)", "⤢", () => this.zoom(Infinity))),
+      node("div", { class: "lgn-pair" }, this.maps.map((map) => map.root)),
+      node("div", { class: "lgn-scale" }, this.low, this.bar, this.high),
+      node("div", { class: "lgn-legend" }, mark("☐", "truth", "lgn-truth-mark"), mark("★", "answer"), mark("②", "further answers"),
+        mark("×", "removed by NMS"), mark("", "no candidate", "lgn-hatch"), mark("", "end before start", "lgn-pale")));
+  }
+
+  /** The values that each map shows in the mode that is chosen; null where there are none. */
+  values() {
+    const drawn = this.page.drawn;
+    if (this.mode.value === "difference") {
+      return [drawn[0].scores.map((score, p) => score - drawn[1].scores[p])];
+    }
+    return drawn.map((side) => {
+      if (!side.scores) return null;
+      return this.mode.value === "error" ? side.scores.map((score, p) => Math.abs(score - side.target[p])) : side[this.mode.value];
+    });
+  }
+
+  show() {
+    const { drawn, view, comparable } = this.page;
+    const both = comparable && drawn.every((side) => side.scores) && drawn.length === 2;
+    for (const option of this.mode.options) {
+      const needsTruth = ["iou", "target", "error"].includes(option.value);
+      option.disabled = option.value === "difference" ? !both : needsTruth && !view.truth;
+    }
+    if (this.mode.selectedOptions[0].disabled) this.mode.value = "scores";
+    const values = this.values();
+    const diverging = this.mode.value === "difference";
+    this.scale = scaleOf(values.filter(Boolean), diverging);
+    if (["iou", "target"].includes(this.mode.value)) this.scale = { ...this.scale, low: 0, high: 1 };
+    this.bar.style.background = `linear-gradient(to right, ${this.scale.palette.map((c) => `rgb(${c})`).join(", ")})`;
+    const { low, high, write } = this.scale;
+    const names = this.page.sides.map((side) => side.name);
+    this.low.textContent = Number.isFinite(low) ? (diverging ? `${names[1]} higher ${write(low)}` : write(low)) : "";
+    this.high.textContent = Number.isFinite(high) ? (diverging ? `${write(high)} ${names[0]} higher` : write(high)) : "";
+    this.bar.setAttribute("aria-label", `Colours from ${this.low.textContent} to ${this.high.textContent}`);
+    this.maps.forEach((map, k) => map.show(values[k] ?? null, diverging));
+    this.draw();
+  }
+
+  zoom(factor, at = this.cursor ?? [this.lens.y + this.lens.size / 2, this.lens.x + this.lens.size / 2]) {
+    const { lens } = this;
+    const least = Math.min(1, 4 / Math.max(...this.page.geometries.map((geometry) => geometry.N)));
+    const size = clamp(lens.size * factor, least, 1);
+    const [y, x] = at; // stays where it is on the screen
+    lens.x = clamp(x - ((x - lens.x) / lens.size) * size, 0, 1 - size);
+    lens.y = clamp(y - ((y - lens.y) / lens.size) * size, 0, 1 - size);
+    lens.size = size;
+    this.draw();
+  }
+
+  draw() {
+    for (const map of this.maps) map.draw();
+  }
+
+  tick() {
+    for (const map of this.maps) map.overlay();
+  }
+}
+
+const LEFT = 44, BOTTOM = 36, TOP = 8, RIGHT = 10; // pixels around a map
+
+class MapView {
+  constructor(maps, k) {
+    this.maps = maps;
+    this.page = maps.page;
+    this.k = k;
+    this.geometry = this.page.geometries[k];
+    this.title = node("figcaption");
+    this.note = node("p", { class: "lgn-notice", hidden: true });
+    this.below = node("canvas", { "aria-hidden": "true" }); // the map; the canvas above it has the playhead and the cursor
+    this.canvas = node("canvas", {
+      tabindex: "0", role: "application", "aria-roledescription": "map",
+      "aria-label": `Map of ${this.page.sides[k].name}. Arrow keys move over start and end, Enter plays, plus and minus zoom.`,
+      pointerdown: (event) => (this.drag = { x: event.clientX, y: event.clientY, lens: { ...maps.lens }, moved: false }),
+      pointermove: (event) => this.move(event),
+      pointerup: (event) => this.up(event),
+      pointerleave: () => {
+        this.drag = null;
+        this.page.hideTip();
+        if (document.activeElement !== this.canvas) this.setCursor(null);
+      },
+      keydown: (event) => this.key(event),
+      focus: () => maps.cursor || this.home(),
+      blur: () => this.setCursor(null),
+    });
+    // the wheel belongs to the page until the map is chosen
+    this.canvas.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && document.activeElement !== this.canvas) return;
+      event.preventDefault();
+      maps.zoom(event.deltaY < 0 ? 0.8 : 1.25, this.at(event));
+    }, { passive: false });
+    this.root = node("figure", { class: "lgn-map" }, this.title, node("div", { class: "lgn-stack" }, this.below, this.canvas), this.note);
+  }
+
+  show(values, diverging) {
+    const side = this.page.drawn[this.k];
+    this.values = values;
+    this.diverging = diverging;
+    const names = this.page.sides.map((other) => other.name);
+    this.title.replaceChildren(...(diverging ? [`${names[0]} − ${names[1]}`] : [swatch(KINDS[this.k]), names[this.k]]));
+    this.root.hidden = diverging && this.k === 1;
+    const message = side?.message || (side ? "" : this.page.view.message);
+    this.note.textContent = message;
+    this.note.hidden = !message;
+    this.flags = new Map();
+    side?.dropped?.forEach((p) => this.flags.set(p, "removed by NMS"));
+    side?.answers?.forEach((answer, n) => this.flags.set(answer.candidate, `answer ${n + 1}`));
+  }
+
+  /** [y, x] of an event as fractions of the whole map. */
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const { lens } = this.maps;
+    return [lens.y + ((event.clientY - box.top - TOP) / this.size) * lens.size, lens.x + ((event.clientX - box.left - LEFT) / this.size) * lens.size];
+  }
+
+  /** [i, j] of the cell at a place; null outside the possible half. */
+  cell([y, x]) {
+    const N = this.geometry.N;
+    const [i, j] = [Math.floor(y * N), Math.floor(x * N)];
+    return i >= 0 && j < N && i <= j ? [i, j] : null;
+  }
+
+  times([i, j]) {
+    const step = this.page.view.duration / this.geometry.N;
+    return [i * step, (j + 1) * step];
+  }
+
+  describe(cell) {
+    const [start, end] = this.times(cell);
+    const p = this.geometry.number[cell[0] * this.geometry.N + cell[1]];
+    const lines = [span(start, end)];
+    if (p < 0) return [...lines, "no candidate"];
+    const { drawn, sides } = this.page;
+    const side = drawn[this.k];
+    if (this.values && this.maps.mode.value !== "scores") lines.push(`${this.maps.mode.selectedOptions[0].label}: ${this.maps.scale.write(this.values[p], 3)}`);
+    if (side?.scores) lines.push(`score of ${sides[this.k].name}: ${side.scores[p].toFixed(3)}`);
+    if (this.diverging) lines.push(`score of ${sides[1].name}: ${drawn[1].scores[p].toFixed(3)}`);
+    if (side?.iou) lines.push(`IoU with the truth: ${side.iou[p].toFixed(2)}`);
+    if (this.flags.has(p)) lines.push(this.flags.get(p));
+    return lines;
+  }
+
+  move(event) {
+    const { drag, maps } = this;
+    if (drag && maps.lens.size < 1) {
+      const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
+      if (drag.moved || Math.hypot(dx, dy) > 4) {
+        drag.moved = true;
+        maps.lens.x = clamp(drag.lens.x - (dx / this.size) * maps.lens.size, 0, 1 - maps.lens.size);
+        maps.lens.y = clamp(drag.lens.y - (dy / this.size) * maps.lens.size, 0, 1 - maps.lens.size);
+        maps.draw();
+        return;
+      }
+    }
+    const cell = this.page.view.duration ? this.cell(this.at(event)) : null;
+    this.setCursor(cell);
+    if (cell) this.page.showTip(event, this.describe(cell));
+    else this.page.hideTip();
+  }
+
+  up(event) {
+    const dragged = this.drag?.moved;
+    this.drag = null;
+    const cell = this.page.view.duration ? this.cell(this.at(event)) : null;
+    if (dragged || !cell) return;
+    this.page.playMoment(...this.times(cell), "the moment of this cell");
+  }
+
+  setCursor(cell) {
+    const N = this.geometry.N;
+    this.maps.cursor = cell && [(cell[0] + 0.5) / N, (cell[1] + 0.5) / N];
+    this.maps.tick();
+  }
+
+  home() {
+    const answer = this.page.drawn[this.k]?.answers?.[0];
+    const N = this.geometry.N;
+    this.setCursor(answer ? [this.geometry.starts[answer.candidate], this.geometry.ends[answer.candidate]] : [0, N - 1]);
+  }
+
+  key(event) {
+    const { maps, geometry: { N } } = this;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!maps.cursor) this.home();
+    const cell = this.cell(maps.cursor) ?? [0, 0];
+    const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const work = { "+": () => maps.zoom(0.6), "=": () => maps.zoom(0.6), "-": () => maps.zoom(1 / 0.6), 0: () => maps.zoom(Infinity), Home: () => this.home() }[event.key];
+    if (by) {
+      const to = [clamp(cell[0] + by[0], 0, N - 1), clamp(cell[1] + by[1], 0, N - 1)];
+      if (to[0] > to[1]) to[by[0] ? 1 : 0] = to[by[0] ? 0 : 1]; // along the diagonal
+      this.setCursor(to);
+      this.follow();
+      this.page.say(this.describe(to).join(", "));
+    } else if (event.key === "Enter" || event.key === " ") this.page.playMoment(...this.times(cell), "the moment of this cell");
+    else if (work) work();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Keep the cursor within the part that is shown. */
+  follow() {
+    const { lens, cursor: [y, x] } = this.maps;
+    const half = 0.5 / this.geometry.N;
+    lens.x = clamp(lens.x, x + half - lens.size, x - half);
+    lens.y = clamp(lens.y, y + half - lens.size, y - half);
+    this.maps.draw();
+  }
+
+  prepare(canvas) {
+    const width = this.root.clientWidth;
+    const scale = window.devicePixelRatio || 1;
+    this.size = Math.max(40, width - LEFT - RIGHT);
+    const height = this.size + TOP + BOTTOM;
+    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+      canvas.width = Math.round(width * scale);
+      canvas.height = Math.round(height * scale);
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    const context = canvas.getContext("2d");
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width, height);
+    return context;
+  }
+
+  /** Pixels of a place given as fractions of the map. */
+  x(fraction) {
+    return LEFT + ((fraction - this.maps.lens.x) / this.maps.lens.size) * this.size;
+  }
+  y(fraction) {
+    return TOP + ((fraction - this.maps.lens.y) / this.maps.lens.size) * this.size;
+  }
+
+  draw() {
+    if (this.root.hidden || !this.root.clientWidth) return;
+    const { page, geometry: { N }, maps: { lens } } = this;
+    const context = this.prepare(this.below);
+    const { duration, truth } = page.view;
+    const side = page.drawn[this.k];
+    const ink = page.colour("ink");
+    context.save();
+    context.beginPath();
+    context.rect(LEFT, TOP, this.size, this.size);
+    context.clip();
+    hatch(context, page);
+    this.image = this.geometry.picture(this.values ?? [], this.maps.scale, this.image, page.pixels("pale"));
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.image, lens.x * N, lens.y * N, lens.size * N, lens.size * N, LEFT, TOP, this.size, this.size);
+    const cell = this.size / (N * lens.size);
+    // a moment's place: a cell is centred at its exact start and end
+    const place = (start, end) => [this.x(((end / duration) * N - 0.5) / N), this.y(((start / duration) * N + 0.5) / N)];
+    const centre = (p) => [this.x((this.geometry.ends[p] + 0.5) / N), this.y((this.geometry.starts[p] + 0.5) / N)];
+    if (!this.diverging) side?.dropped?.forEach((p) => cross(context, ...centre(p), clamp(cell / 4, 2, 6)));
+    if (truth) square(context, ...place(...truth), Math.max(cell, 10), page.colour("truth"));
+    if (this.diverging) {
+      page.drawn.forEach((other, k) => {
+        star(context, ...centre(other.answers[0].candidate), 9);
+        label(context, ...centre(other.answers[0].candidate), page.sides[k].name);
+      });
+    } else {
+      side?.answers?.slice().reverse().forEach((answer, n) => {
+        const rank = side.answers.length - n;
+        if (rank > 1) badge(context, ...centre(answer.candidate), rank);
+        else star(context, ...centre(answer.candidate), 9);
+      });
+    }
+    context.restore();
+    context.strokeStyle = page.colour("line");
+    context.strokeRect(LEFT - 0.5, TOP - 0.5, this.size + 1, this.size + 1);
+    if (duration) this.axes(context, ink, duration);
+    this.overlay();
+  }
+
+  axes(context, ink, duration) {
+    const { geometry: { N }, maps: { lens } } = this;
+    const step = duration / N;
+    context.fillStyle = context.strokeStyle = ink;
+    context.font = "11px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.beginPath();
+    for (const t of ticks((lens.x * N + 0.5) * step, ((lens.x + lens.size) * N + 0.5) * step, 6)) {
+      const x = this.x((t / step - 0.5) / N);
+      if (x < LEFT || x > LEFT + this.size) continue;
+      context.moveTo(x, TOP + this.size);
+      context.lineTo(x, TOP + this.size + 4);
+      context.fillText(t, x, TOP + this.size + 15);
+    }
+    context.fillText("end (seconds)", LEFT + this.size / 2, TOP + this.size + 31);
+    context.textAlign = "right";
+    for (const t of ticks((lens.y * N - 0.5) * step, ((lens.y + lens.size) * N - 0.5) * step, 6)) {
+      const y = this.y((t / step + 0.5) / N);
+      if (y < TOP || y > TOP + this.size) continue;
+      context.moveTo(LEFT - 4, y);
+      context.lineTo(LEFT, y);
+      context.fillText(t, LEFT - 7, y + 4);
+    }
+    context.stroke();
+    context.save();
+    context.translate(11, TOP + this.size / 2);
+    context.rotate(-Math.PI / 2);
+    context.textAlign = "center";
+    context.fillText("start (seconds)", 0, 0);
+    context.restore();
+  }
+
+  /** The playhead and the cursor, on their own canvas: they move all the time. */
+  overlay() {
+    if (this.root.hidden || !this.root.clientWidth || !this.size) return;
+    const context = this.prepare(this.canvas);
+    const { page, maps, geometry: { N } } = this;
+    const { duration } = page.view;
+    context.beginPath();
+    context.rect(LEFT, TOP, this.size, this.size);
+    context.clip();
+    if (duration) {
+      // moments that hold this instant start above the line and end right of it
+      const t = clamp(page.film.time / duration, 0, 1);
+      const [x, y] = [this.x(t - 0.5 / N), this.y(t + 0.5 / N)];
+      for (const [width, style] of [[3, "#0008"], [1.5, "#fff"]]) {
+        context.lineWidth = width;
+        context.strokeStyle = style;
+        context.setLineDash(width === 3 ? [] : [5, 3]);
+        context.beginPath();
+        context.moveTo(x, this.y(0));
+        context.lineTo(x, y);
+        context.lineTo(this.x(1), y);
+        context.stroke();
+      }
+      context.setLineDash([]);
+    }
+    const cell = maps.cursor && this.cell(maps.cursor);
+    if (cell) {
+      const [x, y, size] = [this.x(cell[1] / N), this.y(cell[0] / N), this.size / (N * maps.lens.size)];
+      for (const [width, style] of [[4, "#000"], [2, "#fff"]]) {
+        context.lineWidth = width;
+        context.strokeStyle = style;
+        context.strokeRect(x, y, size, size);
+      }
+    }
+  }
+}
+
+// marks on a map; each has a dark and a light rim, so that it shows on any colour
+
+function hatch(context, page) {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 8;
+  const inner = tile.getContext("2d");
+  inner.fillStyle = page.colour("hole");
+  inner.fillRect(0, 0, 8, 8);
+  inner.strokeStyle = page.colour("hatch");
+  inner.beginPath();
+  for (const at of [-8, 0, 8]) {
+    inner.moveTo(at, 8);
+    inner.lineTo(at + 8, 0);
+  }
+  inner.stroke();
+  context.fillStyle = context.createPattern(tile, "repeat");
+  context.fillRect(LEFT, TOP, 4000, 4000);
+}
+
+function outlined(context, draw) {
+  for (const [width, style] of [[3.5, "#000"], [1.8, "#fff"]]) {
+    context.lineWidth = width;
+    context.strokeStyle = style;
+    context.beginPath();
+    draw();
+    context.stroke();
+  }
+}
+
+function cross(context, x, y, r) {
+  outlined(context, () => {
+    context.moveTo(x - r, y - r);
+    context.lineTo(x + r, y + r);
+    context.moveTo(x + r, y - r);
+    context.lineTo(x - r, y + r);
+  });
+}
+
+function square(context, x, y, side, style) {
+  for (const [width, line] of [[5, "#fff"], [3, style]]) {
+    context.lineWidth = width;
+    context.strokeStyle = line;
+    context.strokeRect(x - side / 2, y - side / 2, side, side);
+  }
+}
+
+function star(context, x, y, r) {
+  context.beginPath();
+  for (let k = 0; k < 10; k++) {
+    const [radius, angle] = [k % 2 ? r * 0.45 : r, (k * Math.PI) / 5 - Math.PI / 2];
+    context.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
+  }
+  context.closePath();
+  context.fillStyle = "#fff";
+  context.strokeStyle = "#000";
+  context.lineWidth = 1.5;
+  context.fill();
+  context.stroke();
+}
+
+function badge(context, x, y, rank) {
+  context.beginPath();
+  context.arc(x, y, 7.5, 0, 2 * Math.PI);
+  context.fillStyle = "#fff";
+  context.strokeStyle = "#000";
+  context.lineWidth = 1;
+  context.fill();
+  context.stroke();
+  context.fillStyle = "#000";
+  context.font = "bold 11px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.fillText(rank, x, y + 4);
+}
+
+function label(context, x, y, text) {
+  context.font = "bold 11px system-ui, sans-serif";
+  context.textAlign = "left";
+  context.lineWidth = 3;
+  context.strokeStyle = "#fff";
+  context.strokeText(text, x + 11, y + 4);
+  context.fillStyle = "#000";
+  context.fillText(text, x + 11, y + 4);
+}
+
+// -- what the tabs are made of -------------------------------------------------------------------------------------------
+
+/** A tab with a section for each side; what a side lacks is said in its place. */
+class SideTab {
+  constructor(page, explanation) {
+    this.page = page;
+    this.body = node("div", { class: "lgn-sides" });
+    this.missing = node("div");
+    this.root = node("div", { class: "lgn-panel", tabindex: "0" }, node("p", { class: "lgn-explained" }, explanation), this.missing, this.body);
+  }
+
+  show() {
+    if (!this.body.childNodes.length) this.body.append(node("p", { class: "lgn-note" }, "Being computed …"));
+  }
+
+  draw(sides) {
+    this.body.replaceChildren(...sides.map((side, k) => side.message ? null : node("section", { class: "lgn-side" },
+      node("h3", {}, swatch(KINDS[k]), this.page.sides[k].name), this.side(side, k))).filter(Boolean));
+    this.missing.replaceChildren(...sides.filter((side) => side.message).map((side) => node("p", { class: "lgn-notice" }, side.message)));
+    if (!sides.length) this.body.append(node("p", { class: "lgn-note" }, this.page.view.message));
+    this.drawn?.();
+  }
+}
+
+/** A small map without axes; hovering tells the cell, a click plays it. */
+function smallMap(page, k, values, scale, caption, marks = []) {
+  const geometry = page.geometries[k];
+  const { N } = geometry;
+  const what = (event) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const [i, j] = [Math.floor(((event.clientY - box.top) / box.height) * N), Math.floor(((event.clientX - box.left) / box.width) * N)];
+    const step = page.view.duration / N;
+    return i <= j && i >= 0 && j < N ? { start: i * step, end: (j + 1) * step, p: geometry.number[i * N + j] } : null;
+  };
+  const canvas = geometry.picture(values, scale, undefined, page.pixels("pale"));
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", caption);
+  const stack = node("div", {
+    class: "lgn-small lgn-hatch",
+    pointermove: (event) => {
+      const cell = what(event);
+      if (!cell) return page.hideTip();
+      page.showTip(event, [span(cell.start, cell.end), cell.p < 0 ? "no candidate" : `${scale.write(values[cell.p], 3)}`]);
+    },
+    pointerleave: () => page.hideTip(),
+    click: (event) => {
+      const cell = what(event);
+      if (cell) page.playMoment(cell.start, cell.end, "the moment of this cell");
+    },
+  }, canvas, marks.map(({ p, sign, kind }) => node("span", {
+    class: `lgn-on-map ${kind ?? ""}`, "aria-hidden": "true",
+    style: `left:${(100 * (geometry.ends[p] + 0.5)) / N}%;top:${(100 * (geometry.starts[p] + 0.5)) / N}%`,
+  }, sign)));
+  return node("figure", { class: "lgn-card" }, stack, node("figcaption", {}, caption.split("\n").map((line) => node("div", {}, line))));
+}
+
+/** Bars around a reference value; `marked` ones are coloured, hatched and named. Wide data share pixels: the largest shows. */
+function bars(page, values, { reference = 0, marked = [], what, write = plain, name }) {
+  const height = 120;
+  const canvas = node("canvas", { role: "img", "aria-label": what });
+  const holder = node("div", { class: "lgn-chart" }, canvas);
+  const low = Math.min(reference, ...values), high = Math.max(reference, ...values);
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return clamp(Math.floor(((event.clientX - box.left - 40) / (box.width - 48)) * values.length), 0, values.length - 1);
+  };
+  canvas.addEventListener("pointermove", (event) => page.showTip(event, [name(at(event)), write(values[at(event)], 3)]));
+  canvas.addEventListener("pointerleave", () => page.hideTip());
+  // the width is known once the chart is in the page
+  requestAnimationFrame(() => {
+    const width = holder.clientWidth;
+    if (!width) return;
+    const scale = window.devicePixelRatio || 1;
+    canvas.width = width * scale;
+    canvas.height = height * scale;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    const context = canvas.getContext("2d");
+    context.scale(scale, scale);
+    const [left, right, top, bottom] = [40, width - 8, 16, height - 8];
+    const y = (value) => bottom - ((value - low) / (high - low || 1)) * (bottom - top);
+    const each = (right - left) / values.length;
+    const ink = page.colour("ink"), guide = page.colour("guide"), quiet = page.colour("quiet");
+    context.font = "11px system-ui, sans-serif";
+    const chosen = new Map(marked.map((mark) => [mark.at, mark]));
+    values.forEach((value, n) => {
+      context.fillStyle = chosen.has(n) ? guide : quiet;
+      const w = Math.max(each - (each > 3 ? 1 : 0), 1);
+      context.fillRect(left + n * each, Math.min(y(value), y(reference)), chosen.has(n) ? Math.max(w, 2) : w, Math.max(Math.abs(y(value) - y(reference)), 1));
+    });
+    context.fillStyle = ink;
+    context.textAlign = "center";
+    let last = -Infinity;
+    for (const mark of [...marked].sort((a, b) => a.at - b.at)) {
+      const x = left + (mark.at + 0.5) * each;
+      const half = context.measureText(mark.text).width / 2 + 2;
+      if (x - half < last) continue; // names that would overlap; the tip has them all
+      last = x + half;
+      const value = values[mark.at];
+      context.fillText(mark.text, x, value >= reference ? y(value) - 3 : Math.min(y(value) + 11, height - 1));
+    }
+    context.textAlign = "right";
+    for (const value of new Set([low, reference, high])) {
+      if (value !== reference && Math.abs(y(value) - y(reference)) < 12) continue;
+      context.fillText(write(value, 2), left - 5, y(value) + 4);
+    }
+    context.strokeStyle = ink;
+    context.beginPath();
+    context.moveTo(left, Math.round(y(reference)) + 0.5);
+    context.lineTo(right, Math.round(y(reference)) + 0.5);
+    context.stroke();
+  });
+  return holder;
+}
+
+/** Channels × frames as a picture; `values` is row-major. */
+function heat(page, values, rows, scale, caption, duration) {
+  const T = values.length / rows.length;
+  const canvas = node("canvas", { role: "img", "aria-label": caption, width: T, height: rows.length });
+  const context = canvas.getContext("2d");
+  values.forEach((value, n) => {
+    context.fillStyle = `rgb(${colour(scale.palette, (value - scale.low) / (scale.high - scale.low))})`;
+    context.fillRect(n % T, Math.floor(n / T), 1, 1);
+  });
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const t = clamp(Math.floor(((event.clientX - box.left) / box.width) * T), 0, T - 1);
+    return [clamp(Math.floor(((event.clientY - box.top) / box.height) * rows.length), 0, rows.length - 1), t];
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    const [row, t] = at(event);
+    page.showTip(event, [`channel ${rows[row]}, ${seconds(((t + 0.5) * duration) / T)} s`, scale.write(values[row * T + t], 3)]);
+  });
+  canvas.addEventListener("pointerleave", () => page.hideTip());
+  canvas.addEventListener("click", (event) => page.film.seek(((at(event)[1] + 0.5) * duration) / T));
+  return node("figure", { class: "lgn-heat" }, node("figcaption", {}, caption),
+    node("div", { class: "lgn-heat-grid" }, node("div", { class: "lgn-heat-rows", "aria-hidden": "true" }, rows.map((row) => node("span", {}, row))), canvas));
+}
+
+// -- late guidance ---------------------------------------------------------------------------------------------------------
+
+class LateTab extends SideTab {
+  constructor(page) {
+    super(page, "Late guidance multiplies every channel of the map by α, which the sentence sets; α = 1 changes nothing (eq. 3).");
+  }
+
+  side(side, k) {
+    const { page } = this;
+    const setup = page.sides[k];
+    const alpha = floats(side.alpha);
+    const marked = [...side.raised, ...side.lowered].map(({ channel }) => ({ at: channel, text: channel }));
+    const all = floats(side.steps);
+    const steps = Array.from({ length: all.length / setup.P }, (_, n) => all.subarray(n * setup.P, (n + 1) * setup.P));
+    const changes = steps.slice(1).map((step, n) => step.map((score, p) => score - steps[n][p]));
+    const scale = scaleOf(steps), changeScale = scaleOf(changes.length ? changes : [[0]], true);
+    const best = (scores) => scores.reduce((found, score, p) => (score > scores[found] ? p : found), 0);
+    const drawn = page.drawn[k];
+    const answer = (scores) => {
+      const p = best(scores), step = page.view.duration / setup.N, { starts, ends } = page.geometries[k];
+      return span(starts[p] * step, (ends[p] + 1) * step) + (drawn.iou ? `\nIoU ${drawn.iou[p].toFixed(2)}` : "");
+    };
+    const star = (scores) => [{ p: best(scores), sign: "★" }];
+    const channels = (list, sign) => list.map(({ channel, alpha: a, weight, map }) => smallMap(page, k, floats(map), scaleOf([floats(map)]),
+      `${sign} channel ${channel} · α ${plain(a)}\nweight ${signed(weight, 3)}\n${plain(Math.min(...floats(map)))} to ${plain(Math.max(...floats(map)))}`, star(drawn.scores)));
+    const group = (title, cards) => node("div", {}, node("h4", {}, title), node("div", { class: "lgn-cards" }, cards));
+    return [
+      node("h4", {}, "α over the channels, with the ones raised and lowered most"),
+      bars(page, Array.from(alpha), { reference: 1, marked, what: `α of ${alpha.length} channels`, name: (n) => `channel ${n}` }),
+      node("div", { class: "lgn-groups" },
+        group(`Scores where only the first 0 … ${steps.length - 1} modules hear the sentence`, steps.map((step, n) =>
+          smallMap(page, k, step, scale, `${n} module${n === 1 ? "" : "s"}\n${answer(step)}`, star(step)))),
+        group(`What each step changed (blue: higher, orange: lower; at most ±${changeScale.high.toFixed(2)})`, changes.map((change, n) =>
+          smallMap(page, k, change, changeScale, `module ${n + 1}\n${signed(Math.min(...change))} to ${signed(Math.max(...change))}`, star(steps[n + 1])))),
+        group("Raised most, each channel's map; its weight says how it counts in the score", channels(side.raised, "▲")),
+        group("Lowered most", channels(side.lowered, "▼"))),
+    ];
+  }
+}
+
+// -- early modulation --------------------------------------------------------------------------------------------------------
+
+class EarlyTab extends SideTab {
+  constructor(page) {
+    super(page, "Early modulation multiplies every channel of the frame features by a gate, which the sentence sets; a gate of 1 changes nothing (eq. 2).");
+  }
+
+  side(side, k) {
+    const { page } = this;
+    const { duration } = page.view;
+    return side.units.map((unit, n) => {
+      const gate = Array.from(floats(unit.gate));
+      const moved = Array.from(floats(unit.moved));
+      const [before, after] = [floats(unit.before), floats(unit.after)];
+      const scale = scaleOf([before, after], true);
+      const order = moved.map((_, t) => t).sort((a, b) => moved[b] - moved[a]);
+      const most = order.slice(0, 4).sort((a, b) => a - b);
+      const time = (t) => ((t + 0.5) * duration) / unit.T;
+      const marked = unit.channels.map((channel) => ({ at: channel, text: channel }));
+      return node("section", { class: "lgn-unit" },
+        node("h4", {}, `Unit ${n + 1} of ${side.units.length}: gates, with the channels that change most over this video`),
+        bars(page, gate, { reference: 1, marked, what: `Gates of ${gate.length} channels, unit ${n + 1}`, name: (c) => `channel ${c}` }),
+        unit.shift ? [node("h4", {}, "Shift"), bars(page, Array.from(floats(unit.shift)), { marked, what: `Shifts, unit ${n + 1}`, name: (c) => `channel ${c}` })] : null,
+        node("div", { class: "lgn-heats" },
+          heat(page, before, unit.channels, scale, "Their features before the unit, over time", duration),
+          heat(page, after, unit.channels, scale, `After it (both: blue +${scale.high.toFixed(1)}, orange −${scale.high.toFixed(1)})`, duration)),
+        node("h4", {}, "How far each frame moves, ‖after − before‖ / ‖before‖"),
+        bars(page, moved, {
+          marked: most.map((t) => ({ at: t, text: `${seconds(time(t))} s` })), what: `How far each of ${unit.T} frames moves, unit ${n + 1}`,
+          name: (t) => `${seconds(time(t))} s`,
+        }),
+        node("div", { class: "lgn-frames" }, most.map((t) => node("button", {
+          type: "button", class: "lgn-frame", "data-time": time(t), "aria-label": `Show the frame at ${seconds(time(t))} seconds, moved by ${moved[t].toFixed(2)}`,
+          click: () => page.film.seek(time(t)),
+        }, node("canvas", { width: 96, height: 72, hidden: true, "aria-hidden": "true" }), node("span", {}, `${seconds(time(t))} s · moved ${moved[t].toFixed(2)}`)))));
+    });
+  }
+
+  drawn() {
+    this.thumbnails();
+  }
+
+  /** Pictures of the frames that move most, taken from a second video element that nobody sees. */
+  async thumbnails() {
+    const { url } = this.page.film;
+    const frames = [...this.body.querySelectorAll(".lgn-frame")];
+    if (!url || !frames.length || this.root.hidden) return;
+    const run = (this.run = (this.run ?? 0) + 1);
+    const video = node("video", { src: url, preload: "auto" });
+    video.muted = true;
+    const once = (event) => new Promise((done, failed) => {
+      video.addEventListener(event, done, { once: true });
+      video.addEventListener("error", failed, { once: true });
+    });
+    try {
+      await once("loadeddata");
+      for (const frame of frames) {
+        video.currentTime = Number(frame.dataset.time);
+        await once("seeked");
+        if (run !== this.run) return;
+        const canvas = frame.querySelector("canvas");
+        canvas.height = Math.round((canvas.width * video.videoHeight) / video.videoWidth);
+        canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+        canvas.hidden = false;
+      }
+    } catch {
+      // without pictures the buttons still tell the times
+    }
+  }
+
+  show() {
+    super.show();
+    this.thumbnails();
+  }
+}
+
+// -- words -------------------------------------------------------------------------------------------------------------------
+
+class WordsTab extends SideTab {
+  constructor(page) {
+    super(page, "Each word left out in turn: how the score of the whole sentence's answer changes, and what is answered then. " +
+      "Above, any word can be replaced or left out for good.");
+  }
+
+  side(side, k) {
+    const { page } = this;
+    const { duration, truth } = page.view;
+    if (!side.effects.length) return node("p", { class: "lgn-note" }, "A sentence of one word has nothing to leave out.");
+    const most = Math.max(...side.effects.map((effect) => Math.abs(effect.change)), 0.01);
+    const asked = page.drawn[k].answers[0];
+    const overlap = (start, end) => {
+      const both = Math.max(0, Math.min(end, truth[1]) - Math.max(start, truth[0]));
+      return both / (Math.max(end, truth[1]) - Math.min(start, truth[0]));
+    };
+    return node("table", { class: "lgn-effects" },
+      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "answer then (≠: another)", truth ? "IoU" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
+      node("tbody", {},
+        node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, asked.score.toFixed(2)), node("td"),
+          node("td", {}, span(asked.start, asked.end)), truth ? node("td", { class: "lgn-number" }, asked.iou.toFixed(2)) : null),
+        side.effects.map(({ word, change, answer }) => {
+          const [start, end] = answer.map((fraction) => fraction * duration);
+          const other = Math.abs(start - asked.start) + Math.abs(end - asked.end) > 1e-3;
+          return node("tr", {}, node("th", { scope: "row" }, word), node("td", { class: "lgn-number" }, signed(change)),
+            node("td", { class: "lgn-change" }, node("div", {
+              class: change < 0 ? "lgn-less" : "lgn-more",
+              style: `width:${(50 * Math.abs(change)) / most}%;${change < 0 ? "right" : "left"}:50%`,
+            })),
+            node("td", {}, node("button", {
+              type: "button", class: "lgn-link", "aria-label": `Play the answer without ${word}`,
+              click: () => page.playMoment(start, end, `the answer without “${word}”`),
+            }, span(start, end)), other ? node("span", { title: "another answer than the whole sentence's" }, " ≠") : ""),
+            truth ? node("td", { class: "lgn-number" }, overlap(start, end).toFixed(2)) : null);
+        })));
+  }
+}
+
+// -- all queries of the split: only the rows that can be seen are in the page ---------------------------------------------------
+
+class QueriesTab {
+  constructor(page) {
+    this.page = page;
+    this.sort = { column: "number", down: false };
+    this.order = new Int32Array(0);
+    this.active = 0; // the row that the keyboard is on
+    this.pool = [];
+    const redo = later(() => this.filter(), 80);
+    const field = (key, label, attributes) => {
+      this[key] = node("input", { "aria-label": label, input: () => redo(), ...attributes });
+      return this[key];
+    };
+    const number = (key, label, step, max) => field(key, label, { type: "number", step, min: 0, max, class: "lgn-small-number" });
+    this.kind = node("select", { "aria-label": "Caption kind", change: () => this.filter() });
+    const range = (label, key, step, max) => node("span", { class: "lgn-range" }, label, number(`${key}Low`, `${label}, at least`, step, max), "–", number(`${key}High`, `${label}, at most`, step, max));
+    this.iouSide = node("select", { "aria-label": "IoU of which model", change: () => this.filter() },
+      page.sides.map((side, k) => node("option", { value: k }, `IoU of ${side.name}`)));
+    this.filters = node("div", { class: "lgn-filters", role: "search", "aria-label": "Filter the queries" },
+      field("text", "Words in the sentence or the video's name", { type: "search", placeholder: "words or video" }),
+      this.kind, range("length, s", "length", 1, null), node("span", { class: "lgn-range" }, this.iouSide, number("iouLow", "IoU, at least", 0.1, 1), "–", number("iouHigh", "IoU, at most", 0.1, 1)),
+      page.sides.length > 1 ? node("span", { class: "lgn-range" }, "disagreement ≥", number("apart", "Disagreement, at least", 0.1, 1)) : null,
+      node("button", { type: "button", class: "lgn-button", click: () => this.clear() }, "Clear"));
+    this.told = node("span", { class: "lgn-note", role: "status" });
+    this.bar = node("progress", { max: 1, hidden: true, "aria-label": "Answers to the split" });
+    this.stop = node("button", { type: "button", class: "lgn-button", hidden: true, click: () => page.model.send({ answers: this.running ? "stop" : "start" }) }, "Stop");
+    this.columns = [
+      { key: "number", label: "#", width: "56px", value: (n) => n, text: (n) => `${n + 1}`, number: true },
+      { key: "sentence", label: "sentence", width: "minmax(120px, 1fr)", value: (n) => this.data.sentence[n], text: (n) => this.data.sentence[n] },
+      { key: "kind", label: "kind", width: "92px", value: (n) => this.data.kind[n], text: (n) => this.data.kind[n] },
+      { key: "start", label: "moment, s", width: "104px", value: (n) => this.data.start[n], text: (n) => `${seconds(this.data.start[n])} – ${seconds(this.data.end[n])}`, number: true },
+      { key: "length", label: "length", width: "66px", value: (n) => this.data.length[n], text: (n) => seconds(this.data.length[n]), number: true },
+      { key: "words", label: "words", width: "62px", value: (n) => this.data.words[n], text: (n) => `${this.data.words[n]}`, number: true },
+      ...page.sides.map((side, k) => this.share(`iou${k}`, `IoU ${side.name}`, (n) => this.models[k]?.[n])),
+      ...(page.sides.length > 1 ? [this.share("apart", "disagree", (n) => this.disagreement?.[n])] : []),
+    ];
+    const grid = `grid-template-columns:${this.columns.map((column) => column.width).join(" ")}`;
+    this.heads = this.columns.map((column) => node("div", { role: "columnheader", class: column.number ? "lgn-number" : "" },
+      node("button", { type: "button", title: `Sort by ${column.label}`, click: () => this.sortBy(column.key) }, column.label, node("span", { "aria-hidden": "true" }))));
+    this.tall = node("div", { class: "lgn-tall" });
+    this.scroller = node("div", { class: "lgn-scroller", scroll: () => this.render() }, this.tall);
+    this.grid = node("div", {
+      class: "lgn-table", role: "grid", tabindex: "0", "aria-label": "Queries of the split; Enter opens one", style: `--lgn-columns:${grid.slice(22)}`,
+      keydown: (event) => this.key(event),
+    }, node("div", { role: "row", class: "lgn-table-head" }, this.heads), this.scroller);
+    this.root = node("div", { class: "lgn-panel" }, this.filters, node("div", { class: "lgn-line" }, this.told, this.bar, this.stop), this.grid);
+  }
+
+  share(key, label, value) {
+    return { key, label, width: "minmax(74px, 96px)", value: (n) => value(n) ?? -1, text: (n) => value(n)?.toFixed(2) ?? "–", number: true, bar: (n) => value(n) ?? 0 };
+  }
+
+  load() {
+    const table = this.page.model.get("table");
+    const [start, end] = [floats(table.start) ?? [], floats(table.end) ?? []];
+    this.data = { ...table, start, end, length: Array.from(end, (e, n) => e - start[n]), words: ints(table.words) ?? [] };
+    this.count = table.count ?? 0;
+    this.lower = Array.from({ length: this.count }, (_, n) => `${table.sentence[n]} ${table.video[n]}`.toLowerCase());
+    const kinds = [...new Set(table.kind ?? [])].filter(Boolean).sort();
+    this.kind.replaceChildren(node("option", { value: "" }, "all kinds"), ...kinds.map((kind) => node("option", { value: kind }, kind)));
+    this.kind.hidden = !kinds.length;
+    this.columns.find((column) => column.key === "kind").hidden = !kinds.length;
+    this.loadAnswers();
+  }
+
+  loadAnswers() {
+    const answers = this.page.model.get("answers");
+    this.models = (answers.sides ?? []).map((side) => side && floats(side.iou));
+    this.disagreement = floats(answers.disagreement);
+    this.running = typeof answers.progress === "number";
+    this.bar.hidden = !this.running;
+    if (this.running) this.bar.value = answers.progress;
+    this.stop.hidden = !this.running && answers.message !== "stopped";
+    this.stop.textContent = this.running ? "Stop" : "Go on";
+    this.message = answers.message ?? "";
+    this.filter();
+  }
+
+  clear() {
+    for (const input of this.filters.querySelectorAll("input")) input.value = "";
+    this.kind.value = "";
+    this.filter();
+  }
+
+  filter() {
+    const text = this.text.value.trim().toLowerCase();
+    const limit = (input, otherwise) => (input && input.value !== "" ? Number(input.value) : otherwise);
+    const iou = this.models[Number(this.iouSide.value)];
+    const bounds = [
+      [this.data.length, limit(this.lengthLow, -Infinity), limit(this.lengthHigh, Infinity)],
+      [iou, limit(this.iouLow, -Infinity), limit(this.iouHigh, Infinity)],
+      [this.disagreement, limit(this.apart, -Infinity), Infinity],
+    ].filter(([values, low, high]) => values && (low > -Infinity || high < Infinity));
+    const found = [];
+    for (let n = 0; n < this.count; n++) {
+      if (text && !this.lower[n].includes(text)) continue;
+      if (this.kind.value && this.data.kind[n] !== this.kind.value) continue;
+      if (bounds.every(([values, low, high]) => values[n] >= low - 1e-6 && values[n] <= high + 1e-6)) found.push(n);
+    }
+    const { value } = this.columns.find((column) => column.key === this.sort.column);
+    const keys = new Map(found.map((n) => [n, value(n)]));
+    const sign = this.sort.down ? -1 : 1;
+    found.sort((a, b) => {
+      const [x, y] = [keys.get(a), keys.get(b)];
+      return x === y ? a - b : sign * (x < y ? -1 : 1);
+    });
+    this.order = Int32Array.from(found);
+    this.place = new Map(found.map((n, row) => [n, row]));
+    this.told.textContent = `${found.length.toLocaleString("en")} of ${this.count.toLocaleString("en")} queries${this.message ? ` · ${this.message}` : ""}`;
+    this.tall.style.height = `${found.length * ROW}px`;
+    this.grid.setAttribute("aria-rowcount", found.length + 1);
+    this.active = clamp(this.active, 0, Math.max(found.length - 1, 0));
+    this.heads.forEach((head, c) => {
+      const here = this.columns[c].key === this.sort.column;
+      head.setAttribute("aria-sort", here ? (this.sort.down ? "descending" : "ascending") : "none");
+      head.querySelector("span").textContent = here ? (this.sort.down ? " ▼" : " ▲") : "";
+      head.hidden = Boolean(this.columns[c].hidden);
+    });
+    this.grid.style.setProperty("--lgn-columns", this.columns.filter((column) => !column.hidden).map((column) => column.width).join(" "));
+    this.render();
+  }
+
+  sortBy(key) {
+    this.sort = { column: key, down: this.sort.column === key ? !this.sort.down : false };
+    this.filter();
+  }
+
+  /** Put the rows in sight into the rows that there are, and make more only where the window has grown. */
+  render() {
+    if (this.root.hidden || !this.data) return;
+    const top = this.scroller.scrollTop;
+    const first = Math.max(0, Math.floor(top / ROW) - 3);
+    const needed = Math.min(Math.ceil(this.scroller.clientHeight / ROW) + 6, Math.max(this.order.length - first, 0));
+    while (this.pool.length < needed) {
+      const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" })));
+      row.addEventListener("click", () => this.open(row.place));
+      this.pool.push(row);
+      this.tall.append(row);
+    }
+    const shown = this.page.view?.query;
+    this.pool.forEach((row, r) => {
+      row.hidden = r >= needed;
+      if (row.hidden) return;
+      const place = first + r, n = this.order[place];
+      row.place = place;
+      row.id = `${this.page.id}-row-${place}`;
+      row.style.transform = `translateY(${place * ROW}px)`;
+      row.setAttribute("aria-rowindex", place + 2);
+      row.setAttribute("aria-selected", n === shown);
+      row.classList.toggle("lgn-active", place === this.active);
+      this.columns.forEach((column, c) => {
+        const cell = row.children[c];
+        cell.hidden = Boolean(column.hidden);
+        const text = column.text(n);
+        cell.textContent = column.key === "number" && n === shown ? `▶ ${text}` : text;
+        if (column.key === "sentence") cell.title = text;
+        if (column.bar) cell.style.setProperty("--lgn-share", `${100 * column.bar(n)}%`);
+        cell.classList.toggle("lgn-share", Boolean(column.bar));
+      });
+    });
+    if (this.order.length) this.grid.setAttribute("aria-activedescendant", `${this.page.id}-row-${this.active}`);
+  }
+
+  show() {
+    this.mark();
+  }
+
+  /** Show the query of the page among the rows. */
+  mark() {
+    const row = this.place?.get(this.page.view?.query);
+    if (row !== undefined) this.goTo(row);
+    else this.render();
+  }
+
+  goTo(row) {
+    this.active = row;
+    const { scrollTop, clientHeight } = this.scroller;
+    if (row * ROW < scrollTop) this.scroller.scrollTop = row * ROW;
+    else if ((row + 1) * ROW > scrollTop + clientHeight) this.scroller.scrollTop = (row + 1) * ROW - clientHeight;
+    this.render();
+  }
+
+  open(row) {
+    this.goTo(row);
+    this.page.set("query", this.order[row]);
+  }
+
+  key(event) {
+    if (event.target !== this.grid) return; // the heads are buttons
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / ROW) - 1);
+    const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
+    if (by !== undefined) this.goTo(clamp(this.active + by, 0, Math.max(this.order.length - 1, 0)));
+    else if (event.key === "Enter" || event.key === " ") this.order.length && this.open(this.active);
+    else if (event.key === "n" || event.key === "p") this.page.step(event.key === "n" ? 1 : -1);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** The query after (or before) one in the order of the table; null at its ends. */
+  neighbour(query, by) {
+    if (!this.order.length) return null;
+    const row = this.place.get(query);
+    if (row === undefined) return this.order[0];
+    return this.order[row + by] ?? null;
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const page = new Page(model, el);
+    return () => page.destroy();
+  },
+};
