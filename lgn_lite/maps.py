@@ -72,9 +72,7 @@ def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, hig
     ax.add_patch(hole)
     impossible = np.ma.masked_equal(np.tril(np.ones((N, N)), -1), 0)
     ax.imshow(impossible, extent=edges, cmap=mpl.colors.ListedColormap([IMPOSSIBLE]))
-    at = np.arange(N)
-    stairs = np.stack([np.repeat(at + 0.5, 2)[:, None], np.repeat(at, 2)[:, None] + [[-0.5], [0.5]] * N], axis=2)
-    ax.add_patch(Polygon(stairs.reshape(-1, 2) * step, closed=False, fill=False, ec="#BBBBBB", lw=0.8))  # the diagonal
+    ax.add_patch(Polygon(_stairs(N) * step, closed=False, fill=False, ec="#BBBBBB", lw=0.8))
     image = ax.imshow(np.ma.masked_invalid(grid), extent=edges, cmap=_colormap(palette), vmin=low, vmax=high)
     if truth is not None:
         start, end = moment_span(truth, duration, "truth")
@@ -86,6 +84,12 @@ def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, hig
         hole.set_label("no candidate")
     ax.set(xlim=edges[:2], ylim=edges[2:])
     return image
+
+
+def _stairs(N: int) -> np.ndarray:
+    """(2·N, 2) corners, in cells, of the line under the shortest moments: below it an end would precede its start."""
+    at = np.repeat(np.arange(N), 2)
+    return np.stack([at + 0.5, at + np.tile([-0.5, 0.5], N)], axis=1)
 
 
 def _colormap(palette):
@@ -143,7 +147,7 @@ def plot_map(
     return ax.figure
 
 
-def map_traces(grid: np.ndarray, duration: float, palette, name: str, **settings) -> list[go.Heatmap]:
+def map_traces(grid: np.ndarray, duration: float, palette, name: str, **settings) -> list:
     """The heat map of a map (N, N) of `map_grid` for the page, and under it that of the holes, if it has any."""
     N, step = len(grid), duration / len(grid)
     cells = {"x": np.arange(1, N + 1) * step, "y": np.arange(N) * step, "hoverongaps": False}
@@ -156,8 +160,25 @@ def map_traces(grid: np.ndarray, duration: float, palette, name: str, **settings
         traces.append(go.Heatmap(z=holes, name="no candidate", hovertemplate=told, **cells, **flat))
     known_iou = "" if settings.get("customdata") is None else "<br>IoU %{customdata:.2f}"
     told = f"{place}<br>{name} %{{z:.3f}}{known_iou}<extra></extra>"
-    look = {"colorscale": palette, "hovertemplate": told, "colorbar": {"title": name}}
-    return [*traces, go.Heatmap(z=grid, name=name, **cells, **look | settings)]
+    look = {"colorscale": palette, "hovertemplate": told, "colorbar": {"title": {"text": name, "side": "right"}}}
+    traces.append(go.Heatmap(z=grid, name=name, **cells, **look | settings))
+    if palette != SCORES:  # white is a value there: a line tells it from the impossible half
+        line = {"mode": "lines", "line": {"color": "#BBBBBB", "width": 1}, "hoverinfo": "skip", "showlegend": False}
+        x, y = _stairs(N).T * step
+        traces.append(go.Scatter(x=x, y=y, **line))
+    return traces
+
+
+def truth_marks(truth, duration: float, size: int = 15) -> list[go.Scatter]:
+    """The frame around the truth, (start, end) in seconds, for the page: green on a white rim, for contrast."""
+    start, end = moment_span(truth, duration, "truth")
+    rim, frame = (
+        {"symbol": "square-open", "size": size, "color": colour, "line": {"width": width}}
+        for colour, width in (("white", 6), (TRUTH, 3))
+    )
+    told = {"name": "truth", "hovertemplate": f"truth: {start:.1f} – {end:.1f} s<extra></extra>"}
+    at = {"x": [end], "y": [start], "mode": "markers"}
+    return [go.Scatter(marker=rim, hoverinfo="skip", showlegend=False, **at), go.Scatter(marker=frame, **told, **at)]
 
 
 def map_axes(duration: float, N: int) -> tuple[dict, dict]:
@@ -188,16 +209,15 @@ def map_figure(
         settings["customdata"] = map_grid(moments, iou, "IoU")
     palette = DIFFERENCE if difference else SCORES
     figure = go.Figure(map_traces(grid, duration, palette, label, **settings))
-    square = {"symbol": "square-open", "size": 15, "color": TRUTH, "line": {"width": 3}}
     star = {"symbol": "star", "size": 13, "color": "white", "line": {"color": "black", "width": 1}}
     if answer is None and not difference and not len(answers):
         answer = best_span(moments, scores, duration)
-    marks = [] if len(answers) else [("answer", answer, star)]
-    for name, span, marker in [("truth", truth, square), *marks]:
-        if span is not None:
-            start, end = moment_span(span, duration, name)
-            text = f"{name}: {start:.1f} – {end:.1f} s<extra></extra>"
-            figure.add_scatter(x=[end], y=[start], mode="markers", name=name, marker=marker, hovertemplate=text)
+    if truth is not None:
+        figure.add_traces(truth_marks(truth, duration))
+    if answer is not None and not len(answers):
+        start, end = moment_span(answer, duration, "answer")
+        text = f"answer: {start:.1f} – {end:.1f} s<extra></extra>"
+        figure.add_scatter(x=[end], y=[start], mode="markers", name="answer", marker=star, hovertemplate=text)
     starts, ends = _dropped(moments, dropped, duration).T
     if len(starts):
         cross = {"symbol": "x", "size": 6, "color": "black", "line": {"color": "white", "width": 1}}
@@ -212,9 +232,10 @@ def map_figure(
         told["hovertemplate"] = "answer %{text}: %{y:.1f} – %{x:.1f} s<extra></extra>"
         figure.add_scatter(x=ends, y=starts, mode="markers+text", text=numbers, marker=circle, **told)
     x, y = map_axes(duration, len(grid))
-    figure.update_xaxes(title="end (seconds)", **x)
-    figure.update_yaxes(title="start (seconds)", scaleanchor="x", **y)
+    figure.update_xaxes(title="end (seconds)", constraintoward="left", **x)  # where the legend is
+    figure.update_yaxes(title="start (seconds)", constraintoward="bottom", scaleanchor="x", **y)
     margin = {"l": 60, "r": 20, "t": 50 if title else 20, "b": 55}
     figure.update_layout(template="plotly_white", paper_bgcolor="white", plot_bgcolor=IMPOSSIBLE, title=title)
-    figure.update_layout(width=560, height=480, margin=margin, legend={"x": 0.02, "y": 0.02, "yanchor": "bottom"})
+    legend = {"x": 0.02, "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
+    figure.update_layout(width=560, height=480, margin=margin, legend=legend, showlegend=True)
     return figure

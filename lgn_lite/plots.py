@@ -21,10 +21,12 @@ from lgn_lite.errors import InputError
 from lgn_lite.look import BASELINE, GRID, INK, OURS, STYLE, TRUTH, looks, new_axes, style
 from lgn_lite.maps import map_figure, moment_span, plot_map
 from lgn_lite.moments import interval_iou
+from lgn_lite.page_views import answers_figure, guidance_figure, modulation_figure, steps_figure, words_figure
 from lgn_lite.views import plot_answers, plot_guidance, plot_modulation, plot_steps, plot_words
 
 __all__ = ["BASELINE", "OURS", "TRUTH", "looks", "map_figure", "plot_curves", "plot_gates", "plot_map"]
 __all__ += ["plot_results", "plot_retrieval", "plot_retrievals", "plot_seeds", "plot_timeline", "style"]
+__all__ += ["answers_figure", "guidance_figure", "modulation_figure", "steps_figure", "words_figure"]
 __all__ += ["plot_answers", "plot_guidance", "plot_modulation", "plot_steps", "plot_words"]
 
 
