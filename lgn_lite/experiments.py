@@ -10,6 +10,7 @@ import logging
 import platform
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -62,12 +63,14 @@ def run_notebooks(
     force: bool = False,
     root: Path | None = None,
     console: Console | None = None,
+    progress: NotebookProgress | None = None,
 ) -> list[Outcome]:
     """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
 
     A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run
     since. Each parameter goes to the notebooks whose parameters cell declares it; `run_dir` is set by this
-    function. Kernels start in `root` (default: the project's folder).
+    function. Kernels start in `root` (default: the project's folder). `progress` is told of every notebook and
+    cell; without it, `console` shows bars or lines.
 
     Raises InputError (no such notebook, unknown parameter, unreadable run.json), NotebookFailed, and
     KeyboardInterrupt with the place as its text; in each case what was done before is kept.
@@ -76,24 +79,21 @@ def run_notebooks(
     root = (root or project_root()).resolve()
     run_dir = (root / run_dir).resolve()
     notebooks = [Path(notebook).resolve() for notebook in notebooks]
-    declared = _declared_parameters(notebooks)
-    _check_parameters(parameters, declared)
-    inside = run_dir.is_relative_to(root)
-    given = parameters | {"run_dir": run_dir.relative_to(root).as_posix() if inside else run_dir.as_posix()}
+    declared = check_parameters(notebooks, parameters)
+    given = _given(parameters, run_dir, root)
 
     about = {"parameters": parameters, "versions": _versions(), "commit": _commit(root)}
     record = about | {"notebooks": _read_done(run_dir)}
     outcomes: list[Outcome] = []
     before = ""  # when the latest notebook before this one finished; ISO times of one zone compare as text
-    with NotebookProgress(console or Console(), len(notebooks)) as progress:
+    with progress or NotebookProgress(console or Console(), len(notebooks)) as progress:
         for notebook in notebooks:
             name = notebook.stem
             copy = run_dir / "notebooks" / f"{name}.ipynb"
             injected = {key: given[key] for key in declared[notebook] if key in given}
             digest = _digest(notebook, injected)
             entry = record["notebooks"].get(name, {})
-            done = entry.get("status") == "done" and entry.get("sha256") == digest and copy.exists()
-            if done and not force and before <= entry["started"]:
+            if _done(entry, digest, copy) and not force and before <= entry["started"]:
                 progress.kept(name)
                 outcomes.append(Outcome(name, "kept", entry["seconds"], copy))
             else:
@@ -117,6 +117,34 @@ def run_notebooks(
                 outcomes.append(Outcome(name, "done", entry["seconds"], copy))
             before = max(before, entry["finished"])
     return outcomes
+
+
+def run_state(
+    notebook: Path, run_dir: str | Path, parameters: dict[str, Any], root: Path
+) -> tuple[str, dict[str, Any]]:
+    """How a run of one notebook stands, without running it: its state, and what run.json tells of it.
+
+    The state is `done` (`run_notebooks` would keep it), `changed` (done, but with other code or parameters),
+    `failed`, `interrupted`, `running` (also where it was killed), or `new`. Raises InputError as `run_notebooks`.
+    """
+    run_dir, notebook = (root / run_dir).resolve(), notebook.resolve()
+    given, declared = _given(parameters, run_dir, root), _declared_parameters([notebook])[notebook]
+    entry = _read_done(run_dir).get(notebook.stem, {})
+    if not entry:
+        return "new", {}
+    digest = _digest(notebook, {key: given[key] for key in declared if key in given})
+    done = _done(entry, digest, run_dir / "notebooks" / notebook.name)
+    return ("done" if done else "changed" if entry["status"] == "done" else entry["status"]), entry
+
+
+def _done(entry: dict[str, Any], digest: str, copy: Path) -> bool:
+    return entry.get("status") == "done" and entry.get("sha256") == digest and copy.exists()
+
+
+def _given(parameters: dict[str, Any], run_dir: Path, root: Path) -> dict[str, Any]:
+    """The parameters with run_dir; a path inside the project is written without the folders of this machine."""
+    inside = run_dir.is_relative_to(root)
+    return parameters | {"run_dir": run_dir.relative_to(root).as_posix() if inside else run_dir.as_posix()}
 
 
 def results(run_dir: str | Path) -> dict[str, Any]:
@@ -238,7 +266,9 @@ def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:
     return declared
 
 
-def _check_parameters(parameters: dict[str, Any], declared: dict[Path, list[str]]) -> None:
+def check_parameters(notebooks: list[Path], parameters: Iterable[str]) -> dict[Path, list[str]]:
+    """The names in each notebook's parameters cell; InputError for a name in `parameters` that none declares."""
+    declared = _declared_parameters(notebooks)
     known = sorted({name for names in declared.values() for name in names} - {"run_dir"})
     if "run_dir" in parameters:
         raise InputError("the parameter run_dir is the run's own folder: choose it by the run's name")
@@ -246,6 +276,7 @@ def _check_parameters(parameters: dict[str, Any], declared: dict[Path, list[str]
         if name not in known:
             listed = ", ".join(known) or "none"
             raise InputError(f"no notebook of this run has a parameter {name!r}; known parameters: {listed}")
+    return declared
 
 
 def _digest(notebook: Path, injected: dict[str, Any]) -> str:
