@@ -6,7 +6,7 @@
 
 const VIRIDIS = ("#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828e #21918c #1fa088 #28ae80 #3fbc73 " +
   "#5ec962 #84d44b #addc30 #d8e219 #fde725").split(" ").map(rgb);
-const DIVERGING = "#b35a00 #e69f00 #f6d9a0 #f4f4f4 #a6cbe3 #0072b2 #003f66".split(" ").map(rgb); // orange – white – blue
+const DIVERGING = "#b35a00 #e69f00 #f6d9a0 #ffffff #a6cbe3 #0072b2 #003f66".split(" ").map(rgb); // orange – white – blue
 const TABS = [["late", "Late guidance"], ["early", "Early modulation"], ["words", "Words"], ["queries", "Queries"]];
 const KINDS = ["ours", "baseline"]; // of the two sides, as the style sheet calls them
 const ROW = 30; // pixels, the height of a table row
@@ -310,7 +310,7 @@ class Page {
       const { start, end, iou } = side.answers[0];
       return `${this.sides[k].name} answers ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
     });
-    return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence}. ${view.message || told.join("; ")}.`;
+    return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || told.join("; ")}.`;
   }
 
   stale(tab) {
@@ -794,6 +794,7 @@ class MapView {
   key(event) {
     const { maps, geometry: { N } } = this;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    this.page.hideTip(); // it belongs to the mouse
     if (!maps.cursor) this.home();
     const cell = this.cell(maps.cursor) ?? [0, 0];
     const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];

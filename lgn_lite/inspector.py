@@ -78,6 +78,7 @@ class Inspector(anywidget.AnyWidget):
         size: str = "small",
         root: str | Path = "data",
     ) -> None:
+        self._stop, self._answering = Event(), None
         self._sides, self._notices = open_sides(checkpoint, baseline)
         self._video = None if video is None else Path(video)
         self._own = None
@@ -88,7 +89,6 @@ class Inspector(anywidget.AnyWidget):
         self._data = self._open_data(data, size, root)
         self._queries: list[Query] = []
         self._number = 0  # of the last view: work for an older one is not done
-        self._stop, self._answering = Event(), None
         # One thread explains, one prepares videos; a third answers the split. The kernel stays free for the next query.
         self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "film")}
         self._jobs: list[Future] = []
@@ -335,7 +335,8 @@ class Inspector(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget away and end the work for it."""
-        self._stop.set()
+        if hasattr(self, "_stop"):  # also called where __init__ raised
+            self._stop.set()
         for pool in getattr(self, "_pools", {}).values():
             pool.shutdown(wait=False, cancel_futures=True)
         super().close()
