@@ -161,6 +161,11 @@ def at_chosen_rate(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record["learning_rate"] == rates[record["row"]]]
 
 
+def at_rate(records: Iterable[Record], learning_rate: float) -> list[Record]:
+    """The records at one learning rate, for rows that did not try any other: their reference must not either."""
+    return [record for record in records if record["learning_rate"] == learning_rate]
+
+
 def choose_learning_rate(records: Iterable[Record], row: str) -> float:
     """The learning rate with the highest R1@0.5 + R1@0.7 on the validation split, among the runs of a row's first seed.
 

@@ -13,6 +13,7 @@ from lgn_lite.ablation import (
     REFERENCE,
     ROWS,
     at_chosen_rate,
+    at_rate,
     choose_learning_rate,
     collect,
     compact,
@@ -87,6 +88,7 @@ def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
     assert choose_learning_rate(records, "full") == 0.004
     assert values(at_chosen_rate(records), "full", "R1@0.5") == {0: 10, 1: 50}
     assert values(at_chosen_rate(records), "late", "R1@0.5") == {3: 70}
+    assert values(at_rate(records, 0.001), "full", "R1@0.5") == {0: 90, 1: 99} and not at_rate(records, 0.5)
     with pytest.raises(InputError, match="several runs of one seed"):
         values(records, "full", "R1@0.5")
     with pytest.raises(InputError, match="no run of row 'early'"):
