@@ -1208,7 +1208,7 @@ class LateTab extends SideTab {
       node("h4", {}, "α over the channels, with the ones raised and lowered most"),
       bars(page, Array.from(alpha), { reference: 1, marked, what: `α of ${alpha.length} channels`, name: (n) => `channel ${n}` }),
       node("div", { class: "lgn-groups" },
-        group(`Scores where only the first 0 … ${steps.length - 1} modules hear the sentence`, steps.map((step, n) =>
+        group(`Scores where only the first 0 … ${steps.length - 1} modules hear the sentence; the others get the mean α`, steps.map((step, n) =>
           smallMap(page, k, step, scale, `${n} module${n === 1 ? "" : "s"}\n${answer(step)}`, star(step)))),
         group(`What each step changed (blue: higher, orange: lower; at most ±${changeScale.high.toFixed(2)})`, changes.map((change, n) =>
           smallMap(page, k, change, changeScale, `module ${n + 1}\n${signed(Math.min(...change))} to ${signed(Math.max(...change))}`, star(steps[n + 1])))),

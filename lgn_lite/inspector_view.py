@@ -20,13 +20,14 @@ from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.dataset import MomentDataset, prepare_features
 from lgn_lite.errors import InputError
-from lgn_lite.explain import Explanation, Gates, explain, score_sentences, top_answers, word_effects
+from lgn_lite.explain import Explanation, Gates, explain, mean_alpha, score_sentences, top_answers, word_effects
 from lgn_lite.loss import iou_targets
 from lgn_lite.text import tokenize
 from lgn_lite.vgg import VGGFrames, extract_video
 
 CHANNELS = 4  # raised and lowered channels, each with its map
 FEATURES = 12  # channels of an early unit that are drawn over time, the most changed ones
+SENTENCES = 500  # of the split, whose mean α stands for no sentence in particular
 MEMORY = 3e8  # bytes of prepared features that a side keeps: a page walks through many videos
 
 
@@ -47,6 +48,7 @@ class Side:
     message: str = ""  # why queries of the split are not answered
     own_message: str = ""  # why the reader's video is not
     _last: tuple[Any, Explanation | None] = field(default=(None, None), repr=False)
+    _neutral: Tensor | None = field(default=None, repr=False)  # (C,) α of the modules that do not hear the sentence
 
     def open_split(self, data: DataSet, split: str) -> None:
         """Take the queries of a split, and the answers that are kept; says in `message` what stands in the way."""
@@ -143,7 +145,11 @@ class Side:
         """`explain`, remembered for the last sentence: two of the page's tabs ask for it."""
         key = (number, sentence)
         if self._last[0] != key:
-            found = explain(self.checkpoint.model, self.video(number), self.checkpoint.encode(sentence))
+            if self._neutral is None and self.queries is not None:
+                sentences = [query.sentence for query in self.queries.queries[:SENTENCES]]
+                self._neutral = mean_alpha(self.checkpoint, sentences)
+            words = self.checkpoint.encode(sentence)
+            found = explain(self.checkpoint.model, self.video(number), words, self._neutral)
             self._last = (key, found)
         return self._last[1]
 
