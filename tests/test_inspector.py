@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from untrained import untrained_models
 
 import lgn_lite.inspector
 from lgn_lite.annotations import Query
@@ -17,7 +18,7 @@ from lgn_lite.checkpoint import About, load_checkpoint, save_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.course import evaluation_set
 from lgn_lite.errors import InputError
-from lgn_lite.explain import explain, top_answers, word_effects
+from lgn_lite.explain import explain, mean_alpha, top_answers, word_effects
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.inspector import Inspector
 from lgn_lite.loss import iou_targets
@@ -36,14 +37,7 @@ def whole(content: bytes) -> list[int]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, tiny_toy):
     """Untrained checkpoints of Toy-STA, as a course run leaves them: …/full/best beside …/baseline/best."""
-    folder = tmp_path_factory.mktemp("models")
-    vocabulary = Vocabulary.from_sentences(query.sentence for query in tiny_toy.queries("train"))
-    for variant, settings in {"full": {}, "baseline": {"early": "none", "guidance": 0}}.items():
-        torch.manual_seed(len(variant))
-        model = LGN(tiny_toy.config.override(vocabulary_size=len(vocabulary), **settings))
-        about = About(tiny_toy.title, "toy-sta", tiny_toy.encoder, "fc6", tiny_toy.rate, {"variant": variant})
-        save_checkpoint(folder / variant / "best", model, vocabulary, about, {"epoch": 1}, tiny_toy.encoder_file)
-    return folder
+    return untrained_models(tmp_path_factory.mktemp("models"), tiny_toy)
 
 
 @pytest.fixture
@@ -97,7 +91,8 @@ def test_the_tabs_are_the_explanation(inspect, models, tiny_toy):
     inspector = inspect(query=2)
     checkpoint = load_checkpoint(models / "full" / "best")
     item = evaluation_set(tiny_toy, checkpoint, "test")[2]
-    found = explain(checkpoint.model, item["video"], item["words"])
+    neutral = mean_alpha(checkpoint, [query.sentence for query in tiny_toy.queries("test")])
+    found = explain(checkpoint.model, item["video"], item["words"], neutral)
     late, baseline = inspector.look_into("late")["sides"]
     np.testing.assert_allclose(floats(late["alpha"]), found.alpha, atol=1e-5)
     np.testing.assert_allclose(floats(late["steps"]).reshape(found.steps.shape), found.steps, atol=1e-5)
