@@ -153,7 +153,7 @@ def map_traces(grid: np.ndarray, duration: float, palette, name: str, **settings
     cells = {"x": np.arange(1, N + 1) * step, "y": np.arange(N) * step, "hoverongaps": False}
     place = "start %{y:.1f} s<br>end %{x:.1f} s"
     traces = []
-    holes = np.where(np.isnan(grid) & np.triu(np.ones((N, N), bool)), 1.0, np.nan)
+    holes = np.where(np.isnan(grid) & np.triu(np.ones((N, N), bool)), 1.0, np.nan).astype(np.float32)
     if (holes == 1).any():
         flat = {"colorscale": [HOLE, HOLE], "showscale": False}
         told = f"{place}<extra>no candidate</extra>"

@@ -234,6 +234,18 @@ def modulation_figure(gates: Sequence[Gates], duration: float, truth=None, count
     return _finish(figure, 140 + 390 * len(gates), 110 + 145 * rows, showlegend=True, legend=legend)
 
 
+def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], looks: Mapping[str, tuple[str, str]], **settings):
+    """Horizontal bars of two looks, {name: (colour, pattern)}: the rows that are `first` have the first look.
+
+    Two traces, since plotly warns where one has several colours and patterns.
+    """
+    for (name, (colour, shape)), wanted in zip(looks.items(), (True, False), strict=True):
+        rows = [i for i, is_first in enumerate(first) if is_first == wanted]
+        chosen = {key: [values[i] for i in rows] for key, values in columns.items()}
+        fill = {"color": colour, "pattern": {"shape": shape, "fgcolor": "white", "size": 6}}
+        figure.add_bar(**chosen, name=name, marker=fill, orientation="h", width=0.7, **settings)
+
+
 def words_figure(effects: Sequence[WordEffect], duration: float, answer=None, truth=None) -> go.Figure:
     """Make plot_words' figure for the page."""
     rows = word_rows(effects, duration)
@@ -244,22 +256,17 @@ def words_figure(effects: Sequence[WordEffect], duration: float, answer=None, tr
     figure = make_subplots(
         1, 2, shared_yaxes=True, column_widths=[0.45, 0.55], horizontal_spacing=0.04, subplot_titles=titles
     )
-    at, lower = list(range(len(rows))), [change < 0 for change in changes]
-    fill = {"color": [GUIDE if low else LOWERED for low in lower]}
-    fill["pattern"] = {"shape": ["" if low else "/" for low in lower], "fgcolor": "white", "size": 6}
-    told = {"text": [signed(change) for change in changes], "textposition": "outside", "cliponaxis": False}
-    told["hovertemplate"] = "without “%{customdata}”: %{x:+.3f}<extra></extra>"
-    words = [escape(word) for word in words]
-    bar = {"orientation": "h", "width": 0.7, "y": at, "customdata": words}
-    figure.add_bar(x=changes, marker=fill, name="change", **bar, **told, row=1, col=1)
-    fill = {"color": ["#BFD9EA" if s else OURS for s in same]}
-    fill["pattern"] = {"shape": ["" if s else "." for s in same], "fgcolor": "white", "size": 6}
-    told = {"hovertemplate": "without “%{customdata}”: %{text}<extra></extra>", "textposition": "none"}
-    told["text"] = [f"{start:.1f} – {end:.1f} s" for start, end in zip(starts, ends, strict=True)]
-    lengths = [end - start for start, end in zip(starts, ends, strict=True)]
-    figure.add_bar(x=lengths, base=starts, marker=fill, name="answer", **bar, **told, row=1, col=2)
+    at, words = list(range(len(rows))), [escape(word) for word in words]
+    spans = [f"{start:.1f} – {end:.1f} s" for start, end in zip(starts, ends, strict=True)]
+    lower = [change < 0 for change in changes]
+    told = {"textposition": "outside", "cliponaxis": False, "hovertemplate": "without “%{customdata}”: %{x:+.3f}"}
+    columns = {"x": changes, "y": at, "customdata": words, "text": [signed(change) for change in changes]}
+    _bars(figure, columns, lower, {"lowered": (GUIDE, ""), "raised": (LOWERED, "/")}, **told, row=1, col=1)
+    told = {"textposition": "none", "hovertemplate": "without “%{customdata}”: %{text}"}
+    columns |= {"x": [end - start for start, end in zip(starts, ends, strict=True)], "base": starts, "text": spans}
+    _bars(figure, columns, same, {"the same": ("#BFD9EA", ""), "another": (OURS, ".")}, **told, row=1, col=2)
     for y in at:
-        _beside(figure, y, "the same" if same[y] else told["text"][y], xref="x2 domain", yref="y")
+        _beside(figure, y, "the same" if same[y] else spans[y], xref="x2 domain", yref="y")
     for second in own or ():
         figure.add_vline(second, line={"color": OURS, "dash": "dot", "width": 1.2}, row=1, col=2)
     _shade(figure, truth, duration, row=1, col=2)

@@ -250,10 +250,16 @@ def test_words_stand_in_order_with_their_effect_and_what_is_answered_instead():
     assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [(0, 5), (5, 10), (5, 10)]
     assert [text.get_text() for text in right.texts] == ["0.0 – 5.0 s", "the same", "the same"]
     page = plots.words_figure(EFFECTS, DURATION, answer=(5.0, 10.0), truth=TRUTH)
-    change, answer = page.data
-    assert (list(change.x), list(change.text)) == ([-0.5, 0.05, 0.0], ["−0.50", "+0.05", "0.00"])
+    bars = {trace.name: trace for trace in page.data}
+    assert (list(bars["lowered"].x), list(bars["lowered"].y), list(bars["lowered"].text)) == ([-0.5], [0], ["−0.50"])
+    assert (list(bars["raised"].x), list(bars["raised"].y)) == ([0.05, 0.0], [1, 2])
+    assert list(bars["raised"].text) == ["+0.05", "0.00"]
     assert list(page.layout.yaxis.ticktext) == ["red", "light", "shines"]
-    assert (list(answer.base), list(answer.x)) == ([0, 5, 5], [5, 5, 5])
+    found = {
+        name: list(zip(bars[name].y, bars[name].base, bars[name].x, strict=True)) for name in ("the same", "another")
+    }
+    assert found == {"the same": [(1, 5, 5), (2, 5, 5)], "another": [(0, 0, 5)]}  # row, start, length
+    assert len({(bar.marker.color, bar.marker.pattern.shape) for bar in page.data}) == 4
     notes = [note.text for note in page.layout.annotations]
     assert notes[-3:] == ["0.0 – 5.0 s", "the same", "the same"]
 
