@@ -1,4 +1,4 @@
-"""The command line, `lgn-lite`: the program itself and the course; `cli_model` and `cli_data` hold the rest.
+"""The command line, `lgn-lite`: the program itself and the course; `cli_model`, `cli_see`, `cli_data` hold the rest.
 
 One function a command. Each imports what it needs inside, so that `--help` is instant.
 """
@@ -16,6 +16,7 @@ from rich.markup import escape
 from .cli_data import data_app
 from .cli_model import model_app
 from .cli_options import SAY, Parameters, Profile, console, parse_parameters
+from .cli_see import see_app
 from .errors import InputError
 
 app = typer.Typer(
@@ -170,6 +171,7 @@ def _show_site(outcomes: list, run_dir: Path) -> None:
 
 
 app.add_typer(model_app)
+app.add_typer(see_app)
 app.add_typer(data_app, name="data")
 
 

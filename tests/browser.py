@@ -4,9 +4,16 @@ Without Playwright or Chromium these tests skip and say so; under CI they fail, 
 """
 
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
 from urllib.parse import urlsplit
 
 import pytest
@@ -90,3 +97,35 @@ def watch(context) -> Watch:
     context.on("response", answer)
     context.on("page", lambda page: page.on("websocket", lambda socket: seen.requests.append(socket.url)))
     return seen
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen, str]]:
+    """Python with these arguments, once it has printed the address of the page that it serves; Ctrl-C at the end.
+
+    What it prints afterwards can be read from its `stdout`.
+    """
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT
+    )
+    clock = Timer(180, process.kill)
+    clock.start()
+    said = ""
+    try:
+        for line in process.stdout:
+            said += line
+            if found := re.search(r"http://\S+", line):
+                break
+        else:
+            pytest.fail(f"no address was printed:\n{said}")
+        clock.cancel()
+        yield process, found[0]
+    finally:
+        clock.cancel()
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
