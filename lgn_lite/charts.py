@@ -130,7 +130,10 @@ def plot_seeds(
     """
     names = list(found)
     figure, ((left, right),) = new_axes(1, 2, size=(10, 0.9 + 0.42 * len(names)), sharey=True)
-    for y, (name, look) in enumerate(looks(names).items()):
+    keys = {name: "baseline" if name.startswith("baseline") else name for name in names}
+    table = looks(sorted(keys.values(), key="LGN".__eq__))  # ours is the last one
+    for y, name in enumerate(names):
+        look = table[keys[name]]
         numbers = np.array(list(found[name].values()))
         left.plot(numbers, np.full(len(numbers), y), look["marker"], color=look["color"], alpha=0.75, ms=6)
         left.vlines(numbers.mean(), y - 0.32, y + 0.32, color=INK, linewidth=1.6)

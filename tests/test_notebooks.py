@@ -81,6 +81,8 @@ def complaints(notebook, size: int = 0) -> list[str]:
     exercises = sum("check." in cell.source for cell in code)
     found += [f"{exercises} exercises with a check"] if not 2 <= exercises <= 4 else []
 
+    found += ["the state of a widget"] if "widgets" in notebook.metadata else []
+
     texts = [str(notebook.metadata)]
     for cell in cells:
         texts += [cell.source, str(cell.metadata)]

@@ -6,4 +6,9 @@ WRONG = {
     "cured": lambda kinds, kind, share: 100 * share * kinds.count(kind) / len(kinds),
 }
 
-EXPECTED = {}
+EXPECTED = {
+    "hits": (80.0, 90.0),
+    "elsewhere": (8.0, 20.0),
+    "early modulation_other": (0.0, 30.0),  # the sentence is heard here …
+    "late guidance_other": (75.0, 90.0),  # … and hardly here
+}
