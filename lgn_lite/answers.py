@@ -122,7 +122,8 @@ def _kept(path: Path, key: str) -> Tensor | None:
 
 def _fingerprint(weights: Path, queries: Sequence[Query], data: DataSet) -> str:
     """What the answers depend on: the weights, the queries, and which features there are."""
-    digest = hashlib.sha256(weights.read_bytes())
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
     for query in queries:
         digest.update(f"{query.video}\0{query.sentence}\0{query.duration}\n".encode())
     features = data.features.path.stat() if data.features is not None else None

@@ -127,7 +127,6 @@ class Page {
   constructor(model, el) {
     this.model = model;
     this.id = `lgn-${++pages}`;
-    this.tab = "late";
     this.live = node("div", { class: "lgn-live", "aria-live": "polite", role: "status" });
     this.tip = node("div", { class: "lgn-tip", "aria-hidden": "true", hidden: true });
     this.root = node("div", {
@@ -136,6 +135,9 @@ class Page {
       keydown: (event) => this.key(event),
     });
     this.readSetup();
+    // an explanation of thousands of candidates takes seconds to minutes without a GPU: only who asks shall wait for it
+    const large = this.sides.some((side) => side.P > 1000);
+    this.tab = large ? "queries" : "late";
     this.film = new Film(this);
     this.sentence = new SentenceEditor(this);
     this.timeline = new Timeline(this);
@@ -147,7 +149,7 @@ class Page {
         node("div", { class: "lgn-left" }, this.sentence.root, this.film.root), this.maps.root, this.timeline.root),
       this.tabs(), this.tip, this.live);
     el.append(this.root);
-    this.want = later(() => this.askForTab(), 60);
+    this.want = later(() => this.askForTab(), large ? 500 : 60);
     this.listeners = [
       ["change:view", () => this.showView()], ["change:film", () => this.film.load()],
       ["change:table", () => this.views.queries.load()], ["change:answers", () => this.views.queries.loadAnswers()],

@@ -6,6 +6,7 @@ knows of widgets. P candidates, C channels, K guidance modules, D visual width, 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,23 +196,30 @@ def open_sides(
 ) -> tuple[list[Side], list[str]]:
     """One side or two, as `Inspector` is asked for them, and what is to be said of a second that is missing."""
     notices: list[str] = []
-    first = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+    folder = checkpoint.folder if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
     if baseline is None:
-        beside = first.folder.parent.parent / "baseline" / "best"
-        if beside.is_dir() and beside.resolve() != first.folder.resolve():
+        beside = folder.parent.parent / "baseline" / "best"
+        if beside.is_dir() and beside.resolve() != folder.resolve():
             baseline = beside
-        elif first.about.training.get("variant") != "baseline":
-            notices.append("There is no baseline beside this checkpoint: give baseline=… to compare two models.")
-    if baseline is None or baseline is False:
+    with ThreadPoolExecutor(2) as pool:  # a model of TACoS takes a second
+        loading = None if baseline in (None, False) else pool.submit(_load, baseline)
+        first = _load(checkpoint)
+    if baseline is None and first.about.training.get("variant") != "baseline":
+        notices.append("There is no baseline beside this checkpoint: give baseline=… to compare two models.")
+    if loading is None:
         return [Side(_name(first), first)], notices
     try:
-        second = baseline if isinstance(baseline, Checkpoint) else load_checkpoint(baseline)
+        second = loading.result()
     except InputError as error:
         return [Side(_name(first), first)], [f"The baseline cannot be opened: {error}"]
     names = [_name(first), _name(second)]
     if names[0] == names[1]:
         names = [f"{name} {letter}" for name, letter in zip(names, "AB", strict=True)]
     return [Side(names[0], first), Side(names[1], second)], notices
+
+
+def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
+    return checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
 
 
 def _name(checkpoint: Checkpoint) -> str:

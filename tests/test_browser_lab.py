@@ -17,6 +17,8 @@ from untrained import untrained_models
 
 __all__ = ["browser"]  # a fixture
 
+TALL = 2400  # pixels: a notebook scrolls by itself, and a screenshot holds only what is in sight
+
 CELLS = """\
 from lgn_lite.inspector import Inspector
 
@@ -80,7 +82,7 @@ def _wait_for(address: str, server: subprocess.Popen, log: Path, seconds: float 
 @pytest.fixture(scope="module")
 def opened(browser, lab):
     """The notebook's page with the inspector in it, and what the browser complained of."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context = browser.new_context(viewport={"width": 1280, "height": TALL})
     seen = watch(context)
     page = context.new_page()
     page.goto(f"{lab}/lab/tree/inspect.ipynb")
@@ -196,11 +198,11 @@ def test_it_follows_the_theme_and_the_width(opened, theme):
     page.get_by_role("tab", name="Late guidance").click()
     page.get_by_text("α over the channels").wait_for(timeout=60_000)
     for width in (1280, 800):
-        page.set_viewport_size({"width": width, "height": 1000})
+        page.set_viewport_size({"width": width, "height": TALL})
         page.wait_for_timeout(600)
         assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.lgn'))") <= 1
         _shoot(page, f"{theme.split()[1].lower()}-{width}")
-    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.set_viewport_size({"width": 1280, "height": TALL})
     assert _ours(seen.errors) == []
 
 
