@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from lgn_lite.ablation import at_chosen_rate, mean_and_deviation, paired_difference, plus_minus, values
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.files import project_root
 from lgn_lite.moments import interval_iou
@@ -58,6 +59,24 @@ def blind_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def ablation_table(records: list[dict]) -> str:
+    """The README's table of the study: Table 4 over seeds, each row at its own learning rate, in Markdown."""
+    tuned = at_chosen_rate(records)
+    metrics = (("R1@0.5", "test"), ("R1@0.7", "test"), ("mIoU", "test"), ("R1@0.5", "test-composition"))
+    lines = [
+        "| Toy-STA `small`, mean ± deviation | seeds | R1@0.5 | R1@0.7 | mIoU | new compositions R1@0.5 | "
+        "R1@0.5 over the baseline |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    base = values(tuned, "baseline", "R1@0.5")
+    for name in ("full", "early", "late", "baseline"):
+        cells = [plus_minus(*mean_and_deviation(values(tuned, name, metric, split))) for metric, split in metrics]
+        mean, low, high, seeds = paired_difference(values(tuned, name, "R1@0.5"), base)
+        gap = "" if name == "baseline" else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        lines.append(f"| {ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
+    return "\n".join(lines)
+
+
 def with_table(readme: str, name: str, table: str) -> str:
     """The README's text with what stands between the marks of a name replaced."""
     begin, end = f"<!-- {name}: ", f"<!-- end of {name} -->"
@@ -98,6 +117,7 @@ if __name__ == "__main__":
     text = with_table(
         readme.read_text(encoding="utf-8"), "results", table(json.loads((kept / "09_train.json").read_text()))
     )
+    text = with_table(text, "ablations", ablation_table(json.loads((kept / "ablations.json").read_text())))
     text = with_table(text, "blind", blind_table(json.loads((kept / "blind_charades-sta.json").read_text())))
     readme.write_text(text, encoding="utf-8")
     picture(run / "models", root / "notebooks" / "images" / "retrieval.png")
