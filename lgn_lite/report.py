@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -27,7 +28,7 @@ from plotly.offline import get_plotlyjs
 from lgn_lite.answers import Answers, split_answers
 from lgn_lite.catalogue import DataSet
 from lgn_lite.charts import plot_results
-from lgn_lite.checkpoint import Checkpoint
+from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.course import evaluate_constant, evaluation_set
 from lgn_lite.dataset import MomentDataset
@@ -37,6 +38,7 @@ from lgn_lite.explain import top_answers, word_effects
 from lgn_lite.files import atomic_path
 from lgn_lite.look import GRID, STYLE, looks, new_axes
 from lgn_lite.maps import map_figure
+from lgn_lite.moments import interval_iou
 from lgn_lite.page_views import answers_figure, words_figure
 from lgn_lite.video import read_frames
 
@@ -87,6 +89,22 @@ def write_report(
     with atomic_path(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(out)
+
+
+def baseline_beside(checkpoint: Checkpoint, device: str = "cpu") -> Checkpoint | None:
+    """The baseline of the same run, ../../baseline/best; None where there is none, or it is this checkpoint itself.
+
+    One that cannot be read is told of in a warning and done without: nobody asked for it.
+    """
+    folder = checkpoint.folder.resolve()
+    beside = folder.parent.parent / "baseline" / "best"
+    if not beside.is_dir() or beside == folder:
+        return None
+    try:
+        return load_checkpoint(beside, device)
+    except InputError as error:
+        warnings.warn(f"no baseline: {error}", stacklevel=2)
+        return None
 
 
 def _name(checkpoint: Checkpoint, baseline: Checkpoint | None) -> str:
@@ -249,7 +267,7 @@ class _Cards:
         tops = {name: top_answers(side.model, scores[name]) for name, side in self.sides.items()}
         spans = {name: self.answers[name].spans[numbers] * query.duration for name, (numbers, _) in tops.items()}
         shared = {"duration": query.duration, "truth": (query.start, query.end)}
-        overlap = moments.iou(torch.tensor([query.span]))[0]
+        overlap = interval_iou(self.own.spans, torch.tensor(query.span, dtype=torch.float64))
         (name, own), *_ = scores.items()
         maps = [
             map_figure(
