@@ -217,7 +217,7 @@ class Page {
     return node("header", { class: "lgn-bar" },
       node("strong", { class: "lgn-title" }, title),
       splits.length ? choose : null,
-      splits.length ? [step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")] : null,
+      splits.length ? node("span", { class: "lgn-steps" }, step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")) : null,
       own && splits.length ? node("button", { type: "button", class: "lgn-button", click: () => this.set("query", -1) }, "Your video") : null,
       node("span", { class: "lgn-models" }, this.sides.map((side, k) => node("span", {
         class: "lgn-model", title: `trained on ${side.trained_on}; ${side.P} candidates, N = ${side.N}, C = ${side.C}`,
@@ -467,7 +467,7 @@ class Film {
     this.until = null; // where a moment that plays ends
     this.video = node("video", {
       controls: true, playsinline: true, preload: "auto", "aria-label": "Video",
-      play: () => this.run(), seeked: () => this.tick(), timeupdate: () => this.tick(),
+      play: () => this.run(), seeked: () => this.tick(), timeupdate: () => this.tick(), error: () => this.failed(),
     });
     this.video.muted = true;
     this.name = node("span", { class: "lgn-name" });
@@ -485,8 +485,13 @@ class Film {
     this.video.hidden = Boolean(film.message);
     this.note.hidden = !film.message && !film.loading;
     this.note.textContent = film.loading ? "The video is being read …" : film.message ?? "";
-    this.page.filmLoaded?.();
     this.page.views?.early.thumbnails();
+  }
+
+  failed() {
+    if (!this.url) return; // a source that was taken away is no error
+    this.note.textContent = "This browser cannot play the video; the rest works without it.";
+    this.note.hidden = false;
   }
 
   showName() {
@@ -1376,12 +1381,12 @@ class QueriesTab {
     const grid = `grid-template-columns:${this.columns.map((column) => column.width).join(" ")}`;
     this.heads = this.columns.map((column) => node("div", { role: "columnheader", class: column.number ? "lgn-number" : "" },
       node("button", { type: "button", title: `Sort by ${column.label}`, click: () => this.sortBy(column.key) }, column.label, node("span", { "aria-hidden": "true" }))));
-    this.tall = node("div", { class: "lgn-tall" });
-    this.scroller = node("div", { class: "lgn-scroller", scroll: () => this.render() }, this.tall);
+    this.tall = node("div", { class: "lgn-tall", role: "rowgroup" });
+    this.scroller = node("div", { class: "lgn-scroller", role: "presentation", scroll: () => this.render() }, this.tall);
     this.grid = node("div", {
       class: "lgn-table", role: "grid", tabindex: "0", "aria-label": "Queries of the split; Enter opens one", style: `--lgn-columns:${grid.slice(22)}`,
       keydown: (event) => this.key(event),
-    }, node("div", { role: "row", class: "lgn-table-head" }, this.heads), this.scroller);
+    }, node("div", { role: "row", class: "lgn-table-head", "aria-rowindex": "1" }, this.heads), this.scroller);
     this.root = node("div", { class: "lgn-panel" }, this.filters, node("div", { class: "lgn-line" }, this.told, this.bar, this.stop), this.grid);
   }
 
