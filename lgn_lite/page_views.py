@@ -18,7 +18,9 @@ from lgn_lite.maps import CHANGE, best_span, map_axes, map_grid, map_traces, mom
 from lgn_lite.moments import Moments
 from lgn_lite.views import (
     LOWERED,
+    MANY,
     answer_rows,
+    channel_groups,
     check_gates,
     frame_times,
     guided_channels,
@@ -126,10 +128,20 @@ def guidance_figure(
     alpha = to_array(explanation.alpha)
     order, what = np.argsort(-alpha, kind="stable"), {channel: what for what, channel, _ in named}
     colours = [{"raised": GUIDE, "lowered": LOWERED}.get(what.get(c), "#D9D9D9") for c in order]
-    told = {"text": [str(c) if c in what else "" for c in order], "textposition": "outside", "customdata": order}
+    few = len(alpha) <= MANY
+    told = {
+        "text": [str(c) if few and c in what else "" for c in order],
+        "textposition": "outside",
+        "customdata": order,
+    }
     told |= {"textangle": -90, "textfont": {"size": 11}, "constraintext": "none", "cliponaxis": False}
     told["hovertemplate"] = "channel %{customdata}<br>α %{y:.2f}<extra></extra>"
     figure.add_bar(x=np.arange(len(alpha)), y=alpha[order], marker_color=colours, name="α", **told, row=1, col=1)
+    if not few:  # bars too thin to be named one by one, and their rims would be all that is seen
+        figure.update_traces(marker_line_width=0, selector={"type": "bar"})
+        for text, x, y, side in channel_groups(alpha, what):
+            place = {"x": x, "y": y, "xanchor": side, "yanchor": "top" if y > 0 else "bottom"}
+            figure.add_annotation(text=text, showarrow=False, **place, row=1, col=1)
     figure.add_hline(1, line={"color": INK, "dash": "dash", "width": 1}, row=1, col=1)
     note = {"text": "α = 1: as without guidance", "x": len(alpha) - 1, "y": 1, "xanchor": "right", "yanchor": "bottom"}
     figure.add_annotation(**note, showarrow=False, row=1, col=1)
@@ -221,7 +233,7 @@ def modulation_figure(gates: Sequence[Gates], duration: float, truth=None, count
             look = {"mode": "lines", "line": {"color": colour, "dash": dash}, "legendgroup": name}
             shown = name != "moved" and (row, col) == (3, 1)
             figure.add_scatter(x=times, y=to_array(values), name=name, showlegend=shown, row=row, col=col, **look)
-        figure.update_xaxes(showticklabels=False, row=1, col=col)
+        figure.update_xaxes(showticklabels=False, range=[-0.5, len(gate) - 0.5], row=1, col=col)
         figure.update_yaxes(title="feature", col=col)
         figure.update_yaxes(title="gate", row=1, col=col)
         figure.update_yaxes(title="of its length", rangemode="tozero", row=2, col=col)

@@ -22,6 +22,7 @@ from lgn_lite.maps import CHANGE, best_span, draw_map, map_grid, moment_span, wi
 from lgn_lite.moments import Moments, interval_iou
 
 LOWERED = "#6E6E6E"  # what the sentence takes back, dark enough to be seen beside the guide's colour
+MANY = 128  # channels: up to here each bar of α can have its number
 STAR = {"ms": 8, "mfc": "white", "mec": "black", "ls": "none"}
 
 
@@ -58,6 +59,16 @@ def guided_channels(explanation: Explanation, count: int) -> list[tuple[str, int
     found = zip(("raised", "lowered"), explanation.strongest(count), strict=True)
     named = [(what, channel) for what, channels in found for channel in channels.tolist()]
     return [(what, channel, explanation.alpha[channel].item()) for what, channel in named]
+
+
+def channel_groups(alpha: np.ndarray, named: Mapping[int, str]) -> list[tuple[str, float, float, str]]:
+    """The named channels of either sort in one line: words, place over the sorted α, "left" or "right" aligned."""
+    groups = []
+    for what, side in (("raised", "left"), ("lowered", "right")):
+        channels = [channel for channel, sort in named.items() if sort == what]
+        x = len(channels) - 0.5 if what == "raised" else len(alpha) - len(channels) - 0.5
+        groups.append((f"{what}: {', '.join(map(str, channels))}", x, float(alpha[channels[0]]), side))
+    return groups
 
 
 def step_changes(steps) -> tuple[np.ndarray, np.ndarray]:
@@ -193,12 +204,17 @@ def plot_guidance(moments: Moments, explanation: Explanation, duration: float, t
 def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
     order = np.argsort(-alpha, kind="stable")
     colours = [{"raised": GUIDE, "lowered": LOWERED}.get(named.get(c), "#D9D9D9") for c in order]
-    ax.bar(np.arange(len(alpha)), alpha[order], width=0.9 if len(alpha) <= 128 else 1.0, color=colours)
-    for at, channel in enumerate(order):
-        if channel in named:
-            up = alpha[channel] >= 0
-            shift = {"xytext": (0, 3 if up else -3), "textcoords": "offset points", "va": "bottom" if up else "top"}
-            ax.annotate(str(channel), (at, alpha[channel]), ha="center", fontsize=8, rotation=90, **shift)
+    ax.bar(np.arange(len(alpha)), alpha[order], width=0.9 if len(alpha) <= MANY else 1.0, color=colours)
+    if len(alpha) <= MANY:
+        for at, channel in enumerate(order):
+            if channel in named:
+                up = alpha[channel] >= 0
+                shift = {"xytext": (0, 3 if up else -3), "textcoords": "offset points", "va": "bottom" if up else "top"}
+                ax.annotate(str(channel), (at, alpha[channel]), ha="center", fontsize=8, rotation=90, **shift)
+    else:  # bars too thin to be named one by one
+        for text, x, y, side in channel_groups(alpha, named):
+            shift = {"xytext": (4 if side == "left" else -4, 0), "textcoords": "offset points"}
+            ax.annotate(text, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
     ax.axhline(0, color=INK, lw=0.8)
     ax.axhline(1, color=INK, lw=1, ls="--")
     at_end = {"ha": "right", "va": "bottom", "fontsize": 8.5}
@@ -243,8 +259,8 @@ def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: in
     corner.set_visible(True)
     corner.axis("off")
     corner.legend(*axes[0, 0].get_legend_handles_labels(), loc="center left")
-    figure.colorbar(image, ax=axes[0::2], label="score", shrink=0.8)
-    figure.colorbar(change, ax=axes[1::2], label="change of the score", shrink=0.8)
+    figure.colorbar(image, ax=axes[0], label="score", shrink=0.8)  # one scale for all rows
+    figure.colorbar(change, ax=axes[1], label="change of the score", shrink=0.8)
     return figure
 
 

@@ -156,6 +156,23 @@ def test_guidance_sorts_alpha_and_draws_the_strongest_channels(model, explanatio
     assert np.stack(heat, axis=1) == pytest.approx(explanation.features[:, channels].numpy(), abs=1e-6)
 
 
+def test_guidance_of_many_channels_names_them_in_one_line(model, explanation):
+    many = replace(explanation, alpha=torch.randn(200), features=torch.randn(10, 200), readout=torch.randn(200))
+    raised, lowered = (", ".join(map(str, found.tolist())) for found in many.strongest(3))
+    told = words(drawn(plots.plot_guidance(model.moments, many, DURATION, count=3)).axes[0])
+    page = plots.guidance_figure(model.moments, many, DURATION, count=3)
+    for names in (told, [note.text for note in page.layout.annotations]):
+        assert {f"raised: {raised}", f"lowered: {lowered}"} <= set(names)
+    (bars,) = page.select_traces({"type": "bar"})
+    assert not any(bars.text)  # one by one they would lie over each other
+
+
+def test_scales_of_many_steps_do_not_lie_over_each_other():
+    figure = drawn(plots.plot_steps(Moments(4, (4,)), torch.rand(7, 10), DURATION))
+    boxes = [ax.get_tightbbox() for ax in figure.axes if ax.get_visible()]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 @pytest.mark.parametrize("draw", [plots.plot_guidance, plots.guidance_figure])
 def test_a_model_without_late_guidance_has_none_to_draw(draw, model, explanation):
     with pytest.raises(InputError, match="no late guidance"):
