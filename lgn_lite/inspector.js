@@ -101,7 +101,7 @@ class Geometry {
       this.starts.every((s, p) => s === other.starts[p] && this.ends[p] === other.ends[p]);
   }
 
-  /** An N×N picture: a pixel a cell; cells without a candidate stay clear, so that the hatch behind them shows. */
+  /** An N×N picture: a pixel a cell; cells without a candidate, or all without values, stay clear, so that the hatch behind them shows. */
   picture(values, scale, canvas = document.createElement("canvas"), impossible = null) {
     const N = this.N;
     canvas.width = canvas.height = N;
@@ -111,7 +111,7 @@ class Geometry {
       for (let j = 0; j < N; j++) {
         const p = this.number[i * N + j];
         let c = null;
-        if (p >= 0) c = colour(scale.palette, (values[p] - scale.low) / (scale.high - scale.low));
+        if (p >= 0 && values) c = colour(scale.palette, (values[p] - scale.low) / (scale.high - scale.low));
         else if (j < i) c = impossible;
         if (c) image.data.set([c[0], c[1], c[2], 255], 4 * (i * N + j));
       }
@@ -417,7 +417,7 @@ class SentenceEditor {
     this.restore.disabled = view.sentence === view.original;
     const notes = [view.message];
     if (view.unknown?.length) notes.push(`Unknown to the model: ${view.unknown.join(", ")}`);
-    if (!this.restore.disabled && view.query >= 0) notes.push(`Asked in the data: “${view.original}”`);
+    if (!this.restore.disabled && view.query >= 0 && view.original) notes.push(`Asked in the data: “${view.original}”`);
     this.note.textContent = notes.filter(Boolean).join(" · ");
   }
 
@@ -482,7 +482,7 @@ class Film {
     this.until = null;
     if (this.url) this.video.src = this.url;
     else this.video.removeAttribute("src");
-    this.video.hidden = Boolean(film.message);
+    this.video.hidden = Boolean(film.message) || !film.name;
     this.note.hidden = !film.message && !film.loading;
     this.note.textContent = film.loading ? "The video is being read …" : film.message ?? "";
     this.page.views?.early.thumbnails();
@@ -560,7 +560,6 @@ class Timeline {
     if (truth) this.row("truth", "truth", truth[0], truth[1], "", "truth");
     this.page.drawn.forEach((side, k) => {
       const name = this.page.sides[k].name;
-      if (side.message) this.rows.append(node("p", { class: "lgn-notice" }, side.message));
       (side.answers ?? []).forEach(({ start, end, score, iou }, n) => {
         const told = `${score.toFixed(2)}` + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
         this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, told, `answer ${n + 1} of ${name}, score ${told}`);
@@ -617,7 +616,7 @@ class Maps {
         button("Zoom in (+)", "+", () => this.zoom(0.6)), button("Zoom out (−)", "−", () => this.zoom(1 / 0.6)),
         button("Whole map (0)", "⤢", () => this.zoom(Infinity))),
       node("div", { class: "lgn-pair" }, this.maps.map((map) => map.root)),
-      node("div", { class: "lgn-scale" }, this.low, this.bar, this.high),
+      (this.legend = node("div", { class: "lgn-scale" }, this.low, this.bar, this.high)),
       node("div", { class: "lgn-legend" }, mark("☐", "truth", "lgn-truth-mark"), mark("★", "answer"), mark("②", "further answers"),
         mark("×", "removed by NMS"), mark("", "no candidate", "lgn-hatch"), mark("", "end before start", "lgn-pale")));
   }
@@ -649,8 +648,10 @@ class Maps {
     this.bar.style.background = `linear-gradient(to right, ${this.scale.palette.map((c) => `rgb(${c})`).join(", ")})`;
     const { low, high, write } = this.scale;
     const names = this.page.sides.map((side) => side.name);
-    this.low.textContent = Number.isFinite(low) ? (diverging ? `${names[1]} higher ${write(low)}` : write(low)) : "";
-    this.high.textContent = Number.isFinite(high) ? (diverging ? `${write(high)} ${names[0]} higher` : write(high)) : "";
+    const digits = high < 0.1 ? 4 : 2;
+    this.low.textContent = diverging ? `${names[1]} higher ${write(low, digits)}` : write(low, digits);
+    this.high.textContent = diverging ? `${write(high, digits)} ${names[0]} higher` : write(high, digits);
+    this.legend.hidden = !values.some(Boolean);
     this.bar.setAttribute("aria-label", `Colours from ${this.low.textContent} to ${this.high.textContent}`);
     this.maps.forEach((map, k) => map.show(values[k] ?? null, diverging));
     this.draw();
@@ -864,8 +865,8 @@ class MapView {
     context.beginPath();
     context.rect(LEFT, TOP, this.size, this.size);
     context.clip();
-    hatch(context, page);
-    this.image = this.geometry.picture(this.values ?? [], this.maps.scale, this.image, page.pixels("pale"));
+    if (this.values) hatch(context, page);
+    this.image = this.geometry.picture(this.values, this.maps.scale, this.image, page.pixels("pale"));
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, lens.x * N, lens.y * N, lens.size * N, lens.size * N, LEFT, TOP, this.size, this.size);
     const cell = this.size / (N * lens.size);

@@ -186,7 +186,7 @@ class Inspector(anywidget.AnyWidget):
         number, query, sentence = self.query, self._query_of(self.query), self.sentence
         view: dict[str, Any] = {"number": self._number, "query": number, "sentence": sentence, "message": ""}
         if query is None:
-            return view | {"message": "There is no query to show.", "tokens": [], "sides": []}
+            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "sides": []}
         truth = None if number == OWN else (query.start, query.end)
         view |= {
             "original": query.sentence, "video": query.video, "duration": query.duration, "truth": truth,
