@@ -1,4 +1,4 @@
-"""The commands to look into answers: the inspector's page."""
+"""The commands to look into answers: the inspector's page, and the report."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,22 +9,27 @@ from .cli_options import SAY, Device, Root, Size, console
 
 see_app = typer.Typer()
 
+Seen = Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")]
+Beside = Annotated[
+    Path | None,
+    typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best beside it, if there"),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        help="toy-sta, charades-sta, tacos or activitynet-captions.",
+        show_default="the one that the checkpoint was trained on",
+    ),
+]
+Split = Annotated[str, typer.Option(help="train, val, test, or Toy-STA's test-composition.")]
+
 
 @see_app.command()
 def inspect(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")],
-    baseline: Annotated[
-        Path | None,
-        typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best beside it, if there"),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="toy-sta, charades-sta, tacos or activitynet-captions.",
-            show_default="the one that the checkpoint was trained on",
-        ),
-    ] = None,
-    split: Annotated[str, typer.Option(help="train, val, test, or Toy-STA's test-composition.")] = "test",
+    checkpoint: Seen,
+    baseline: Beside = None,
+    data: Data = None,
+    split: Split = "test",
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
     sentence: Annotated[str | None, typer.Option(help="What to look for in it.", show_default=False)] = None,
     encoder: Annotated[
@@ -77,19 +82,10 @@ def inspect(
 
 @see_app.command()
 def report(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")],
-    baseline: Annotated[
-        Path | None,
-        typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best beside it, if there"),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="toy-sta, charades-sta, tacos or activitynet-captions.",
-            show_default="the one that the checkpoint was trained on",
-        ),
-    ] = None,
-    split: Annotated[str, typer.Option(help="train, val, test, or Toy-STA's test-composition.")] = "test",
+    checkpoint: Seen,
+    baseline: Beside = None,
+    data: Data = None,
+    split: Split = "test",
     output: Annotated[
         Path | None, typer.Option(help="The HTML file.", show_default="CHECKPOINT/report-SPLIT.html")
     ] = None,
