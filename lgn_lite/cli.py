@@ -17,6 +17,7 @@ from .cli_data import data_app
 from .cli_model import model_app
 from .cli_options import SAY, Parameters, Profile, console, parse_parameters
 from .cli_see import see_app
+from .cli_sweep import sweep_app
 from .errors import InputError
 
 app = typer.Typer(
@@ -172,6 +173,7 @@ def _show_site(outcomes: list, run_dir: Path) -> None:
 
 app.add_typer(model_app)
 app.add_typer(see_app)
+app.add_typer(sweep_app)
 app.add_typer(data_app, name="data")
 
 

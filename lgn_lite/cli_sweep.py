@@ -1,0 +1,165 @@
+"""The commands on many runs: sweep, results."""
+
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .cli_options import SAY, Parameters, console, parse_parameters
+from .errors import InputError
+
+sweep_app = typer.Typer()
+
+
+@sweep_app.command()
+def sweep(
+    notebook: Annotated[str, typer.Argument(help="Name or path, such as 09 or notebooks/09_train.ipynb.")],
+    grid: Annotated[
+        Path, typer.Argument(help="YAML: grid: {seed: [0, 1], …} or list: [{seed: 0}, …]; fixed: {…} for all runs.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="The sweep's name: its folder.", show_default="the notebook's name")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once.", show_default="one per GPU, else one per core")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that stands.", show_default="a local one")
+    ] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(min=0, help="GPUs that a run takes (dask's resource GPU).", show_default="1 if there are any"),
+    ] = None,
+    parameter: Parameters = None,
+    force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and how they stand.")] = False,
+    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs, from the project's folder.")] = Path("runs"),
+) -> None:
+    """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
+
+    What is done is kept, a run that fails is listed and the others go on; the same command goes on with the rest.
+    What the runs share, such as a data set, has to be there before. On a cluster all machines have to see the
+    project's folder at the same place.
+    """
+    from .cli import find_notebooks
+    from .files import project_root
+    from .sweep import Sweep, gpu_ids, local_cluster, places, standing_cluster
+    from .sweep_grid import read_grid
+    from .sweep_progress import SweepProgress
+
+    root = project_root()
+    path = find_notebooks([notebook], root / "notebooks")[0].resolve()
+    name = path.stem if name is None else name
+    if Path(name).name != name or name == "..":
+        raise InputError(f"--name {name!r} has to be the name of a folder, not a path")
+    if scheduler is not None and workers is not None:
+        raise InputError("--workers is for the local cluster; with --scheduler, those that it has are taken")
+    runs = read_grid(grid, parse_parameters(parameter or []))
+    try:
+        asked = Sweep(path, runs, runs_dir / name, root=root, force=force)
+    except InputError as error:
+        raise InputError(f"{grid}: {error}") from error
+    waiting = asked.waiting()
+    _say_plan(asked, waiting)
+    if dry_run:
+        for run, record in asked.records.items():
+            console.print(f"  {run}: {record['status']}", **SAY)
+        return
+    again = shlex.join(["lgn-lite", *(word for word in sys.argv[1:] if word != "--force")])
+    if waiting:
+        ids = [] if scheduler is not None or gpus == 0 else gpu_ids()
+        if scheduler is None and (gpus or 0) > 1:
+            raise InputError("--gpus: a local run takes one GPU or none; start dask workers that offer more")
+        if scheduler is None and gpus and not ids:
+            raise InputError("--gpus 1: this machine has no GPU; leave the option out")
+        cluster = local_cluster(workers, ids) if scheduler is None else standing_cluster(scheduler)
+        try:
+            with cluster as client:
+                if scheduler is not None and gpus is None:
+                    offered = client.scheduler_info()["workers"].values()
+                    gpus = int(any(places(worker, 1) for worker in offered))
+                progress = SweepProgress(console, len(runs), len(runs) - len(waiting))
+                asked.run(client, progress, gpus if gpus is not None else int(bool(ids)))
+        except KeyboardInterrupt:
+            console.print(f"Stopped. What is done is kept; go on with: {again}", **SAY)
+            raise typer.Exit(130) from None
+        except ConnectionError as error:
+            console.print(f"Stopped: {error}. What is done is kept; go on with: {again}", **SAY)
+            raise typer.Exit(1) from None
+    else:
+        asked.save()
+    _show_end(asked, again)
+    if asked.failed():
+        raise typer.Exit(1)
+
+
+def _say_plan(asked: Any, waiting: list[str]) -> None:
+    from .progress import here
+
+    states = Counter(record["status"] for record in asked.records.values())
+    words = {
+        "changed": "done with other code or parameters", "failed": "failed before", "interrupted": "interrupted before",
+        "running": "cut off before",
+    }  # fmt: skip
+    before = ", ".join(f"{states[state]} {said}" for state, said in words.items() if states[state])
+    done = len(asked.records) - len(waiting)
+    console.print(
+        f"{here(asked.folder)}: {len(asked.records)} runs, {done} done, {len(waiting)} to do"
+        + (f" ({before})" if before else ""),
+        **SAY,
+    )
+
+
+def _show_end(asked: Any, again: str) -> None:
+    """The end of a sweep: the runs that failed, where they stopped, and how to go on."""
+    from .progress import here
+
+    failed = asked.failed()
+    for name, record in failed.items():
+        where = f", {record['where']}" if "where" in record else ""
+        console.print(f"\n✗ {name}{where}\n  {record.get('error', '')}", **SAY)
+        copy = asked.folder / name / "notebooks" / f"{asked.notebook.stem}.failed.ipynb"
+        if copy.exists():
+            console.print(f"  the notebook as far as it came: {here(copy)}", **SAY)
+    done = sum(record["status"] == "done" for record in asked.records.values())
+    console.print(f"\n{done} of {len(asked.records)} runs done, {len(failed)} failed", **SAY)
+    if failed:
+        console.print(f"When the cause is mended, run them again with: {again}", **SAY)
+    console.print(f"The numbers: lgn-lite results {shlex.quote(here(asked.folder))}", **SAY)
+
+
+@sweep_app.command()
+def results(
+    folders: Annotated[list[Path], typer.Argument(help="Runs, sweeps, or folders that hold some.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Numbers by dotted names, such as 'variants.*.test.all.R1@0.5'; repeatable.",
+            show_default="the test split's",
+        ),
+    ] = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(help="Mean ± standard deviation over this parameter, such as seed; repeatable."),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the table here, as CSV.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the table here, as one HTML file.")] = None,
+) -> None:
+    """Collect runs into a table: a row for each, the parameters that differ, and the numbers of its results."""
+    from .cli_model import _print_whole
+    from .files import atomic_path
+    from .results_table import results_table, rich_table, write_html
+
+    table = results_table(folders, metric or [], over or [])
+    _print_whole(rich_table(table))
+    if table.about:
+        console.print(f"\n{table.about}", **SAY)
+    if csv is not None:
+        with atomic_path(csv) as temporary:
+            table.frame.to_csv(temporary, index=False)
+        console.print(csv, **SAY)
+    if html is not None:
+        console.print(write_html(html, table), **SAY)

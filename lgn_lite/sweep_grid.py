@@ -1,0 +1,147 @@
+"""Which runs a sweep is made of: reads the grid file, and gives each run a name that is a folder's name."""
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import InputError
+
+Parameters = dict[str, Any]
+
+EXAMPLE = "such as `grid: {seed: [0, 1, 2], guidance: [0, 3]}` or `list: [{seed: 0}, {seed: 1, guidance: 0}]`"
+LONGEST = 100  # characters of a name: file systems take 255 bytes, terminals and eyes less
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, and a key that stands twice is an error instead of the last one's value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def read_grid(path: str | Path, more: Parameters | None = None) -> dict[str, Parameters]:
+    """The runs of a grid file: {name: parameters}, in the file's order.
+
+    The file holds `grid:`, a list of values for each parameter, all combinations of which are run; or `list:`, the
+    parameters of each run; and beside either, `fixed:`, the same for all. `more` is added to `fixed`. A name tells
+    the parameters of the grid or list, not the fixed ones, so that more values for a parameter leave the names of
+    the other runs, and what is done, as they are.
+
+    Raises InputError that names the file and the key.
+    """
+    path = Path(path)
+    content = _read(path)
+    if unknown := [key for key in content if key not in ("grid", "list", "fixed")]:
+        raise InputError(f"{path}: {unknown[0]}: no such key; write parameters under grid:, list: or fixed:, {EXAMPLE}")
+    if ("grid" in content) == ("list" in content):
+        problem = "both grid: and list:, keep one of them" if "grid" in content else "neither grid: nor list:"
+        raise InputError(f"{path}: {problem}; write runs {EXAMPLE}")
+    fixed = _parameters(path, "fixed", content.get("fixed") or {}) | (more or {})
+    rows = _product(path, content["grid"]) if "grid" in content else _rows(path, content["list"])
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        if twice := sorted(set(row) & set(fixed)):
+            raise InputError(f"{path}: {twice[0]}: in fixed: (or -p) and in {_kind(content)}: too; keep one of them")
+        text = _canonical(row)
+        if text in seen:
+            raise InputError(f"{path}: {_kind(content)}: runs {seen[text]} and {number} are the same, {text}; drop one")
+        seen[text] = number
+    return {name: row | fixed for name, row in zip(run_names(rows), rows, strict=True)}
+
+
+def run_names(rows: Iterable[Parameters]) -> list[str]:
+    """A folder's name for each run: `seed=1-guidance=0`, with a short hash where that is too long or not safe.
+
+    No two are the same, also where the file system does not tell capitals from small letters.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for row in rows:
+        words = [f"{key}={_word(value)}" for key, value in row.items()]
+        name = "-".join(words) or "defaults"
+        if "?" in name or len(name) > LONGEST or name.casefold() in taken:
+            digest = hashlib.sha256(_canonical(row).encode()).hexdigest()[:8]
+            name = f"{name.replace('?', '')[: LONGEST - 9]}-{digest}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _word(value: Any) -> str:
+    """A value as part of a folder's name; with a question mark where something of it had to be left out."""
+    if isinstance(value, list):
+        return "+".join(_word(item) for item in value) or "?"
+    text = value if isinstance(value, str) else json.dumps(value)
+    # "1" is not 1: what YAML would not read as text, or is no part of a name everywhere, is told apart by the hash
+    plain = not isinstance(value, str) or isinstance(yaml.load(text, _Loader) if text.strip() else None, str)
+    safe = re.sub(r"[^\w.+-]", "", text, flags=re.ASCII)
+    return safe if safe == text and plain else f"{safe}?"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: no such file, or not text; write the grid there, {EXAMPLE}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise InputError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no keys; write runs {EXAMPLE}")
+    return content
+
+
+def _product(path: Path, grid: Any) -> list[Parameters]:
+    """All combinations, the last parameter changing fastest."""
+    for key, values in _parameters(path, "grid", grid).items():
+        if not isinstance(values, list) or not values:
+            raise InputError(f"{path}: grid: {key}: has to be a list of values, [0, 1, 2]; a single one goes to fixed:")
+    if not grid:
+        raise InputError(f"{path}: grid: is empty; write runs {EXAMPLE}")
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def _rows(path: Path, rows: Any) -> list[Parameters]:
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"{path}: list: has to hold the parameters of each run, {EXAMPLE}")
+    return [_parameters(path, f"list: entry {number}", row) for number, row in enumerate(rows, 1)]
+
+
+def _parameters(path: Path, where: str, found: Any) -> Parameters:
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: {where}: has to hold parameters with their values, {EXAMPLE}")
+    for key, value in found.items():
+        if not (isinstance(key, str) and key.isidentifier()):
+            raise InputError(f"{path}: {where}: {key!r} is not a parameter's name")
+        try:
+            json.dumps(value)
+        except TypeError as error:  # YAML takes 2026-01-01 for a date
+            raise InputError(f"{path}: {where}: {key}: a value that JSON cannot hold, {value}; quote it") from error
+    return found
+
+
+def _kind(content: dict[str, Any]) -> str:
+    return "grid" if "grid" in content else "list"
+
+
+def _canonical(row: Parameters) -> str:
+    return json.dumps(row, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,94 @@
+"""What the terminal shows of a sweep: bars for people, plain lines for a log."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
+
+from .progress import clock
+
+MARKS = {"done": ("✓", "green"), "failed": ("✗", "red")}
+
+
+class SweepProgress:
+    """Progress over all runs of a sweep, and over the cells of those that are running.
+
+    On a terminal a bar for all and one for each running notebook; in a file or a CI log one line at each run's start
+    and end. `total` counts all runs, `kept` those that were done before.
+    """
+
+    def __init__(self, console: Console, total: int, kept: int = 0):
+        self.console, self.total, self.finished = console, total, kept
+        self.began: dict[str, float] = {}
+        self.live = console.is_interactive and console.file.isatty()  # FORCE_COLOR makes rich see a terminal in a log
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(table_column=Column(justify="right", no_wrap=True)),
+            TimeElapsedColumn(),
+            console=console,
+            expand=True,
+            transient=True,  # what stays on the screen is a line for each run
+        )
+        self._all = self._bars.add_task("runs", total=total, completed=kept)
+        self._ones: dict[str, TaskID] = {}
+        self._places: int | None = None
+
+    def __enter__(self) -> Self:
+        if self.live:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def places(self, count: int) -> None:
+        """So many runs go at once on the workers that are there now."""
+        if count == 0 and self._places != 0:
+            self._line("no worker has a place for a run: waiting for one (Ctrl-C stops)")
+        self._bars.update(self._all, description=f"runs, {count} at once")
+        self._places = count
+
+    def started(self, name: str, again: bool) -> None:
+        """A run starts on a worker; `again` where the worker that had it before is lost."""
+        self.began[name] = time.monotonic()
+        if again:
+            self._line(f"{name}: its worker was lost; started again on another")
+        elif not self.live:
+            self._line(f"{name}: started")
+        if name in self._ones:
+            self._bars.remove_task(self._ones[name])
+        self._ones[name] = self._bars.add_task(name, total=None)
+
+    def cell(self, name: str, event: Mapping[str, Any]) -> None:
+        """A cell of a running notebook starts."""
+        description = f"{name} · {event['heading']}" if event["heading"] else name
+        if name in self._ones:
+            done = max(event["cell"] - 1, 0)
+            self._bars.update(self._ones[name], description=description, total=event["cells"], completed=done)
+
+    def ended(self, name: str, record: Mapping[str, Any]) -> None:
+        """A run is done, failed or interrupted."""
+        status, seconds = record["status"], record.get("seconds", 0.0)
+        self.finished += status in MARKS
+        self._bars.update(self._all, completed=self.finished)
+        if name in self._ones:
+            self._bars.remove_task(self._ones.pop(name))
+        error = f": {record['error']}" if status == "failed" and "error" in record else ""
+        if self.live:
+            mark, style = MARKS.get(status, ("–", "yellow"))
+            self.console.print(Text.assemble((mark, style), f" {name}  ", (clock(seconds), "dim"), error))
+        else:
+            self._line(f"[{self.finished}/{self.total}] {name}: {status} after {clock(seconds)}{error}")
+
+    def stopping(self, count: int) -> None:
+        """The sweep is stopped; `count` notebooks are running."""
+        if count:
+            self._line(f"stopping {count} running notebook{'s' * (count != 1)} …")
+
+    def _line(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
