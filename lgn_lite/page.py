@@ -42,7 +42,12 @@ TEMPLATE = """\
       media="(prefers-color-scheme: dark)">
 <style>
   :root { color-scheme: light dark; }
-  html, body.jp-Notebook { height: auto; min-height: 100%; overflow: visible; background: var(--jp-layout-color1); }
+  /* a document that scrolls and prints as a whole, not JupyterLab's window of fixed panes */
+  html, body.jp-Notebook, #main, #jp-main-content-panel, #rendered_cells {
+    position: static !important; width: auto !important; height: auto !important; overflow: visible !important;
+    contain: none !important;
+  }
+  html, body.jp-Notebook { background: var(--jp-layout-color1); }
   body.jp-Notebook { padding: 8px; }
   .jp-Collapser, .jp-OutputPrompt, .jp-mod-noOutputs.jp-mod-noInput { display: none; }
   .jp-Cell, .jp-OutputArea-output { padding: 0; margin: 0; }

@@ -131,6 +131,8 @@ def test_it_follows_light_dark_and_width(opened):
             page.set_viewport_size({"width": width, "height": 1000})
             page.wait_for_timeout(600)  # the canvases are drawn anew
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.lgn'))") <= 1
+            assert page.evaluate("document.documentElement.scrollHeight") > 1000  # it scrolls and prints as a whole
             page.screenshot(path=screenshots() / f"page-{scheme}-{width}.png", full_page=True)
         papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert len(papers) == 2
