@@ -241,6 +241,8 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "07_late_guidance": (TOY,),
     "08_loss_and_metrics": (TOY,),
     "09_train": (TOY, *DATA_SETS),
+    "10_ablations": (TOY,),
+    "11_explore_predictions": (TOY, *DATA_SETS),
     "12_what_does_it_really_use": (TOY,),
     "13_your_own_video": (TOY,),
     "14_making_it_fast": (TOY,),
