@@ -9,6 +9,7 @@ import os
 import queue
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,8 @@ from .sweep_run import Event, Job, run_on_worker
 Record = dict[str, Any]  # of a run: parameters, status, and what there is of seconds, error, where, worker, tries
 
 CONNECT = 10  # seconds for a scheduler to answer
-SLOTS_AGE = 2  # seconds after which the workers are counted again: some come, some go
+EVERY = 1  # seconds after which the workers are counted again
+TRIES = 3  # of a run whose worker dies
 STOP = 15  # seconds for the running notebooks to stop
 
 
@@ -96,18 +98,21 @@ class Sweep:
 
 
 class _Running:
-    """The runs of a sweep while they go: as many tasks as there are places, so that none waits on a worker.
+    """The runs of a sweep while they go; which worker has which is decided here, not by dask.
 
-    Dask counts a worker's death against every task that it holds, running or not, and gives up a task after four.
+    Dask gives a task to a worker beforehand, by how long it thinks that tasks take, and counts a worker's death
+    against all that it holds: notebooks of hours would wait for one worker beside another that is idle.
     """
 
     def __init__(self, sweep: Sweep, client: Any, progress: SweepProgress, gpus: int):
         self.sweep, self.client, self.progress, self.gpus = sweep, client, progress, gpus
         self.topic = f"lgn-lite-sweep-{uuid.uuid4().hex}"
         self.happened: queue.Queue[Event] = queue.Queue()  # from dask's threads to this one
-        self.futures: dict[str, Any] = {}
-        self.places, self.counted = 0, float("-inf")
         self.waiting: list[str] = []
+        self.futures: dict[str, Any] = {}
+        self.homes: dict[str, str] = {}  # the worker of each run
+        self.places: dict[str, int] = {}  # of each worker
+        self.counted = float("-inf")
         self.stopped = False
 
     def run(self) -> None:
@@ -118,6 +123,7 @@ class _Running:
         self.client.subscribe_topic(self.topic, lambda event: self.happened.put(event[1]))
         try:
             while self.waiting or self.futures:
+                self._count()
                 self._fill()
                 self._handle(0.5)
         except BaseException:  # also Ctrl-C
@@ -128,22 +134,35 @@ class _Running:
                 self.client.unsubscribe_topic(self.topic)
             self.sweep.save()
 
+    def _count(self) -> None:
+        """See which workers there are: some come, some go, and with these what they were running."""
+        if self.client.status not in ("running", "connecting"):
+            raise ConnectionError("the scheduler has gone")
+        if self.client.status != "running" or time.monotonic() - self.counted < EVERY:
+            return
+        workers = self.client.scheduler_info()["workers"]
+        self.places = {address: places(worker, self.gpus) for address, worker in workers.items()}
+        self.counted = time.monotonic()
+        self.progress.places(sum(self.places.values()))
+        for name in [name for name in self.futures if self.homes[name] not in workers]:
+            self._lost(name)
+
     def _fill(self) -> None:
-        """Submit as many runs as the workers have places for; one where there is no worker yet."""
-        if time.monotonic() - self.counted > SLOTS_AGE:
-            if self.client.status not in ("running", "connecting"):
-                raise ConnectionError("the scheduler has gone")
-            workers = self.client.scheduler_info()["workers"] if self.client.status == "running" else {}
-            self.places, self.counted = sum(places(worker, self.gpus) for worker in workers.values()), time.monotonic()
-            self.progress.places(self.places)
-        while self.waiting and len(self.futures) < max(1, self.places):
+        """Give a run to each free place."""
+        free = Counter(self.places)
+        free.subtract(self.homes[name] for name in self.futures)
+        for address in free.elements():
+            if not self.waiting:
+                return
             name = self.waiting.pop(0)
+            self.homes[name] = address
             future = self.client.submit(
                 run_on_worker,
                 self.sweep.job(name),
                 self.topic,
                 key=f"{name}-{uuid.uuid4().hex}",
                 pure=False,
+                workers=[address],
                 resources={"GPU": self.gpus} if self.gpus else None,
             )
             self.futures[name] = future
@@ -159,23 +178,39 @@ class _Running:
     def _note(self, event: Event) -> None:
         name = event["run"]
         record = self.sweep.records[name]
-        if name not in self.futures:
-            return
         if "future" in event:
-            del self.futures[name]
-            self._end(name, _end_of(event["future"]))
-        elif "started" in event:
-            lost = record["status"] == "running"  # and another worker has it now
+            if self.futures.get(name) is event["future"]:  # and not one that was given up
+                end = _end_of(event["future"])
+                if end is None:
+                    self._lost(name)
+                else:
+                    del self.futures[name]
+                    self._end(name, end)
+        elif name in self.futures and "started" in event:
             record |= {"status": "running", "worker": event["worker"], "tries": record.get("tries", 0) + 1}
-            self.progress.started(name, lost)
+            self.progress.started(name)
             self.sweep.save()
-        elif "cell" in event:
+        elif name in self.futures and "cell" in event:
             self.progress.cell(name, event)
+
+    def _lost(self, name: str) -> None:
+        """A run's worker is gone: it starts again on another, unless it seems to be the run that kills them."""
+        self.client.cancel([self.futures.pop(name)])
+        record = self.sweep.records[name]
+        if record.get("tries", 0) >= TRIES:
+            why = f"its worker died {TRIES} times; perhaps the run takes too much memory"
+            self._end(name, {"status": "failed", "error": why})
+        else:
+            record["status"] = "waiting"
+            self.waiting.insert(0, name)
+            self.progress.lost(name)
+            self.sweep.save()
 
     def _end(self, name: str, end: Event) -> None:
         record = self.sweep.records[name]
         if end["status"] == "interrupted" and not self.stopped:  # its worker was shut down, or retired
             self.waiting.insert(0, name)
+            self.counted = float("-inf")  # it may be gone now
         record |= {key: end[key] for key in ("status", "seconds", "error", "where", "worker") if key in end}
         self.progress.ended(name, record)
         self.sweep.save()
@@ -205,17 +240,16 @@ def places(worker: Mapping[str, Any], gpus: int) -> int:
     return min(threads, int(worker["resources"].get("GPU", 0) // gpus)) if gpus else threads
 
 
-def _end_of(future: Any) -> Event:
-    """What a finished task returned, or what dask says of one that never returned."""
+def _end_of(future: Any) -> Event | None:
+    """What a finished task returned, or why it could not begin; None where its worker died."""
     from distributed import KilledWorker
 
     if future.cancelled():
         raise ConnectionError("the scheduler has gone, and with it what it knew of the runs")
     try:
         return future.result()
-    except KilledWorker as error:
-        tries = error.allowed_failures + 1
-        return {"status": "failed", "error": f"its worker died {tries} times; perhaps the run takes too much memory"}
+    except KilledWorker:
+        return None
     except Exception as error:  # such as a worker without this package
         return {"status": "failed", "error": f"on its worker: {type(error).__name__}: {error}"}
 

@@ -90,10 +90,12 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(_word(item) for item in value) or "?"
     text = value if isinstance(value, str) else json.dumps(value)
-    # "1" is not 1: what YAML would not read as text, or is no part of a name everywhere, is told apart by the hash
-    plain = not isinstance(value, str) or isinstance(yaml.load(text, _Loader) if text.strip() else None, str)
     safe = re.sub(r"[^\w.+-]", "", text, flags=re.ASCII)
-    return safe if safe == text and plain else f"{safe}?"
+    if safe != text or not text:
+        return f"{safe}?"
+    # "1" is not 1: a text that YAML would not read as one is told apart by the hash
+    plain = not isinstance(value, str) or isinstance(yaml.load(text, _Loader), str)
+    return text if plain else f"{text}?"
 
 
 def _read(path: Path) -> dict[str, Any]:

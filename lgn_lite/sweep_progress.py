@@ -1,6 +1,5 @@
 """What the terminal shows of a sweep: bars for people, plain lines for a log."""
 
-import time
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -23,7 +22,6 @@ class SweepProgress:
 
     def __init__(self, console: Console, total: int, kept: int = 0):
         self.console, self.total, self.finished = console, total, kept
-        self.began: dict[str, float] = {}
         self.live = console.is_interactive and console.file.isatty()  # FORCE_COLOR makes rich see a terminal in a log
         self._bars = Progress(
             TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
@@ -44,7 +42,8 @@ class SweepProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        if self.live:
+            self._bars.stop()
 
     def places(self, count: int) -> None:
         """So many runs go at once on the workers that are there now."""
@@ -53,16 +52,17 @@ class SweepProgress:
         self._bars.update(self._all, description=f"runs, {count} at once")
         self._places = count
 
-    def started(self, name: str, again: bool) -> None:
-        """A run starts on a worker; `again` where the worker that had it before is lost."""
-        self.began[name] = time.monotonic()
-        if again:
-            self._line(f"{name}: its worker was lost; started again on another")
-        elif not self.live:
+    def started(self, name: str) -> None:
+        """A run starts on a worker."""
+        if not self.live:
             self._line(f"{name}: started")
-        if name in self._ones:
-            self._bars.remove_task(self._ones[name])
+        self._remove(name)
         self._ones[name] = self._bars.add_task(name, total=None)
+
+    def lost(self, name: str) -> None:
+        """A run has lost its worker, and waits for another."""
+        self._remove(name)
+        self._line(f"{name}: its worker is gone; it will start again on another")
 
     def cell(self, name: str, event: Mapping[str, Any]) -> None:
         """A cell of a running notebook starts."""
@@ -76,8 +76,7 @@ class SweepProgress:
         status, seconds = record["status"], record.get("seconds", 0.0)
         self.finished += status in MARKS
         self._bars.update(self._all, completed=self.finished)
-        if name in self._ones:
-            self._bars.remove_task(self._ones.pop(name))
+        self._remove(name)
         error = f": {record['error']}" if status == "failed" and "error" in record else ""
         if self.live:
             mark, style = MARKS.get(status, ("–", "yellow"))
@@ -89,6 +88,10 @@ class SweepProgress:
         """The sweep is stopped; `count` notebooks are running."""
         if count:
             self._line(f"stopping {count} running notebook{'s' * (count != 1)} …")
+
+    def _remove(self, name: str) -> None:
+        if name in self._ones:
+            self._bars.remove_task(self._ones.pop(name))
 
     def _line(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
