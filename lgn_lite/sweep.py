@@ -288,7 +288,8 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
     workers = workers or len(gpus) or CPU_COUNT
-    here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False}
+    # nothing that another machine can reach, and no fixed port that a second sweep would find taken
+    here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     options = here | {
         "nthreads": 1,
         "memory_limit": 0,  # dask would count the worker's memory only, and kill it: the kernel is another process
@@ -300,7 +301,7 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
         number: {"cls": Nanny, "options": options | {"env": environment}}
         for number, environment in enumerate(worker_environments(workers, gpus, CPU_COUNT))
     }
-    scheduler = {"cls": Scheduler, "options": here | {"dashboard_address": None}}
+    scheduler = {"cls": Scheduler, "options": here}
     with (
         SpecCluster(workers=specification, scheduler=scheduler, silence_logs=50) as cluster,
         Client(cluster, set_as_default=False) as client,
