@@ -233,18 +233,18 @@ def study_table(
     The difference is to the question's REFERENCE, with its 95 % interval, in points. Rows without a run are left out.
     """
     records = list(records)
-    table = {}
+    table, against = {}, REFERENCE[question]
+    reference = values(records, against, metrics[0], split)
     for name in rows_of(question):
         found = {metric: values(records, name, metric, split) for metric in metrics}
         if not found[metrics[0]]:
             continue
         row: dict[str, Any] = {"seeds": len(found[metrics[0]])}
         row |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
-        reference = values(records, REFERENCE[question], metrics[0], split)
         mean, low, high, _ = paired_difference(found[metrics[0]], reference)
         known = "" if np.isnan(low) else f" [{low:+.1f}, {high:+.1f}]"
-        title = f"{metrics[0]} − {ROWS[REFERENCE[question]].label}"
-        row[title] = "" if name == REFERENCE[question] or np.isnan(mean) else f"{mean:+.1f}{known}"
+        title = f"{metrics[0]} − {ROWS[against].label}"
+        row[title] = "" if name == against or np.isnan(mean) else f"{mean:+.1f}{known}"
         table[ROWS[name].label] = row
     return pd.DataFrame(table).T
 

@@ -123,6 +123,13 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     return Checkpoint(folder, model.eval(), vocabulary, about, trained)
 
 
+def baseline_folder(folder: str | Path) -> Path | None:
+    """The baseline of the same run, ../../baseline/best; None where there is none, or it is this folder itself."""
+    folder = Path(folder).resolve()
+    beside = folder.parent.parent / "baseline" / "best"
+    return beside if beside.is_dir() and beside != folder else None
+
+
 def load_weights(model: LGN, path: Path) -> dict[str, str]:
     """Load safetensors weights into a model of the same settings; returns their metadata."""
     if not path.exists():

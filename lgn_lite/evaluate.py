@@ -56,10 +56,23 @@ def evaluate(
 
     nms: None takes the model's setting.
     """
-    _, durations = query_tensors(data.queries)
-    segments, _ = rank(model, score_queries(model, data), durations)
+    logits = score_queries(model, data)
+    return evaluate_logits(model, logits, data.queries, thresholds, length_edges, nms, discounted)
+
+
+def evaluate_logits(
+    model: LGN,
+    logits: Tensor,
+    queries: Sequence[Query],
+    thresholds: Sequence[float] = (0.3, 0.5, 0.7),
+    length_edges: Sequence[float] = (5.0, 10.0),
+    nms: float | None = None,
+    discounted: bool = False,
+) -> dict:
+    """`evaluate` from logits (Q, P) that are there already, one row for each of the queries."""
+    segments, _ = rank(model, logits, query_tensors(queries)[1])
     nms = model.config.nms if nms is None else nms
-    return score_answers(segments, data.queries, thresholds, length_edges, nms=nms, discounted=discounted)
+    return score_answers(segments, queries, thresholds, length_edges, nms=nms, discounted=discounted)
 
 
 def score_answers(

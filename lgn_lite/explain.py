@@ -6,7 +6,8 @@ modules that hear the sentence, and the words that the sentence has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
 
@@ -51,7 +52,6 @@ class Explanation:
     features: Tensor  # (P, C) the map that the scores are read off
     readout: Tensor  # (C,) weight of each of its channels in the score
     gates: list[Gates]  # the early units, in order
-    frames: Tensor  # (T, D) after the FC layers
 
     def strongest(self, count: int) -> tuple[Tensor, Tensor]:
         """Numbers of the channels that late guidance raises most and lowers most, each strongest first.
@@ -80,15 +80,15 @@ def explain(model: LGN, video: Tensor, words: Tensor, neutral: Tensor | None = N
     device = next(model.parameters()).device
     video, words = video[None].to(device), words[None].to(device)
     trace: Trace = {}
-    logits = model(video, words, torch.tensor([words.shape[1]], device=device), trace=trace)[0]
+    with _catching_gates(model) as gates:
+        logits = model(video, words, torch.tensor([words.shape[1]], device=device), trace=trace)[0]
     return Explanation(
         scores=logits.sigmoid().cpu(),
         alpha=trace["alpha"][0].cpu() if "alpha" in trace else None,
         steps=_steps(model, trace, neutral).cpu(),
         features=trace["features"][0].cpu(),
         readout=model.score.weight[0].detach().cpu(),
-        gates=_gates(model, video, trace["sentence"]),
-        frames=trace["frames"][0].cpu(),
+        gates=gates,
     )
 
 
@@ -112,9 +112,10 @@ def mean_alpha(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor | Non
     return model.alpha(model.sentence(*_padded(checkpoint, sentences))).mean(0).cpu()
 
 
-def _gates(model: LGN, video: Tensor, sentence: Tensor) -> list[Gates]:
-    """What each early unit is given and gives, caught by hooks in one pass of the frame layers."""
-    units, caught = model.frames.units(), []
+@contextmanager
+def _catching_gates(model: LGN) -> Iterator[list[Gates]]:
+    """What each early unit is given and gives, caught by hooks while the model runs."""
+    caught: list[Gates] = []
     D, this_thread = model.config.visual_dim, get_ident()
 
     def catch(unit, given, result):
@@ -124,14 +125,12 @@ def _gates(model: LGN, video: Tensor, sentence: Tensor) -> list[Gates]:
         shift = scale[D:] if len(scale) > D else None
         caught.append(Gates(scale[:D], shift, given[0][0].cpu(), result[0].cpu()))
 
-    hooks = [unit.register_forward_hook(catch) for unit in units]
+    hooks = [unit.register_forward_hook(catch) for unit in model.frames.units()]
     try:
-        if units:
-            model.frames(video, sentence)
+        yield caught
     finally:
         for hook in hooks:
             hook.remove()
-    return caught
 
 
 def top_answers(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from lgn_lite.annotations import Query
 from lgn_lite.answers import Answers, kept_answers
 from lgn_lite.catalogue import DataSet
-from lgn_lite.checkpoint import Checkpoint, load_checkpoint
+from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.dataset import MomentDataset, prepare_features
 from lgn_lite.errors import InputError
 from lgn_lite.explain import Explanation, Gates, explain, mean_alpha, score_sentences, top_answers, word_effects
@@ -198,9 +198,7 @@ def open_sides(
     notices: list[str] = []
     folder = checkpoint.folder if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
     if baseline is None:
-        beside = folder.parent.parent / "baseline" / "best"
-        if beside.is_dir() and beside.resolve() != folder.resolve():
-            baseline = beside
+        baseline = baseline_folder(folder)
     with ThreadPoolExecutor(2) as pool:  # a model of TACoS takes a second
         loading = None if baseline in (None, False) else pool.submit(_load, baseline)
         first = _load(checkpoint)

@@ -14,6 +14,24 @@ from rich.text import Text
 TRACEBACK_LINES = 25  # the last ones; the whole traceback stands in the failed copy
 
 
+def new_bars(console: Console) -> Progress:
+    """Bars with a description, what is done of how much, and the time; they vanish, what stays are lines."""
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(table_column=Column(justify="right", no_wrap=True)),
+        TimeElapsedColumn(),
+        console=console,
+        expand=True,
+        transient=True,
+    )
+
+
+def is_live(console: Console) -> bool:
+    """Whether bars can be drawn: a terminal. isatty as well: FORCE_COLOR makes rich take a CI log for one."""
+    return console.is_interactive and console.file.isatty()
+
+
 class NotebookProgress:
     """Progress over notebooks and over the cells of the current one.
 
@@ -27,17 +45,8 @@ class NotebookProgress:
         self.notebooks = notebooks
         self.name, self.heading, self.source = "", "", ""
         self.cells = self.number = self.position = 0
-        # isatty as well: variables such as FORCE_COLOR make rich take a CI log for a terminal
-        self.live = console.is_interactive and console.file.isatty()
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(table_column=Column(justify="right", no_wrap=True)),
-            TimeElapsedColumn(),
-            console=console,
-            expand=True,
-            transient=True,  # what stays on the screen is a line for each notebook
-        )
+        self.live = is_live(console)
+        self._bars = new_bars(console)
         self._all = self._bars.add_task("notebooks", total=notebooks)
         self._one = self._bars.add_task("", total=None, visible=False)
 

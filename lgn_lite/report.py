@@ -28,12 +28,12 @@ from plotly.offline import get_plotlyjs
 from lgn_lite.answers import Answers, split_answers
 from lgn_lite.catalogue import DataSet
 from lgn_lite.charts import plot_results
-from lgn_lite.checkpoint import Checkpoint, load_checkpoint
+from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.course import evaluate_constant, evaluation_set
 from lgn_lite.dataset import MomentDataset
 from lgn_lite.errors import InputError
-from lgn_lite.evaluate import query_tensors, rank, score_answers
+from lgn_lite.evaluate import evaluate_logits
 from lgn_lite.explain import top_answers, word_effects
 from lgn_lite.files import atomic_path
 from lgn_lite.look import GRID, STYLE, looks, new_axes
@@ -68,7 +68,10 @@ def write_report(
     sides = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
     answers = {name: split_answers(side, data, split, progress) for name, side in sides.items()}
     cards = _Cards(data, sides, answers, evaluation_set(data, checkpoint, split))
-    results = {name: _results(sides[name], found, data) for name, found in answers.items()}
+    results = {  # `course.evaluate_checkpoint`, from answers that are there already
+        name: evaluate_logits(sides[name].model, found.logits, found.queries, data.thresholds, data.length_edges)
+        for name, found in answers.items()
+    }
     constant = evaluate_constant(data, split)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -92,13 +95,12 @@ def write_report(
 
 
 def baseline_beside(checkpoint: Checkpoint, device: str = "cpu") -> Checkpoint | None:
-    """The baseline of the same run, ../../baseline/best; None where there is none, or it is this checkpoint itself.
+    """The baseline of the same run (`checkpoint.baseline_folder`); None where there is none.
 
     One that cannot be read is told of in a warning and done without: nobody asked for it.
     """
-    folder = checkpoint.folder.resolve()
-    beside = folder.parent.parent / "baseline" / "best"
-    if not beside.is_dir() or beside == folder:
+    beside = baseline_folder(checkpoint.folder)
+    if beside is None:
         return None
     try:
         return load_checkpoint(beside, device)
@@ -141,14 +143,6 @@ def _changed(checkpoint: Checkpoint) -> tuple[str, list[tuple[str, str, str, str
     pairs = zip(chain.from_iterable(own.values()), chain.from_iterable(preset.values()), strict=True)
     found = [(key.rstrip(" *"), value, other, text) for (key, value, text), (_, other, _) in pairs if value != other]
     return name, [row for row in found if row[0] != "vocabulary_size"]  # no preset knows the words
-
-
-def _results(checkpoint: Checkpoint, answers: Answers, data: DataSet) -> dict:
-    """`course.evaluate_checkpoint`, from answers that are there already."""
-    _, durations = query_tensors(answers.queries)
-    segments, _ = rank(checkpoint.model, answers.logits, durations)
-    nms = checkpoint.model.config.nms
-    return score_answers(segments, answers.queries, data.thresholds, data.length_edges, nms=nms)
 
 
 def _tables(results: Mapping[str, Mapping]) -> list[dict[str, Any]]:

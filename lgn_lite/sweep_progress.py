@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Column
+from rich.progress import TaskID
 from rich.text import Text
 
-from .progress import clock
+from .progress import clock, is_live, new_bars
 
 MARKS = {"done": ("✓", "green"), "failed": ("✗", "red")}
 
@@ -22,16 +21,8 @@ class SweepProgress:
 
     def __init__(self, console: Console, total: int, kept: int = 0):
         self.console, self.total, self.finished = console, total, kept
-        self.live = console.is_interactive and console.file.isatty()  # FORCE_COLOR makes rich see a terminal in a log
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(table_column=Column(justify="right", no_wrap=True)),
-            TimeElapsedColumn(),
-            console=console,
-            expand=True,
-            transient=True,  # what stays on the screen is a line for each run
-        )
+        self.live = is_live(console)
+        self._bars = new_bars(console)
         self._all = self._bars.add_task("runs", total=total, completed=kept)
         self._ones: dict[str, TaskID] = {}
         self._places: int | None = None
