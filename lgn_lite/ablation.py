@@ -39,6 +39,9 @@ class Row:
 PARTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
 MODULES, NORM = "How many modules? (section 4.5)", "Which norm in eq. 3?"
 LABELS, PLACE = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
+SQUARE = "Does the list of candidates learn as well as 2D-TAN's square?"
+ORDER = "Does the order of the words matter? (section 3.3)"
+LOCALISER = "Does late guidance fit another localiser? (section 3.5)"
 
 # On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
 ROWS: dict[str, Row] = {
@@ -59,12 +62,18 @@ ROWS: dict[str, Row] = {
     "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", settings={"t_min": 0.5}),
     "early-fc7": Row(PLACE, "one unit, on fc7", settings={"early": "fc7"}),
     "early-film": Row(PLACE, "both units, scale and shift", settings={"modulation": "scale-shift"}),
+    "square": Row(SQUARE, "square convolution", settings={"convolution": "dense"}),
+    "bag": Row(ORDER, "a bag of words", settings={"text_encoder": "bag"}),
+    "temporal": Row(LOCALISER, "convolution in time", "baseline", {"convolution": "temporal"}),
+    "temporal-late": Row(LOCALISER, "convolution in time + late guidance", "late", {"convolution": "temporal"}),
 }
 # What the rows of a question are held against, and which rows of Table 4 belong into its table
 REFERENCE = {PARTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", PLACE: "full"}
+REFERENCE |= {SQUARE: "full", ORDER: "full", LOCALISER: "temporal"}
 BESIDE = {
     NEED: ("baseline", "late", "early", "full"), MODULES: ("early", "full"),
-    NORM: ("full",), LABELS: ("full",), PLACE: ("early", "full"),
+    NORM: ("full",), LABELS: ("full",), PLACE: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
+    LOCALISER: ("baseline", "late"),
 }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ class LGNConfig:
     word_vectors: Literal["learned", "frozen"] = "learned"  # frozen: GloVe's, kept as they are (3.3, 2D-TAN)
     word_dim: int = 300  # width of a word vector, the paper's first d_s (4.3)
     text_dim: int = 512  # H, width of f_s and of the LSTM, the paper's second d_s (4.3)
+    text_encoder: Literal["lstm", "bag"] = "lstm"  # its last state (3.3), or the words' mean, a control (ours)
     text_layers: int = 3  # LSTM layers (2D-TAN)
 
     # -- early modulation, eq. 2
@@ -50,7 +51,7 @@ class LGNConfig:
     fusion_text_fc: bool = True  # FC on both sides (3.4); False: f_s enters as it is, at width C (2D-TAN)
 
     # -- the map convolution
-    convolution: Literal["list", "dense"] = "list"  # over the candidates alone (ours), or a padded square (2D-TAN)
+    convolution: Literal["list", "dense", "temporal"] = "list"  # over candidates (ours), 2D-TAN's square, clips in time
     layers: int = 8  # each followed by a ReLU and the share of valid cells (2D-TAN)
     kernel: int = 5  # k, cells of the map under a k×k kernel (2D-TAN)
     padding: int = 16  # dense only: of the first layer; the others have none (2D-TAN)
@@ -99,7 +100,7 @@ class LGNConfig:
         )
         lost = self.layers * (self.kernel - 1)  # cells by which unpadded layers shrink the square
         self._demand(
-            self.convolution == "list" or 2 * self.padding == lost,
+            self.convolution != "dense" or 2 * self.padding == lost,
             "convolution padding layers kernel",
             f"2·padding must be layers·(kernel − 1), so that the square ends at N×N; set padding={lost // 2}",
         )

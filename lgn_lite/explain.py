@@ -75,7 +75,11 @@ def explain(model: LGN, video: Tensor, words: Tensor, neutral: Tensor | None = N
         words: (W,) numbers, or (W, word_dim) vectors, of a sentence.
         neutral: (C,) the α of the modules that do not hear the sentence in `steps`: best the mean over many sentences
             (`mean_alpha`); None: W_M′'s bias, the α of no sentence, which the model has never met.
+
+    Raises InputError for a model with the one-dimensional localiser, which has no map to show.
     """
+    if model.temporal:
+        raise InputError('convolution="temporal": this model scores clips, not a map; explain one with a map')
     model.eval()
     device = next(model.parameters()).device
     video, words = video[None].to(device), words[None].to(device)

@@ -17,21 +17,25 @@ from torch import Tensor, nn
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
+from lgn_lite.list_convolution import ListConvolution
 from lgn_lite.moments import Moments
 
 Trace = dict[str, Tensor]  # the values between the stages, by name, for notebooks, tests and the inspector
 
 
 class SentenceEncoder(nn.Module):
-    """A sentence to one vector f_s: word vectors, LSTM, last valid state, linear (section 3.3)."""
+    """A sentence to one vector f_s: word vectors, LSTM, last valid state, linear (section 3.3).
+
+    With layers=0 there is no LSTM but the mean of the word vectors: a bag of words, which knows no order.
+    """
 
     def __init__(self, word_dim: int, text_dim: int, layers: int, vocabulary_size: int = 0, frozen: bool = False):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, word_dim, padding_idx=0) if vocabulary_size else None
         if self.embedding is not None:
             self.embedding.weight.requires_grad_(not frozen)
-        self.lstm = nn.LSTM(word_dim, text_dim, num_layers=layers, batch_first=True)
-        self.linear = nn.Linear(text_dim, text_dim)
+        self.lstm = nn.LSTM(word_dim, text_dim, num_layers=layers, batch_first=True) if layers else None
+        self.linear = nn.Linear(text_dim if layers else word_dim, text_dim)
 
     def forward(self, words: Tensor, word_counts: Tensor) -> Tensor:
         """(B, W) word numbers or (B, W, word_dim) word vectors, (B,) counts → f_s (B, H)."""
@@ -40,6 +44,9 @@ class SentenceEncoder(nn.Module):
             if self.embedding is None:
                 raise InputError("this model was built for word vectors (vocabulary_size=0), but got word numbers")
             words = self.embedding(words)  # (B, W, word_dim)
+        if self.lstm is None:
+            known = torch.arange(W, device=words.device) < word_counts.unsqueeze(1)  # (B, W), False where padded
+            return self.linear((words * known.unsqueeze(2)).sum(1) / word_counts.unsqueeze(1))
         states, _ = self.lstm(words)  # (B, W, H); words after the last are never looked at: the LSTM runs forward
         return self.linear(states[torch.arange(B, device=words.device), word_counts - 1])
 
@@ -106,70 +113,6 @@ class FrameLayers(nn.Module):
         return clips.view(B, self.num_clips, T // self.num_clips, -1).mean(2)  # (B, N, C)
 
 
-class ListConvolution(nn.Module):
-    """A k×k convolution over the candidates that exist, without the square map around them.
-
-    For each of the k² cells of the kernel, the candidates that have a neighbour there are multiplied by that cell's
-    matrix: a sum of k² products, none over a cell without a candidate. As in 2D-TAN the result is divided by the number
-    of valid cells under the kernel; here only candidates count.
-    """
-
-    def __init__(self, channels: int, moments: Moments, kernel: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(kernel * kernel, channels, channels))  # (k², C_in, C_out)
-        self.bias = nn.Parameter(torch.empty(channels))
-        neighbours = moments.neighbours(kernel)  # (P, k²), P where there is none
-        exists = neighbours < len(moments)
-        cell, at = exists.T.nonzero(as_tuple=True)  # ordered by kernel cell
-        self.pairs = exists.sum(0).tolist()  # candidates with a neighbour at each kernel cell
-        self.register_buffer("at", at, persistent=False)  # (all pairs,) the candidate
-        self.register_buffer("neighbour", neighbours[at, cell], persistent=False)  # (all pairs,) its neighbour
-        self.register_buffer("share", 1 / exists.sum(1).float().unsqueeze(1), persistent=False)  # (P, 1)
-        bound = 1 / math.sqrt(kernel * kernel * channels)  # PyTorch's own for a convolution of this size
-        nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.uniform_(self.bias, -bound, bound)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, P, C) → (B, P, C)."""
-        device = x.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
-        # cast here: a hand-written backward pass runs outside autocast and must meet one type only
-        by_candidate = x.to(dtype).transpose(0, 1)  # (P, B, C): to take a candidate is to take a block of memory
-        product = _NeighbourProduct.apply(by_candidate, self.weight.to(dtype), self.at, self.neighbour, self.pairs)
-        return F.relu(product.transpose(0, 1) + self.bias) * self.share
-
-
-class _NeighbourProduct(torch.autograd.Function):
-    """out[p] = Σ_j x[neighbour_j(p)] · weight[j], over the neighbours that exist.
-
-    Written by hand because autograd would keep the neighbours of all k² kernel cells for the backward pass: k² times
-    the memory of x. Here they are gathered once more instead.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, at: Tensor, neighbour: Tensor, pairs: list[int]) -> Tensor:
-        P, B, C = x.shape  # candidates, batch, channels
-        x = x.contiguous()
-        ctx.save_for_backward(x, weight, at, neighbour)
-        ctx.pairs = pairs
-        out = x.new_zeros(P, B, weight.shape[2])
-        for w, p, q in zip(weight, at.split(pairs), neighbour.split(pairs), strict=True):
-            out.index_add_(0, p, (x[q].flatten(0, 1) @ w).unflatten(0, (len(p), B)))
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor):
-        x, weight, at, neighbour = ctx.saved_tensors
-        B = x.shape[1]
-        grad = grad.contiguous()
-        grad_x, grad_weight = torch.zeros_like(x), torch.empty_like(weight)
-        for j, (p, q) in enumerate(zip(at.split(ctx.pairs), neighbour.split(ctx.pairs), strict=True)):
-            grad_p = grad[p].flatten(0, 1)  # (pairs·B, C_out)
-            torch.mm(x[q].flatten(0, 1).T, grad_p, out=grad_weight[j])
-            grad_x.index_add_(0, q, (grad_p @ weight[j].T).unflatten(0, (len(q), B)))
-        return grad_x, grad_weight, None, None, None
-
-
 class LateGuidance(nn.Module):
     """Channel attention from the sentence on the localiser's output: C′ = α ∘ C / ‖α ∘ C‖ (eq. 3).
 
@@ -183,7 +126,7 @@ class LateGuidance(nn.Module):
         self.norm, self.scale = norm, scale
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """(B, P, C) map features, (B, C) attention α → (B, P, C)."""
+        """(B, P, C) map features, or (B, N, C) of clips, (B, C) attention α → the same shape."""
         B, P, C = x.shape  # batch, candidates, channels
         x = alpha.unsqueeze(1) * x
         if self.norm == "none":
@@ -205,23 +148,28 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         C, H = config.hidden, config.text_dim
         self.config = config
         self.moments = Moments(config.num_clips, config.scales)
-        frozen = config.word_vectors == "frozen"
-        self.sentence = SentenceEncoder(config.word_dim, H, config.text_layers, config.vocabulary_size, frozen)
+        frozen, layers = config.word_vectors == "frozen", config.text_layers if config.text_encoder == "lstm" else 0
+        self.sentence = SentenceEncoder(config.word_dim, H, layers, config.vocabulary_size, frozen)
         self.frames = FrameLayers(config)
         self.fuse_text = nn.Linear(H, C) if config.fusion_text_fc else nn.Identity()
         self.fuse_video = nn.Linear(C, C)
-        if config.convolution == "list":
-            self.convolutions = nn.ModuleList(
-                ListConvolution(C, self.moments, config.kernel) for _ in range(config.layers)
-            )
-        else:
-            self.convolutions = nn.ModuleList(
-                nn.Conv2d(C, C, config.kernel, padding=config.padding if i == 0 else 0) for i in range(config.layers)
-            )
+        self.convolutions = nn.ModuleList(self._layer(i) for i in range(config.layers))
         self.guide = LateGuidance(config.guidance_norm, config.guidance_scale)
         self.attention = nn.Linear(H, C) if config.guidance else None  # W_M′, shared by all K modules
-        self.score = nn.Linear(C, 1)
+        self.temporal = config.convolution == "temporal"  # the one-dimensional localiser
+        middle, length, lengths = self.moments.anchors()
+        self.register_buffer("middle", middle, persistent=False)  # (P,) the clip that scores a candidate there
+        self.register_buffer("length", length, persistent=False)  # (P,) which of its scores that is
+        self.score = nn.Linear(C, lengths if self.temporal else 1)
         self.reset_parameters()
+
+    def _layer(self, i: int) -> nn.Module:
+        C, k = self.config.hidden, self.config.kernel
+        if self.config.convolution == "list":
+            return ListConvolution(C, self.moments, k)
+        if self.config.convolution == "temporal":
+            return nn.Conv1d(C, C, k, padding=k // 2)
+        return nn.Conv2d(C, C, k, padding=self.config.padding if i == 0 else 0)
 
     def reset_parameters(self) -> None:
         """Start values: neutral attention, and with init="unit" weights that keep every signal at unit size.
@@ -235,15 +183,15 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         if self.config.init == "torch":
             return
         C, H = self.config.hidden, self.config.text_dim
-        for name, bias in self.sentence.lstm.named_parameters():
+        for name, bias in self.sentence.lstm.named_parameters() if self.sentence.lstm is not None else ():
             if name.startswith("bias"):
                 nn.init.zeros_(bias)
             if name.startswith("bias_ih"):
                 nn.init.ones_(bias[H : 2 * H])  # the forget gate: keep the subject until the verb has come
-        # the LSTM's states are about 1/4 at the start
+        # the LSTM's states, and the mean of a sentence's word vectors, are about 1/4 at the start
         for layer, gain in ((self.sentence.linear, 4.0), (self.fuse_text, 1.0)):
             if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=gain / math.sqrt(H))
+                nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.in_features))
                 nn.init.zeros_(layer.bias)
         # sentences differ in their gates from the first step on, but leave what is pretrained recognisable
         for layer in (*(unit.project for unit in self.frames.units()), *filter(None, [self.attention])):
@@ -253,6 +201,8 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         nn.init.zeros_(self.fuse_video.bias)
         cells = self.moments.neighbours(self.config.kernel) < len(self.moments)
         n = cells.sum(1).float().mean().item()
+        if self.temporal:
+            n = 1 / self.config.kernel  # Var = 2/(k·C): nothing is divided there
         for i, layer in enumerate(self.convolutions):
             # the fused map has norm 1, its entries size 1/√C; so has what a unit-norm guidance module leaves
             unit = self.config.guidance_scale == "unit" and self.config.guidance_norm != "none"
@@ -278,7 +228,8 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         """
         f_s = self.sentence(words, word_counts)  # (B, H)
         clips = self.frames(video, f_s, trace)  # (B, N, C)
-        proposals = self.moments.pool(clips)  # (B, P, C): maximum over the clips of each candidate
+        # (B, P, C): maximum over the clips of each candidate; the one-dimensional localiser stays with the clips
+        proposals = clips if self.temporal else self.moments.pool(clips)
         fused = F.normalize(self.fuse_text(f_s).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # section 3.4
         alpha = self.alpha(f_s)  # (B, C)
         if trace is not None:
@@ -288,7 +239,8 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         x = self.convolve(fused, alpha, trace)
         if trace is not None:
             trace["features"] = x
-        return self.score(x).squeeze(-1)
+        scores = self.score(x)  # (B, P, 1), or (B, N, lengths)
+        return scores[:, self.middle, self.length] if self.temporal else scores.squeeze(-1)
 
     def alpha(self, sentence: Tensor) -> Tensor | None:
         """The channel attention of late guidance, α = W_M′ f_s (eq. 3): (B, H) → (B, C); None without guidance.
@@ -301,18 +253,21 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         return self.attention(sentence if self.config.guidance_by == "sentence" else torch.zeros_like(sentence))
 
     def convolve(self, x: Tensor, alpha: Tensor | None = None, trace: Trace | None = None) -> Tensor:
-        """The map layers with their late guidance: (B, P, C) fused candidates → (B, P, C).
+        """The localiser's layers with their late guidance: (B, P, C) fused candidates → (B, P, C).
+
+        With convolution="temporal" it is (B, N, C) fused clips → (B, N, C): eq. 3 asks for channels, not for a map.
 
         alpha: (B, C) attention, shared by all modules (section 3.5), or (B, K, C), each module its own, to see what
         every one of them does.
         """
         K = self.config.guidance
         alphas = iter(() if alpha is None else (alpha.unbind(1) if alpha.dim() == 3 else [alpha] * K))
-        return (self._list_map if self.config.convolution == "list" else self._dense_map)(x, alphas, trace)
+        return (self._dense_map if self.config.convolution == "dense" else self._list_map)(x, alphas, trace)
 
     def _list_map(self, x: Tensor, alphas: Iterator[Tensor], trace: Trace | None) -> Tensor:
+        """Over the list of candidates, or over the clips in time."""
         for i, layer in enumerate(self.convolutions):
-            x = layer(x)
+            x = F.relu(layer(x.transpose(1, 2))).transpose(1, 2) if self.temporal else layer(x)
             if trace is not None:
                 trace[f"map_{i}"] = x
             if self._guided(i):

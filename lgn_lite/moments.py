@@ -133,6 +133,15 @@ class Moments(nn.Module):
         columns = self.end_index[:, None, None] + steps  # (P, 1, k)
         return number[rows, columns].flatten(1)
 
+    def anchors(self) -> tuple[Tensor, Tensor, int]:
+        """The candidates as a one-dimensional detector has them: so many lengths around each clip.
+
+        Returns (P,) the clip in the middle of each candidate, (P,) the number of its length among all lengths, short
+        ones first, and how many lengths there are. No two candidates share both.
+        """
+        lengths, length = (self.end_index - self.start_index).unique(return_inverse=True)
+        return (self.start_index + self.end_index) // 2, length, len(lengths)
+
     def pool(self, clips: Tensor) -> Tensor:
         """Maximum over the clips of each candidate: (B, N, C) -> (B, P, C) (section 3.3, after 2D-TAN).
 

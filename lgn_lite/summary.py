@@ -28,10 +28,17 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
     if batch < 1 or words < 1:
         raise InputError(f"batch={batch}, words={words}: both must be at least 1")
     T, D, C = config.num_frames, config.visual_dim, config.hidden
-    H, P = config.text_dim, len(Moments(config.num_clips, config.scales))
+    moments = Moments(config.num_clips, config.scales)
+    H, P = config.text_dim, len(moments)
     V, E, k = config.vocabulary_size, config.word_dim, config.kernel
-    inputs = E + (config.text_layers - 1) * H  # of all LSTM layers: the first reads words, the others reads states
-    lstm = 4 * H * (inputs + config.text_layers * H)  # four gates
+    layers = config.text_layers if config.text_encoder == "lstm" else 0
+    inputs = E + (layers - 1) * H  # of all LSTM layers: the first reads words, the others read states
+    lstm = 4 * H * (inputs + layers * H) if layers else 0  # four gates
+    f_s = (H if layers else E) * H  # the linear layer after it
+    temporal, lengths = config.convolution == "temporal", 1
+    fused = f"{P:,} candidates"
+    if temporal:  # the clips go on, and each is scored for every length
+        P, lengths, fused = config.num_clips, moments.anchors()[2], f"{config.num_clips} clips"
     units = {"none": 0, "fc7": 1, "both": 2}[config.early]
     gates = units * D * (2 if config.modulation == "scale-shift" else 1)  # what W_M gives, of all units
     fc = D * D if config.has_frame_fc else 0
@@ -42,26 +49,27 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
     rows = {  # part: (weights, biases, multiply-adds of one query, sizes)
         "word vectors": (V * E, 0, 0, f"{V:,} words × {E}" if V else "given with each sentence"),
         "sentence encoder": (
-            lstm + H * H,
-            (8 * config.text_layers + 1) * H,  # PyTorch's LSTM has two biases a gate
-            words * lstm + H * H,
-            f"{words} words, LSTM of {config.text_layers} × {H}, linear",
+            lstm + f_s,
+            (8 * layers + 1) * H,  # PyTorch's LSTM has two biases a gate
+            words * lstm + f_s,
+            f"{words} words, {f'LSTM of {layers} × {H}' if layers else 'mean'}, linear",
         ),
         "early modulation": (gates * H, gates, gates * H, f"{units} × {H} → {gates // units}" if units else "none"),
         "frame FC layer": (fc, D if fc else 0, T * fc, f"{T} frames, {D} → {D}" if fc else "none"),
         "frame reduction": (D * C, C, T * D * C, f"{T} frames, {D} → {C}"),
-        "moment pooling": (0, 0, 0, f"{config.num_clips} clips → {P:,} candidates"),
+        "moment pooling": (0, 0, 0, "none" if temporal else f"{config.num_clips} clips → {fused}"),
         "fusion": (
             fuse_text + C * C,
             (C if fuse_text else 0) + C,
             fuse_text + P * C * C,
-            f"{P:,} candidates and the sentence → {C}",
+            f"{fused} and the sentence → {C}",
         ),
         "map convolution": (
-            config.layers * k * k * C * C,
+            config.layers * k * (1 if temporal else k) * C * C,
             config.layers * C,
             map_products(config) * C * C,
-            f"{config.layers} × {k}×{k}, {map_cells(config):,} cells ({config.convolution}, map {side})",
+            f"{config.layers} × {k if temporal else f'{k}×{k}'}, {map_cells(config):,} "
+            f"{'clips' if temporal else 'cells'} ({config.convolution}, {'in time' if temporal else f'map {side}'})",
         ),
         "late guidance": (
             attention,
@@ -69,7 +77,7 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
             attention,
             f"{config.guidance} modules share {H} → {C}" if attention else "none",
         ),
-        "score": (C, 1, P * C, f"{P:,} candidates, {C} → 1"),
+        "score": (lengths * C, lengths, P * lengths * C, f"{fused}, {C} → {lengths}"),
     }
     frame = pd.DataFrame(
         [(weights + biases, batch * products, shape) for weights, biases, products, shape in rows.values()],
@@ -82,7 +90,9 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
 
 
 def map_cells(config: LGNConfig) -> int:
-    """Cells that all map layers together work out: the candidates, or the padded square that shrinks to N×N."""
+    """Cells that all map layers together work out: the candidates, the padded square that shrinks, or the clips."""
+    if config.convolution == "temporal":
+        return config.layers * config.num_clips
     if config.convolution == "list":
         return config.layers * len(Moments(config.num_clips, config.scales))
     side = config.num_clips + 2 * config.padding  # of the input of the first layer
@@ -94,7 +104,7 @@ def map_products(config: LGNConfig) -> int:
     if config.convolution == "list":
         moments = Moments(config.num_clips, config.scales)
         return config.layers * int((moments.neighbours(config.kernel) < len(moments)).sum())
-    return map_cells(config) * config.kernel**2
+    return map_cells(config) * config.kernel ** (1 if config.convolution == "temporal" else 2)
 
 
 def readable(summary: pd.DataFrame) -> pd.DataFrame:

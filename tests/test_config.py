@@ -16,8 +16,8 @@ from lgn_lite.moments import Moments
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_load_in_both_convolutions(name):
-    for convolution in ("list", "dense"):
+def test_presets_load_in_all_convolutions(name):
+    for convolution in ("list", "dense", "temporal"):
         config = LGNConfig.preset(name, convolution=convolution)
         assert config.convolution == convolution
         assert all(getattr(config, key) == value for key, value in PRESETS[name].items())
@@ -56,7 +56,7 @@ def test_presets_are_the_paper_s_and_2d_tan_s(name):
     config = LGNConfig.preset(name)
     expected = PAPER | OWN[name]
     assert {setting: getattr(config, setting) for setting in expected} == expected
-    free = {"vocabulary_size", "convolution", "init", "guidance_at", "guidance_by"}  # ours to choose
+    free = {"vocabulary_size", "text_encoder", "convolution", "init", "guidance_at", "guidance_by"}  # ours to choose
     assert {field.name for field in fields(config)} == expected.keys() | free
 
 

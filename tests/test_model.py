@@ -132,6 +132,29 @@ def test_shapes_through_every_stage(tiny_config, convolution):
     torch.testing.assert_close(trace["proposals"], model.moments.pool(trace["clips"]))
 
 
+def test_the_localiser_in_time_scores_each_length_around_each_clip(tiny_config):
+    """No score of a clip is another candidate's, and only clips within the kernels' reach matter to it."""
+    config = tiny_config(convolution="temporal", layers=1, guidance=1, num_clips=8, scales=(3, 2), frame_dropout=0.0)
+    model, trace = LGN(config).eval(), {}
+    batch = batch_for(config, 2)
+    logits = model(**batch, trace=trace)
+    B, N, P = 2, 8, len(model.moments)
+    assert "proposals" in trace and trace["proposals"] is trace["clips"] and trace["features"].shape == (B, N, 8)
+    scores = model.score(trace["features"])  # (B, N, lengths)
+    lengths = sorted({end - start for start, end in zip(*map(list, spans(model.moments)), strict=True)})
+    assert scores.shape == (B, N, len(lengths)) and logits.shape == (B, P)
+    for p, (start, end) in enumerate(zip(*spans(model.moments), strict=True)):
+        torch.testing.assert_close(logits[:, p], scores[:, (start + end) // 2, lengths.index(end - start)])
+    batch["video"][:, -1] += 1  # the last clip's last step
+    changed = (model(**batch) != logits).any(0).nonzero().flatten().tolist()
+    middles = [(start + end) // 2 for start, end in zip(*spans(model.moments), strict=True)]
+    assert changed == [p for p in range(P) if middles[p] >= N - 2]
+
+
+def spans(moments: Moments) -> tuple[list[int], list[int]]:
+    return moments.start_index.tolist(), moments.end_index.tolist()
+
+
 def test_clips_are_means_of_equal_spans_of_frames(tiny_config):
     config = tiny_config(early="none", frame_dropout=0.0)
     model, batch, trace = LGN(config), batch_for(tiny_config()), {}
@@ -271,7 +294,7 @@ def test_all_modules_share_one_attention(tiny_config):
         torch.testing.assert_close(trace[f"guided_{i}"], model.guide(trace[f"map_{i}"], trace["alpha"]))
 
 
-@pytest.mark.parametrize("convolution", ["list", "dense"])
+@pytest.mark.parametrize("convolution", ["list", "dense", "temporal"])
 @pytest.mark.parametrize(
     ("at", "K", "expected"),
     [("last", 2, "c c g c g"), ("first", 2, "c g c g c"), ("last", 0, "c c c"), ("first", 3, "c g c g c g")],
@@ -286,11 +309,12 @@ def test_guidance_follows_the_asked_layers(tiny_config, convolution, at, K, expe
     assert " ".join(calls) == expected
 
 
-@pytest.mark.parametrize("convolution", ["list", "dense"])
+@pytest.mark.parametrize("convolution", ["list", "dense", "temporal"])
 def test_each_module_may_have_an_attention_of_its_own(tiny_config, convolution):
     config = tiny_config(convolution=convolution, layers=3, padding=3, guidance=2)
     model = LGN(config)
-    fused = F.normalize(torch.randn(2, len(model.moments), config.hidden), dim=-1)
+    rows = config.num_clips if convolution == "temporal" else len(model.moments)
+    fused = F.normalize(torch.randn(2, rows, config.hidden), dim=-1)
     one, other = torch.rand(2, 2, config.hidden) + 0.5
     shared = model.convolve(fused, one)
     torch.testing.assert_close(model.convolve(fused, torch.stack([one, one], 1)), shared)
@@ -299,6 +323,27 @@ def test_each_module_may_have_an_attention_of_its_own(tiny_config, convolution):
     model.convolve(fused, torch.stack([one, other], 1), mixed)
     torch.testing.assert_close(mixed["guided_1"], trace["guided_1"])  # the first module is as it was
     assert not torch.allclose(mixed["guided_2"], trace["guided_2"])
+
+
+def test_a_bag_of_words_knows_the_words_and_not_their_order():
+    encoder = SentenceEncoder(word_dim=5, text_dim=6, layers=0, vocabulary_size=9)
+    words = torch.tensor([[3, 4, 5, 0], [5, 3, 4, 0], [5, 3, 8, 0], [3, 3, 3, 3]])
+    f_s = encoder(words, torch.tensor([3, 3, 3, 4]))
+    torch.testing.assert_close(f_s[0], f_s[1])
+    assert not torch.allclose(f_s[0], f_s[2])
+    padded = torch.cat([words, torch.full((4, 2), 7)], dim=1)  # whatever stands after the last word
+    torch.testing.assert_close(encoder(padded, torch.tensor([3, 3, 3, 4])), f_s)
+    torch.testing.assert_close(f_s[3], encoder.linear(encoder.embedding.weight[3]))
+
+
+@pytest.mark.parametrize("settings", [{"convolution": "temporal"}, {"text_encoder": "bag"}])
+def test_unit_start_weights_of_the_other_parts(settings):
+    model, trace = LGN(LGNConfig.preset("toy", vocabulary_size=60, **settings)).eval(), {}
+    words = torch.randint(2, 60, (32, 9))
+    logits = model(torch.randn(32, 40, 256).relu(), words, torch.full((32,), 9), trace=trace)
+    assert 0.3 < trace["sentence"].std() < 3
+    assert all(0.3 < trace[f"map_{i}"].square().mean().sqrt() < 3 for i in range(4))
+    assert 0.1 < logits.std() < 3
 
 
 def test_guidance_by_nothing_is_deaf(tiny_config):

@@ -46,11 +46,12 @@ def counted_by_torch(config, batch, words):
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
-@pytest.mark.parametrize("convolution", ["list", "dense"])
+@pytest.mark.parametrize("convolution", ["list", "dense", "temporal"])
 @pytest.mark.parametrize(
     "settings",
     [
         {},
+        {"text_encoder": "bag"},
         {
             "early": "none",
             "guidance": 0,

@@ -1,0 +1,75 @@
+"""The map convolution over the list of candidates that exist: the map layers of the model, without the square."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lgn_lite.moments import Moments
+
+
+class ListConvolution(nn.Module):
+    """A k×k convolution over the candidates that exist, without the square map around them.
+
+    For each of the k² cells of the kernel, the candidates that have a neighbour there are multiplied by that cell's
+    matrix: a sum of k² products, none over a cell without a candidate. As in 2D-TAN the result is divided by the number
+    of valid cells under the kernel; here only candidates count.
+    """
+
+    def __init__(self, channels: int, moments: Moments, kernel: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(kernel * kernel, channels, channels))  # (k², C_in, C_out)
+        self.bias = nn.Parameter(torch.empty(channels))
+        neighbours = moments.neighbours(kernel)  # (P, k²), P where there is none
+        exists = neighbours < len(moments)
+        cell, at = exists.T.nonzero(as_tuple=True)  # ordered by kernel cell
+        self.pairs = exists.sum(0).tolist()  # candidates with a neighbour at each kernel cell
+        self.register_buffer("at", at, persistent=False)  # (all pairs,) the candidate
+        self.register_buffer("neighbour", neighbours[at, cell], persistent=False)  # (all pairs,) its neighbour
+        self.register_buffer("share", 1 / exists.sum(1).float().unsqueeze(1), persistent=False)  # (P, 1)
+        bound = 1 / math.sqrt(kernel * kernel * channels)  # PyTorch's own for a convolution of this size
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, P, C) → (B, P, C)."""
+        device = x.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        # cast here: a hand-written backward pass runs outside autocast and must meet one type only
+        by_candidate = x.to(dtype).transpose(0, 1)  # (P, B, C): to take a candidate is to take a block of memory
+        product = _NeighbourProduct.apply(by_candidate, self.weight.to(dtype), self.at, self.neighbour, self.pairs)
+        return F.relu(product.transpose(0, 1) + self.bias) * self.share
+
+
+class _NeighbourProduct(torch.autograd.Function):
+    """out[p] = Σ_j x[neighbour_j(p)] · weight[j], over the neighbours that exist.
+
+    Written by hand because autograd would keep the neighbours of all k² kernel cells for the backward pass: k² times
+    the memory of x. Here they are gathered once more instead.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, at: Tensor, neighbour: Tensor, pairs: list[int]) -> Tensor:
+        P, B, C = x.shape  # candidates, batch, channels
+        x = x.contiguous()
+        ctx.save_for_backward(x, weight, at, neighbour)
+        ctx.pairs = pairs
+        out = x.new_zeros(P, B, weight.shape[2])
+        for w, p, q in zip(weight, at.split(pairs), neighbour.split(pairs), strict=True):
+            out.index_add_(0, p, (x[q].flatten(0, 1) @ w).unflatten(0, (len(p), B)))
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        x, weight, at, neighbour = ctx.saved_tensors
+        B = x.shape[1]
+        grad = grad.contiguous()
+        grad_x, grad_weight = torch.zeros_like(x), torch.empty_like(weight)
+        for j, (p, q) in enumerate(zip(at.split(ctx.pairs), neighbour.split(ctx.pairs), strict=True)):
+            grad_p = grad[p].flatten(0, 1)  # (pairs·B, C_out)
+            torch.mm(x[q].flatten(0, 1).T, grad_p, out=grad_weight[j])
+            grad_x.index_add_(0, q, (grad_p @ weight[j].T).unflatten(0, (len(q), B)))
+        return grad_x, grad_weight, None, None, None
