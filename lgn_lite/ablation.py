@@ -7,20 +7,27 @@ splits once; its `scores.json` lies beside its checkpoints, and `collect` reads 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy import stats
 
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import load_checkpoint
-from lgn_lite.course import evaluate_checkpoint, train_side_by_side
+from lgn_lite.course import VARIANTS, evaluate_checkpoint, train_side_by_side
+from lgn_lite.dataset import Batch, MomentDataset, collate, encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_json
+from lgn_lite.loss import moment_loss
+from lgn_lite.model import LGN
+from lgn_lite.summary import model_summary
+from lgn_lite.text import Vocabulary
 from lgn_lite.train import selection
 
 Record = dict[str, Any]  # of one run: row, seed, learning_rate, val, and a row of metrics for each test split
@@ -80,29 +87,30 @@ BESIDE = {
 def run_study(
     data: DataSet,
     folder: str | Path,
-    rows: Sequence[str] = tuple(ROWS),
-    seeds: Sequence[int] = (0, 1, 2),
+    runs: Iterable[tuple[str, int, float | None]],
     profile: str = "cpu",
-    learning_rate: float | None = None,
+    training: Mapping[str, Any] | None = None,
     workers: int | None = None,
 ) -> list[Record]:
-    """Train and score every row with every seed into FOLDER/ROW/seed-N; returns the records of these runs.
+    """Train and score (row, seed, learning rate) after (row, seed, learning rate); returns the records in that order.
 
-    learning_rate: instead of the profile's; such runs lie in FOLDER/ROW/seed-N-lr-RATE. What is done is kept, what
-    was interrupted goes on. Raises InputError for an unknown row.
+    A run lies in FOLDER/ROW/seed-N, or in FOLDER/ROW/seed-N-lr-RATE where a rate is given in place of the profile's.
+    `training` replaces further settings of the profile, for all runs of the folder. What is done is kept, what was
+    interrupted goes on. Raises InputError for an unknown row.
     """
-    if unknown := [row for row in rows if row not in ROWS]:
+    runs = list(runs)
+    if unknown := sorted({row for row, _, _ in runs if row not in ROWS}):
         raise InputError(f"no row {', '.join(unknown)} in the study: choose from {', '.join(ROWS)}")
-    folder, suffix = Path(folder), "" if learning_rate is None else f"-lr-{learning_rate:g}"
-    training = None if learning_rate is None else {"learning_rate": learning_rate}
-    names = {f"{row}/seed-{seed}{suffix}": (row, seed) for seed in seeds for row in rows}
-    missing = {
-        name: dict(
-            variant=ROWS[row].variant, settings=dict(ROWS[row].settings), seed=seed, profile=profile, training=training
-        )
-        for name, (row, seed) in names.items()
-        if not (folder / name / "scores.json").exists()
-    }
+    folder, names, missing = Path(folder), [], {}
+    for row, seed, rate in runs:
+        name = f"{row}/seed-{seed}" + ("" if rate is None else f"-lr-{rate:g}")
+        names.append(name)
+        if not (folder / name / "scores.json").exists():
+            changes = dict(training or {}) | ({} if rate is None else {"learning_rate": rate})
+            missing[name] = dict(
+                variant=ROWS[row].variant, settings=dict(ROWS[row].settings), seed=seed, profile=profile,
+                training=changes,
+            )  # fmt: skip
     if missing:
         train_side_by_side(data, folder, missing, workers, after=score_run)
     return [_read(folder / name) for name in names]
@@ -141,38 +149,67 @@ def _read(folder: Path) -> Record:
 
 
 def compact(records: Iterable[Record]) -> list[Record]:
-    """The records without what the study's tables do not show: lengths, and all but recall at 1 by kind."""
-    shown = ("queries", "R1@0.5", "R1@0.7", "mIoU")
-
-    def slim(split: dict[str, Any]) -> dict[str, Any]:
-        kinds = {kind: {name: row[name] for name in shown} for kind, row in split.get("kind", {}).items()}
-        return _rounded({"all": split["all"]} | ({"kind": kinds} if kinds else {}))
+    """The records without what the study's tables do not show: the groups by length."""
 
     def short(value: Any) -> Any:  # a test split is what holds a row "all"
-        return slim(value) if isinstance(value, dict) and "all" in value else _rounded(value)
+        split = isinstance(value, dict) and "all" in value
+        return _rounded({key: value[key] for key in ("all", "kind") if key in value} if split else value)
 
     return [{key: short(value) for key, value in record.items()} for record in records]
 
 
 def _rounded(value: Any) -> Any:
-    """All floats to four digits: a query more or less moves a percentage by 0.15."""
+    """All floats to four digits: a query more or less moves a percentage by 0.03."""
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
     return round(value, 4) if isinstance(value, float) else value
 
 
+def step_costs(
+    data: DataSet, rows: Sequence[str] = tuple(ROWS), batch: int = 16, rounds: int = 7
+) -> dict[str, dict[str, float]]:
+    """What a row costs: {row: parameters, multiply_adds forward of the batch, milliseconds of a training step, ratio}.
+
+    The rows are timed in turn, in one process and single precision, so that a busy machine slows all; milliseconds are
+    the median, `ratio` is the median of the rounds' ratios to the first row.
+    """
+    queries = data.queries("train")[:batch]
+    vocabulary = Vocabulary.from_sentences(query.sentence for query in queries)
+    steps, costs = {}, {}
+    for row in rows:
+        settings = {**ROWS[row].settings, **VARIANTS[ROWS[row].variant]}
+        config = data.config.override(**settings, vocabulary_size=len(vocabulary))
+        items = MomentDataset(queries, data.seen(), encode_with(vocabulary), config)
+        steps[row] = _training_step(LGN(config), collate([items[i] for i in range(len(items))]))
+        total = model_summary(config, batch=len(queries), words=10).loc["total"]
+        costs[row] = {"parameters": int(total["parameters"]), "multiply_adds": int(total["multiply_adds"])}
+        steps[row]()  # warm up
+    seconds = {row: [] for row in rows}
+    for _ in range(rounds):
+        for row, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            seconds[row].append(time.perf_counter() - begin)
+    for row, cost in costs.items():
+        cost["milliseconds"] = round(1e3 * float(np.median(seconds[row])), 1)
+        cost["ratio"] = round(float(np.median(np.array(seconds[row]) / np.array(seconds[rows[0]]))), 3)
+    return costs
+
+
+def _training_step(model: LGN, batch: Batch) -> Callable[[], None]:
+    optimiser = torch.optim.AdamW(model.parameters())
+
+    def step() -> None:
+        logits = model(batch["video"], batch["words"], batch["word_counts"])
+        iou = model.moments.iou(batch["span"])
+        optimiser.zero_grad()
+        moment_loss(logits, iou, model.config.t_min, model.config.t_max).backward()
+        optimiser.step()
+
+    return step
+
+
 # -- statistics over seeds
-
-
-def at_chosen_rate(records: Sequence[Record]) -> list[Record]:
-    """The records of each row at its own learning rate: the one of the first seed's best run on validation."""
-    rates = {row: choose_learning_rate(records, row) for row in {record["row"] for record in records}}
-    return [record for record in records if record["learning_rate"] == rates[record["row"]]]
-
-
-def at_rate(records: Iterable[Record], learning_rate: float) -> list[Record]:
-    """The records at one learning rate, for rows that did not try any other: their reference must not either."""
-    return [record for record in records if record["learning_rate"] == learning_rate]
 
 
 def choose_learning_rate(records: Iterable[Record], row: str) -> float:
@@ -192,11 +229,11 @@ def values(
 ) -> dict[int, float]:
     """{seed: a metric of a row}, in percent, over all queries of a split or those of one caption kind.
 
-    Raises InputError where the row has two runs of one seed: choose a learning rate first (`at_chosen_rate`).
+    Raises InputError where the row has two runs of one seed.
     """
     chosen = [record for record in records if record["row"] == row]
     if len({record["seed"] for record in chosen}) < len(chosen):
-        raise InputError(f"row {row!r} has several runs of one seed: take those at one learning rate")
+        raise InputError(f"row {row!r} has several runs of one seed: keep those at one learning rate")
     if kind is not None:
         chosen = [record for record in chosen if kind in record[split].get("kind", {})]
     return {r["seed"]: (r[split]["all"] if kind is None else r[split]["kind"][kind])[metric] for r in chosen}

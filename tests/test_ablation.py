@@ -12,8 +12,6 @@ from lgn_lite.ablation import (
     BESIDE,
     REFERENCE,
     ROWS,
-    at_chosen_rate,
-    at_rate,
     choose_learning_rate,
     collect,
     compact,
@@ -21,6 +19,7 @@ from lgn_lite.ablation import (
     paired_difference,
     rows_of,
     run_study,
+    step_costs,
     study_table,
     values,
 )
@@ -50,31 +49,33 @@ def test_every_row_is_another_model_and_every_question_has_its_rows():
 
 
 def test_the_study_trains_scores_and_goes_on(tiny_toy, tmp_path, monkeypatch):
-    rows, folder = ["baseline", "late-deaf"], tmp_path / "models"
-    found = run_study(tiny_toy, folder, rows, [0], profile="smoke", workers=1)
-    assert [(r["row"], r["seed"]) for r in found] == [("baseline", 0), ("late-deaf", 0)]
-    assert found == collect(folder)
-    assert found[0]["parameters"] < found[1]["parameters"]
+    runs, folder = [("late-deaf", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
+    found = run_study(tiny_toy, folder, runs, profile="smoke", training={"batch_size": 8}, workers=1)
+    assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [("late-deaf", 0, 2e-3), ("baseline", 0, 1e-3)]
+    assert sorted(collect(folder), key=str) == sorted(found, key=str)
+    assert found[0]["parameters"] > found[1]["parameters"]
     for split in tiny_toy.tests:
         assert 0 <= found[0][split]["all"]["R1@0.5"] <= 100 and found[0][split]["kind"]
     begun = json.loads((folder / "late-deaf" / "seed-0" / "settings.json").read_text())
     assert begun["model"]["guidance_by"] == "nothing" and begun["model"]["early"] == "none"
+    assert begun["training"]["batch_size"] == 8
 
     trained = []
     monkeypatch.setattr(
         lgn_lite.ablation, "train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
     )
-    assert run_study(tiny_toy, folder, rows, [0], profile="smoke") == found
+    assert run_study(tiny_toy, folder, runs[::-1], profile="smoke") == found[::-1]
     assert trained == []
     with pytest.raises(FileNotFoundError):
-        run_study(tiny_toy, folder, rows, [0], profile="smoke", learning_rate=0.1)
-    assert list(trained[0]) == ["baseline/seed-0-lr-0.1", "late-deaf/seed-0-lr-0.1"]
-    assert trained[0]["baseline/seed-0-lr-0.1"]["training"] == {"learning_rate": 0.1}
+        run_study(tiny_toy, folder, [*runs, ("temporal", 3, 0.1)], profile="smoke", training={"epochs": 3})
+    assert list(trained[0]) == ["temporal/seed-3-lr-0.1"]
+    assert trained[0]["temporal/seed-3-lr-0.1"]["training"] == {"learning_rate": 0.1, "epochs": 3}
+    assert trained[0]["temporal/seed-3-lr-0.1"]["settings"] == {"convolution": "temporal"}
 
 
 def test_unknown_rows_and_broken_scores_are_told(tiny_toy, tmp_path):
     with pytest.raises(InputError, match=r"no row fulll in the study: choose from baseline, early"):
-        run_study(tiny_toy, tmp_path, ["fulll"])
+        run_study(tiny_toy, tmp_path, [("full", 0, None), ("fulll", 0, None)])
     broken = tmp_path / "full" / "seed-0" / "scores.json"
     broken.parent.mkdir(parents=True)
     broken.write_text("{")
@@ -86,13 +87,18 @@ def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
     records = [record("full", 0, 90, 0.001, val=60), record("full", 0, 10, 0.004, val=70), record("full", 1, 50, 0.004)]
     records += [record("full", 1, 99, 0.001, val=99), record("late", 3, 70)]
     assert choose_learning_rate(records, "full") == 0.004
-    assert values(at_chosen_rate(records), "full", "R1@0.5") == {0: 10, 1: 50}
-    assert values(at_chosen_rate(records), "late", "R1@0.5") == {3: 70}
-    assert values(at_rate(records, 0.001), "full", "R1@0.5") == {0: 90, 1: 99} and not at_rate(records, 0.5)
     with pytest.raises(InputError, match="several runs of one seed"):
         values(records, "full", "R1@0.5")
     with pytest.raises(InputError, match="no run of row 'early'"):
         choose_learning_rate(records, "early")
+
+
+def test_what_a_row_costs(tiny_toy):
+    costs = step_costs(tiny_toy, ["baseline", "square", "temporal"], batch=4, rounds=3)
+    assert costs["baseline"]["ratio"] == 1.0 and all(cost["milliseconds"] > 0 for cost in costs.values())
+    products = {row: cost["multiply_adds"] for row, cost in costs.items()}
+    assert products["temporal"] < products["baseline"] < products["square"]
+    assert costs["temporal"]["parameters"] < costs["baseline"]["parameters"] < costs["square"]["parameters"]
 
 
 def test_mean_deviation_and_paired_interval_are_those_of_scipy():
@@ -126,9 +132,10 @@ def test_a_table_shows_spread_and_difference():
 
 def test_compact_records_keep_what_the_tables_show():
     full = [record("baseline", 0, 60.123456), record("late", 0, 70.0, rate=0.001)]
+    assert "length" in full[0]["test"]
     small = compact(full)
     assert small[0]["test"]["all"]["R1@0.5"] == 60.1235 and small[1]["learning_rate"] == 0.001
-    assert set(small[0]["test"]) == {"all", "kind"} and "R5@0.5" not in small[0]["test"]["kind"]["attribute"]
+    assert set(small[0]["test"]) == {"all", "kind"} and small[0]["test"]["kind"]["attribute"]["R5@0.5"] == 90.0
     assert values(small, "late", "R1@0.5", kind="attribute") == values(full, "late", "R1@0.5", kind="attribute")
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
+from lgn_lite import list_convolution
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.course import VARIANTS
@@ -86,6 +87,39 @@ def test_gradients_of_the_list_convolution(N, scales, kernel):
         return functional_call(layer, {"weight": weight, "bias": bias}, (x,))
 
     assert torch.autograd.gradcheck(call, (x, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("queries_at_once", [1, 3, 100])
+@pytest.mark.parametrize(("N", "scales", "kernel"), [(4, (4,), 3), (9, (2, 2), 5), (2, (1,), 1)])
+def test_one_gathered_product_is_the_sum_of_products(N, scales, kernel, queries_at_once, monkeypatch):
+    """The way of half precision, held in double precision against the way of single precision."""
+    moments, C = Moments(N, scales), 3
+    neighbours = moments.neighbours(kernel)
+    monkeypatch.setattr(list_convolution, "GATHERED", queries_at_once * neighbours.numel() * C)
+    layer = ListConvolution(C, moments, kernel).double()
+    x = torch.randn(7, len(moments), C, dtype=torch.float64, requires_grad=True)
+    gathered = list_convolution._GatheredProduct.apply(x, layer.weight, neighbours)
+    summed = list_convolution._NeighbourProduct.apply(
+        x.transpose(0, 1), layer.weight, layer.at, layer.neighbour, layer.pairs
+    ).transpose(0, 1)
+    torch.testing.assert_close(gathered, summed)
+    towards = torch.randn_like(gathered)
+    for one, other in zip(
+        *(torch.autograd.grad(y, (x, layer.weight), towards) for y in (gathered, summed)), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)  # weights' gradients add up in single precision
+
+
+def test_half_precision_comes_close_to_single():
+    """Rounded once: twenty-five rounded partial sums would lie farther off."""
+    moments = Moments(16, (16,))
+    layer, x = ListConvolution(32, moments, 5), torch.randn(2, 136, 32)
+    exact = layer(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = layer(x)
+    assert half.dtype == torch.float32 and exact.requires_grad and half.requires_grad
+    scale = exact.abs().amax()
+    assert 0 < (half - exact).abs().amax() < 0.006 * scale
 
 
 @pytest.mark.parametrize("settings", [{}, {"guidance": 8, "guidance_scale": "rms"}, {"guidance": 0}])
