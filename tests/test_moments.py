@@ -177,3 +177,15 @@ def test_the_ceiling_by_hand():
     spans = torch.tensor([[0.25, 0.5], [0.0, 0.75], [0.0, 1.0], [0.3, 0.55]])  # best IoU 1, 2/3, 1/2, 0.2/0.3
     ceiling = Moments(4, (2,)).ceiling(spans, (0.5, 0.65, 0.7))
     assert ceiling == {0.5: 75, 0.65: 75, 0.7: 25}
+
+
+@quick
+@given(N=sizes, scales=scale_lists)
+def test_anchors_are_the_middle_clip_and_the_length_of_each_candidate(N, scales):
+    moments = Moments(N, scales)
+    middle, length, lengths = moments.anchors()
+    clips = moments.end_index - moments.start_index + 1
+    sizes = sorted(set(clips.tolist()))
+    assert lengths == len(sizes) and [sizes[i] for i in length.tolist()] == clips.tolist()
+    assert middle.tolist() == [(s + e) // 2 for s, e in zip(moments.start_index, moments.end_index, strict=True)]
+    assert len(set(zip(middle.tolist(), length.tolist(), strict=True))) == len(moments)  # each has a place of its own
