@@ -28,13 +28,14 @@ def main(
     size: Annotated[str, typer.Option(help="Toy-STA's size for the study; the rates are chosen on small.")] = "full",
     epochs: Annotated[int, typer.Option(help="Of each run of the study.")] = 2,
     seeds: Annotated[int, typer.Option(help="Runs of each row.")] = 5,
-    precision: Annotated[str, typer.Option(help="no or bf16, of the study's runs.")] = "bf16",
+    precision: Annotated[str, typer.Option(help="no or bf16, of all runs.")] = "bf16",
     folder: Annotated[Path, typer.Option(help="Where the models go, below the project.")] = Path("runs/ablations"),
 ) -> None:
     """Train and score what is missing, and write the records."""
     root = project_root()
     small, data = (open_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
-    tried = run_study(small, root / folder / RATES_SIZE, [(row, 0, rate) for rate in RATES for row in ROWS])
+    runs = [(row, 0, rate) for rate in RATES for row in ROWS]
+    tried = run_study(small, root / folder / RATES_SIZE, runs, training={"precision": precision})
     chosen = {row: choose_learning_rate(tried, row) for row in ROWS}
     print("learning rates chosen on val:", chosen)
     training = {"epochs": epochs, "precision": precision}

@@ -121,7 +121,7 @@ def score_run(data: DataSet, folder: Path) -> None:
     checkpoint = load_checkpoint(folder / "best")
     asked = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     content: Record = {"row": folder.parent.name, "seed": checkpoint.about.training["seed"]}
-    content["learning_rate"] = asked["training"]["learning_rate"]
+    content |= {name: asked["training"][name] for name in ("learning_rate", "precision")}
     content["parameters"] = sum(p.numel() for p in checkpoint.model.parameters())
     content["epoch"] = int(checkpoint.trained["epoch"])
     content["val"] = {name: float(checkpoint.trained[name]) for name in ("R1@0.5", "R1@0.7", "mIoU")}
@@ -293,6 +293,33 @@ def study_table(
         row[title] = "" if name == against or np.isnan(mean) else f"{mean:+.1f}{known}"
         table[ROWS[name].label] = row
     return pd.DataFrame(table).T
+
+
+def whole_table(
+    records: Iterable[Record],
+    metrics: Sequence[str] = ("R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "R5@0.7", "mIoU"),
+    split: str = "test",
+) -> pd.DataFrame:
+    """All rows: mean ± standard deviation of each metric, and a paired t-test of the second one against the baseline.
+
+    The last two columns are the mean difference to the baseline, in points, and p of the two-sided test. Rows without
+    a run are left out.
+    """
+    records, tested = list(records), metrics[1]
+    base, table = values(records, "baseline", tested, split), {}
+    for name, row in ROWS.items():
+        found = {metric: values(records, name, metric, split) for metric in metrics}
+        if not found[tested]:
+            continue
+        entry: dict[str, Any] = {"seeds": len(found[tested])}
+        entry |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        shared = sorted(set(found[tested]) & set(base))
+        pairs = [(found[tested][seed], base[seed]) for seed in shared]
+        if name != "baseline" and pairs:
+            entry[f"{tested} − baseline"] = f"{np.mean([a - b for a, b in pairs]):+.1f}"
+            entry["p"] = f"{stats.ttest_rel(*zip(*pairs, strict=True)).pvalue:.3f}" if len(pairs) > 1 else ""
+        table[row.label] = entry
+    return pd.DataFrame(table).T.fillna("")
 
 
 def plus_minus(mean: float, deviation: float) -> str:

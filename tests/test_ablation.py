@@ -22,6 +22,7 @@ from lgn_lite.ablation import (
     step_costs,
     study_table,
     values,
+    whole_table,
 )
 from lgn_lite.config import LGNConfig
 from lgn_lite.course import VARIANTS
@@ -128,6 +129,18 @@ def test_a_table_shows_spread_and_difference():
     mean, low, high, _ = paired_difference({0: 70.0, 1: 73.0}, {0: 60.0, 1: 62.0})
     assert table.iloc[1, -1] == f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]" and table.iloc[0, -1] == ""
     assert study_table(records[:1], parts).iloc[0]["R1@0.5"] == "60.0"  # one seed has no deviation
+
+
+def test_the_whole_table_tests_every_row_against_the_baseline():
+    ours, base = [70.0, 73.0, 75.5], [60.0, 62.0, 66.0]
+    records = [record("full", seed, r1) for seed, r1 in enumerate(ours)] + [record("bag", 7, 50.0)]
+    records += [record("baseline", seed, r1) for seed, r1 in enumerate(base)]
+    table = whole_table(records, ("mIoU", "R1@0.5"))
+    assert list(table.index) == [ROWS[row].label for row in ("baseline", "full", "bag")]
+    known = stats.ttest_rel(ours, base)
+    assert table.loc[ROWS["full"].label].tolist() == [3, "67.8 ± 2.8", "72.8 ± 2.8", "+10.2", f"{known.pvalue:.3f}"]
+    assert table.loc[ROWS["baseline"].label].tolist()[-2:] == ["", ""]
+    assert table.loc[ROWS["bag"].label].tolist() == [1, "45.0", "50.0", "", ""]  # shares no seed with the baseline
 
 
 def test_compact_records_keep_what_the_tables_show():
