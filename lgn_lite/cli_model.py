@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import SAY, Device, Profile, Root, Settings, Size, Training, console, parse_parameters
+from .cli_options import SAY, Device, Profile, Root, Settings, Size, Training, console, parse_parameters, print_whole
 
 model_app = typer.Typer()
 DATA_SETS = "toy-sta, charades-sta, tacos or activitynet-captions."
@@ -63,7 +63,7 @@ def evaluate(
     loaded = load_checkpoint(checkpoint, device)
     data_set = open_data_set(data or loaded.about.data_set, size, root)
     results = evaluate_checkpoint(data_set, loaded, split, discounted)
-    _print_whole(results_table(results))
+    print_whole(results_table(results))
     if output is not None:
         write_json(output, results)
 
@@ -130,7 +130,7 @@ def blind(
     data_set = open_data_set(data, size, root)
     folder = runs_dir / "blind" / data
     results = compare_without_video(data_set, folder, range(seeds))
-    _print_whole(blind_table(results))
+    print_whole(blind_table(results))
     console.print(write_json(folder / "results.json", results), **SAY)
 
 
@@ -170,14 +170,6 @@ def benchmark(
     )
 
 
-def _print_whole(table: Any) -> None:
-    """Print a table as wide as it is: a narrow terminal or a pipe must not cut names such as R1@0.3."""
-    from rich.measure import Measurement
-
-    table.width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    console.print(table, soft_wrap=True)
-
-
 def results_table(results: dict) -> Any:
     """The table of `metrics.summarise`, a row for each group."""
     from rich.table import Table
@@ -197,16 +189,12 @@ def blind_table(results: dict) -> Any:
     """The table of `sentence_only.compare_without_video`."""
     from rich.table import Table
 
-    names = [name for name in results["rows"]["sentence-only LGN"] if name.startswith("R")]
-    table = Table(
-        f"{results['data_set']}, test", *names, "R1@0.5 published", box=None, header_style="dim", pad_edge=False
-    )
+    from .sentence_only import ALONE, as_text
+
+    shown = as_text(results)
+    table = Table(f"{results['data_set']}, test", *shown[ALONE], box=None, header_style="dim", pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    rows, published = results["rows"], results["published"]
-    for label in dict.fromkeys([*rows, *published]):
-        spread = results["spread"] if label == "sentence-only LGN" else {}
-        cells = [f"{rows[label][name]:.1f}" if label in rows else "" for name in names]
-        cells = [f"{cell} ± {spread[name]:.1f}" if spread else cell for cell, name in zip(cells, names, strict=True)]
-        table.add_row(label, *cells, f"{published[label]['R1@0.5']:g}" if label in published else "")
+    for label, row in shown.items():
+        table.add_row(label, *row.values())
     return table

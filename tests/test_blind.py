@@ -17,6 +17,7 @@ from lgn_lite.blind import (
     frequent_verbs,
     most_hits_first,
 )
+from lgn_lite.catalogue import REAL
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import best_constant_interval
 
@@ -181,8 +182,13 @@ def test_the_first_frequent_verb_counts():
 
 def test_published_figures_stand_beside_ours():
     ours = compare(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:2])
-    assert {"prior only", "action aware"} <= PUBLISHED.keys() & ours.keys()
-    assert all(0 < row["R1@0.5"] < 100 and row["source"] for row in PUBLISHED.values())
+    assert {"prior only", "action aware"} <= PUBLISHED["charades-sta"].keys() & ours.keys()
+    assert set(PUBLISHED) <= set(REAL)
+    for name, rows in PUBLISHED.items():
+        known = {f"R{k}@{m}" for k in (1, 5) for m in REAL[name].thresholds}
+        for row in rows.values():
+            assert row["source"] and "R1@0.5" in row and set(row) - {"source"} <= known
+            assert all(0 < value < 100 for metric, value in row.items() if metric != "source")
 
 
 def test_charades_sta(shared):

@@ -11,11 +11,13 @@ from test_miniature import build_miniature
 from typer.testing import CliRunner
 
 from lgn_lite import cli
+from lgn_lite.blind import PUBLISHED
 from lgn_lite.catalogue import open_data_set
 from lgn_lite.config import LGNConfig
+from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
 from lgn_lite.moments import Moments
-from lgn_lite.sentence_only import SETTINGS, compare_without_video
+from lgn_lite.sentence_only import ALONE, SETTINGS, as_text, compare_without_video, pool
 
 ROWS = ["best constant interval", "prior only", "best interval for the verb", "action aware", "sentence-only LGN"]
 
@@ -39,12 +41,51 @@ def test_all_rows_are_of_the_whole_test_split_and_the_last_is_a_mean_over_seeds(
         assert mean == pytest.approx(statistics.mean(values))
         if name != "queries":
             assert found["spread"][name] == pytest.approx(statistics.stdev(values))
-    assert found["published"]["prior only"]["R1@0.5"] == 23.6
+    assert found["name"] == "charades-sta" and found["published"]["prior only"]["R1@0.5"] == 23.6
     json.dumps(found, allow_nan=False)
 
     before = (tmp_path / "seed-3" / "history.json").stat().st_mtime_ns
-    assert compare_without_video(data, tmp_path, seeds=(3,), workers=1)["rows"][ROWS[0]] == found["rows"][ROWS[0]]
+    single = [compare_without_video(data, tmp_path, seeds=[seed], workers=1) for seed in (4, 3)]
     assert (tmp_path / "seed-3" / "history.json").stat().st_mtime_ns == before  # trained once
+    assert single[1]["spread"]["R1@0.5"] == 0 and pool(single) == {"charades-sta": found}
+
+
+def made(name: str = "charades-sta", prior: float = 20.0, **seeds: float) -> dict:
+    """A comparison with two rows of two metrics, R1@0.5 of each seed given."""
+    rows = {"prior only": {"queries": 8, "R1@0.5": prior, "mIoU": 9.0}}
+    alone = {number.strip("_"): {"queries": 8, "R1@0.5": value, "mIoU": 9.0} for number, value in seeds.items()}
+    mean = {"queries": 8.0, "R1@0.5": statistics.mean(seeds.values()), "mIoU": 9.0}
+    spread = {"R1@0.5": statistics.stdev(seeds.values()) if len(seeds) > 1 else 0.0, "mIoU": 0.0}
+    about = {"name": name, "data_set": name.upper(), "published": PUBLISHED.get(name, {})}
+    return about | {"rows": rows | {ALONE: mean}, "seeds": alone, "spread": spread}
+
+
+def test_single_seeds_are_put_together_by_data_set():
+    asked = [made(_10=40.0), made("tacos", _0=5.0), made(_2=30.0), made(_0=38.0)]
+    assert pool(asked) == {"charades-sta": made(_0=38.0, _2=30.0, _10=40.0), "tacos": made("tacos", _0=5.0)}
+    assert list(pool(asked)["charades-sta"]["seeds"]) == ["0", "2", "10"]
+    assert pool([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (made(_1=30.0, _0=38.0), "CHARADES-STA: seed 0 stands in two runs"),
+        (made(_1=30.0, prior=21.0), "CHARADES-STA: two runs read different annotations"),
+    ],
+)
+def test_runs_that_do_not_belong_together(other, told):
+    with pytest.raises(InputError, match=told):
+        pool([made(_0=40.0), other])
+
+
+def test_as_text_puts_published_figures_below_ours():
+    shown = as_text(made("tacos", _0=5.0, _1=6.0))
+    assert list(shown) == ["prior only", ALONE, *(f"{n} ({row['source']})" for n, row in PUBLISHED["tacos"].items())]
+    assert shown[ALONE] == {"R1@0.5": "5.5 ± 0.7"} and shown["prior only"] == {"R1@0.5": "20.0"}
+    assert shown["2D-TAN (Liu et al., 2020, Table 3)"] == {"R1@0.5": "25.32"}
+    assert as_text(made(_0=5.0))[ALONE] == {"R1@0.5": "5.0"}  # one seed has no deviation
+    assert as_text(made("toy-sta", _0=5.0)) == {"prior only": {"R1@0.5": "20.0"}, ALONE: {"R1@0.5": "5.0"}}
 
 
 def scores_without_video(**settings) -> torch.Tensor:
@@ -71,11 +112,10 @@ def test_the_command_prints_all_rows_beside_the_published_figures(annotations, t
     shown = CliRunner().invoke(cli.app, asked)
     assert shown.exit_code == 0, shown.output
     results = json.loads((tmp_path / "blind" / "charades-sta" / "results.json").read_text())
-    lines = {line.split("  ")[0].strip(): line for line in shown.output.splitlines()}
-    for name in ROWS:
-        assert f"{results['rows'][name]['R1@0.5']:.1f}" in lines[name]
-    assert lines["prior only"].rstrip().endswith("23.6")
-    assert "human annotators, highest" in lines and "±" in lines["sentence-only LGN"]
+    for label, row in as_text(results).items():
+        lines = [line.removeprefix(label).split() for line in shown.output.splitlines() if line.startswith(label)]
+        assert [text for text in row.values() if text] in lines
+    assert f"{results['rows'][ALONE]['R1@0.5']:.1f}" in shown.output and "human annotators, highest" in shown.output
     assert math.isclose(results["spread"]["R1@0.5"], 0.0)  # one seed
 
 
