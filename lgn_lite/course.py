@@ -20,6 +20,7 @@ from tqdm import tqdm
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
+from lgn_lite.cores import cpu_count
 from lgn_lite.dataset import MomentDataset, encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import evaluate, query_tensors, score_answers
@@ -92,12 +93,14 @@ def train_variant(
     settings: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
     progress: bool = True,
+    on_step: Callable[[LGN, MomentDataset, int], None] | None = None,
 ) -> list[dict[str, float]]:
     """Train one of VARIANTS on a data set with a profile's settings; returns the history.
 
     `settings` replace fields of the data set's preset, `training` those of the profile. Goes on where an interrupted
-    training stopped. Raises InputError for an unknown variant, profile or setting, and where the data set lacks
-    features (the blind variant needs none).
+    training stopped. `on_step` is called with the model, the validation split and the step, after each step. Raises
+    InputError for an unknown variant, profile or setting, and where the data set lacks features (the blind variant
+    needs none).
     """
     if variant not in VARIANTS:
         raise InputError(f"no variant {variant!r}: choose one of {', '.join(VARIANTS)}")
@@ -133,6 +136,7 @@ def train_variant(
     return train(
         model, train_set, val_set, folder, train_settings, vocabulary, about,
         data.encoder_file if data.carry_encoder else None, progress=progress,
+        on_step=None if on_step is None else lambda step, _: on_step(model, val_set, step),
     )  # fmt: skip
 
 
@@ -190,7 +194,7 @@ def train_side_by_side(
     histories by name. Interrupted, the next call goes on where each stopped.
     """
     folder = Path(folder)
-    workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), os.cpu_count() or 1))
+    workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), cpu_count()))
     epochs = {
         name: training_settings(data.name, asked.get("profile", "cpu"), asked.get("training")).epochs
         for name, asked in trainings.items()
