@@ -1,6 +1,5 @@
-"""What the commands share: the console, the options that several of them take, KEY=VALUE words."""
+"""What the commands share: the console, the options that several of them take, KEY=VALUE words, wide tables."""
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,25 +35,27 @@ Training = Annotated[list[str] | None, _repeatable("--training", "-t", "A settin
 
 
 def parse_parameters(words: list[str]) -> dict[str, Any]:
-    """`key=value` words as a dict, the values read as YAML; InputError for any other word.
-
-    1e-3 is a number here, as everywhere but in YAML 1.1.
-    """
+    """`key=value` words as a dict, the values read by `values.read_values`; InputError for any other word."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
-        pass
+    from .values import read_values
 
-    number = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
     parameters = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
             raise InputError(f"{word!r} has to be KEY=VALUE, such as seed=1")
         try:
-            parameters[key] = yaml.load(value, Loader)
+            parameters[key] = read_values(value)
         except yaml.YAMLError as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"{word!r}: the value is not YAML ({reason}); quote it") from error
     return parameters
+
+
+def print_whole(table: Any) -> None:
+    """Print a table as wide as it is: a narrow terminal or a pipe must not cut names such as R1@0.3."""
+    from rich.measure import Measurement
+
+    table.width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    console.print(table, soft_wrap=True)

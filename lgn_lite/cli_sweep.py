@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import SAY, Parameters, console, parse_parameters
+from .cli_options import SAY, Parameters, console, parse_parameters, print_whole
 from .errors import InputError
 
 sweep_app = typer.Typer()
@@ -41,8 +41,8 @@ def sweep(
     """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
 
     What is done is kept, a run that fails is listed and the others go on; the same command goes on with the rest.
-    What the runs share, such as a data set, has to be there before. On a cluster all machines have to see the
-    project's folder at the same place.
+    Toy-STA is drawn by the first run that needs it; other data have to be there before. On a cluster all machines have
+    to see the project's folder at the same place.
     """
     from .cli import find_notebooks
     from .files import project_root
@@ -149,12 +149,11 @@ def results(
     html: Annotated[Path | None, typer.Option(help="Also write the table here, as one HTML file.")] = None,
 ) -> None:
     """Collect runs into a table: a row for each, the parameters that differ, and the numbers of its results."""
-    from .cli_model import _print_whole
     from .files import atomic_path
     from .results_table import results_table, rich_table, write_html
 
     table = results_table(folders, metric or [], over or [])
-    _print_whole(rich_table(table))
+    print_whole(rich_table(table))
     if table.about:
         console.print(f"\n{table.about}", **SAY)
     if csv is not None:

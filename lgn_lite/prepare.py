@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from lgn_lite.annotations import read_toy_sta
@@ -27,24 +30,48 @@ def prepare_toy(
 ) -> DataSet:
     """Toy-STA of a size with its features, each step made once and found again; interrupted, it goes on.
 
-    Leaves root/SIZE/{videos/, toy_sta_SPLIT.txt, …, frames.safetensors, features_fc6.hdf5}.
+    Leaves root/SIZE/{videos/, toy_sta_SPLIT.txt, …, frames.safetensors, features_fc6.hdf5}. Of several processes that
+    ask at once, such as the runs of a sweep, one makes it and the others say that they wait.
     Raises InputError where the folder holds a data set of other settings.
     """
     if size not in SIZES:
         raise InputError(f"no Toy-STA of size {size!r}: choose one of {', '.join(SIZES)}")
-    folder = build_toy_sta(Path(root) / size, size, seed, workers, progress=progress)
-    encoder_file = folder / "frames.safetensors"
-    if not encoder_file.exists():
-        train_small_vgg(CONCEPT_FRAMES[size], seed=seed, progress=progress).save(encoder_file)
-    encoder = VGGFrames.load(encoder_file)
-    names = [path.stem for path in sorted((folder / "videos").glob("*.mp4"))]
-    videos = {name: folder / "videos" / f"{name}.mp4" for name in names}
-    features = extract_folder(videos, encoder, RATE, folder / "features_fc6.hdf5", workers, progress)
+    folder = Path(root) / size
+    encoder_file, features_file = folder / "frames.safetensors", folder / "features_fc6.hdf5"
+    with _alone(folder, whole=features_file):
+        build_toy_sta(folder, size, seed, workers, progress=progress)
+        if not encoder_file.exists():
+            train_small_vgg(CONCEPT_FRAMES[size], seed=seed, progress=progress).save(encoder_file)
+        encoder = VGGFrames.load(encoder_file)
+        videos = {path.stem: path for path in sorted((folder / "videos").glob("*.mp4"))}
+        features = extract_folder(videos, encoder, RATE, features_file, workers, progress)
     return DataSet(
         "toy-sta", f"Toy-STA {size} (videos of drawn figures)", folder, LGNConfig.preset("toy"), read_toy_sta,
         "videos/{name}.mp4", features=features, encoder=encoder.name, rate=RATE, encoder_file=encoder_file,
         carry_encoder=True, tests=("test", "test-composition"),
     )  # fmt: skip
+
+
+@contextmanager
+def _alone(folder: Path, whole: Path) -> Iterator[None]:
+    """Keep other processes out of a folder until the file `whole` is there, which is made last.
+
+    After that nobody waits, and nothing is written: the folder may be one that can only be read.
+    """
+    if whole.exists():
+        yield
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{folder}: another process is making this data set; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def train_small_vgg(

@@ -17,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from .cores import cpu_count
 from .errors import InputError
 from .experiments import check_parameters, run_state
 from .files import project_root, write_json
@@ -28,6 +29,7 @@ Record = dict[str, Any]  # of a run: parameters, status, and what there is of se
 CONNECT = 10  # seconds for a scheduler to answer
 EVERY = 1  # seconds after which the workers are counted again
 TRIES = 3  # of a run whose worker dies
+LOST = "5 min"  # after which a local worker that does not come back is given up, and replaced
 STOP = 15  # seconds for the running notebooks to stop
 
 
@@ -146,6 +148,8 @@ class _Running:
         self.progress.places(sum(self.places.values()))
         for name in [name for name in self.futures if self.homes[name] not in workers]:
             self._lost(name)
+        if cluster := self.client.cluster:  # a local one starts again what it has given up only where it is asked to
+            cluster.scale(len(cluster.worker_spec))
 
     def _fill(self) -> None:
         """Give a run to each free place."""
@@ -272,8 +276,8 @@ def worker_environments(workers: int, gpus: Sequence[str], cores: int) -> list[d
     More workers than GPUs share them: a small model leaves much of a GPU idle.
     """
     threads = str(max(1, cores // workers))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHON_CPU_COUNT")
-    shares = {name: os.environ.get(name, threads) for name in names}
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    shares = {name: os.environ.get(name, threads) for name in names} | {"PYTHON_CPU_COUNT": threads}
     return [shares | {"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)] if gpus else ""} for n in range(workers)]
 
 
@@ -284,10 +288,11 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
     Default: a worker for each GPU, else one for each core. Each offers the resource GPU where there are GPUs.
     A worker that dies is started again.
     """
-    from dask.system import CPU_COUNT
+    import dask
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
-    workers = workers or len(gpus) or CPU_COUNT
+    cores = cpu_count()
+    workers = workers or len(gpus) or cores
     # nothing that another machine can reach, and no fixed port that a second sweep would find taken
     here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     options = here | {
@@ -299,10 +304,16 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
     }
     specification = {
         number: {"cls": Nanny, "options": options | {"env": environment}}
-        for number, environment in enumerate(worker_environments(workers, gpus, CPU_COUNT))
+        for number, environment in enumerate(worker_environments(workers, gpus, cores))
     }
     scheduler = {"cls": Scheduler, "options": here}
+    settings = {
+        # dask's own 15 seconds are too short for a worker to start again where all cores are at work
+        "distributed.deploy.lost-worker-timeout": LOST,
+        "distributed.nanny.pre-spawn-environ": {},  # dask would set it in this process too, and leave it there
+    }
     with (
+        dask.config.set(settings),
         SpecCluster(workers=specification, scheduler=scheduler, silence_logs=50) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

@@ -11,30 +11,12 @@ from typing import Any
 import yaml
 
 from .errors import InputError
+from .values import read_values
 
 Parameters = dict[str, Any]
 
 EXAMPLE = "such as `grid: {seed: [0, 1, 2], guidance: [0, 3]}` or `list: [{seed: 0}, {seed: 1, guidance: 0}]`"
 LONGEST = 100  # characters of a name: file systems take 255 bytes, terminals and eyes less
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, and a key that stands twice is an error instead of the last one's value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
 
 
 def read_grid(path: str | Path, more: Parameters | None = None) -> dict[str, Parameters]:
@@ -94,13 +76,13 @@ def _word(value: Any) -> str:
     if safe != text or not text:
         return f"{safe}?"
     # "1" is not 1: a text that YAML would not read as one is told apart by the hash
-    plain = not isinstance(value, str) or isinstance(yaml.load(text, _Loader), str)
+    plain = not isinstance(value, str) or isinstance(read_values(text), str)
     return text if plain else f"{text}?"
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = read_values(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: no such file, or not text; write the grid there, {EXAMPLE}") from error
     except yaml.YAMLError as error:

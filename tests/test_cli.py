@@ -121,6 +121,8 @@ def test_values_are_read_as_people_write_them():
         "on": True,
         "note": "a=b",
     }
+    words = ["a=no", "b=off", "c=Yes", "d=ON", "e=y", "f=false", "g=True"]
+    assert list(cli.parse_parameters(words).values()) == ["no", "off", "Yes", "ON", "y", False, True]
 
 
 def test_help_and_version_load_nothing_heavy():
