@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,8 +11,10 @@ from tqdm import tqdm
 
 from lgn_lite.annotations import Query
 from lgn_lite.dataset import MomentDataset, collate
-from lgn_lite.metrics import length_bin, length_bins, summarise
+from lgn_lite.metrics import check_one_each, length_bin, length_bins, summarise, thinned_answers
 from lgn_lite.model import LGN
+
+KS = (1, 5)  # n of R@n: the first answer, and the first five (section 4.2)
 
 
 @torch.inference_mode()
@@ -27,12 +29,47 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
     return torch.cat(logits)
 
 
-def rank(model: LGN, logits: Tensor, durations: Tensor) -> tuple[Tensor, Tensor]:
-    """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1)."""
-    scores, order = logits.sigmoid().sort(dim=1, descending=True, stable=True)
-    device = model.moments.mask.device  # where the model is; `.to` would move its tables from under it
-    segments = model.moments.segments(durations.to(device)).to(logits.device)  # (Q, P, 2)
-    return segments.gather(1, order.unsqueeze(-1).expand_as(segments)), scores
+def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:
+    """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1).
+
+    Of equal scores the first candidate comes first. With `keep` only the best `keep` of the P are ranked and given.
+    """
+    return _ranked(model, logits.sigmoid(), durations, keep)
+
+
+def _ranked(model: LGN, scores: Tensor, durations: Tensor, keep: int | None) -> tuple[Tensor, Tensor]:
+    best, order = _first_of_sorted(scores, scores.shape[1] if keep is None else keep)
+    spans = model.moments.spans(durations.dtype).to(scores.device)  # (P, 2); the model may be elsewhere
+    return spans[order] * durations.to(scores.device)[:, None, None], best
+
+
+def _first_of_sorted(scores: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+    """The first `keep` values of a stable sort of the rows of scores (Q, P), highest first, and their columns."""
+    if keep >= scores.shape[1]:
+        return scores.sort(dim=1, descending=True, stable=True)
+    best, order = scores.topk(keep + 1, dim=1)
+    tied = (best[:, 1:] == best[:, :-1]).any(dim=1)  # topk leaves open which of equals comes first
+    best, order = best[:, :keep], order[:, :keep]
+    if tied.any():
+        best[tied], order[tied] = (x[:, :keep] for x in scores[tied].sort(dim=1, descending=True, stable=True))
+    return best, order
+
+
+def best_answers(model: LGN, logits: Tensor, durations: Tensor, keep: int, nms: float | None = None) -> Tensor:
+    """The first `keep` answers after NMS: (Q, P) logits, (Q,) seconds → (Q, keep, 2) seconds, float64 on the CPU.
+
+    Equal to NMS on what `rank` gives, query by query, but only so many candidates are ranked as it takes. nms=None
+    drops nothing. An answer that is missing, where NMS leaves too few, has no length.
+    Raises InputError where there is not one duration for each query, or no query.
+    """
+    check_one_each(logits, durations)
+    return thinned_answers(ranking(model, logits, durations), *logits.shape, keep, nms)
+
+
+def ranking(model: LGN, logits: Tensor, durations: Tensor) -> Callable[[Tensor, int], Tensor]:
+    """`rank`, for `thinned_answers`: a function from the numbers of some queries and a size n to (queries, n, 2)."""
+    scores = logits.sigmoid()  # of all at once: its last digit may depend on where in memory a value lies
+    return lambda queries, size: _ranked(model, scores[queries], durations[queries], size)[0]
 
 
 def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
@@ -70,9 +107,9 @@ def evaluate_logits(
     discounted: bool = False,
 ) -> dict:
     """`evaluate` from logits (Q, P) that are there already, one row for each of the queries."""
-    segments, _ = rank(model, logits, query_tensors(queries)[1])
     nms = model.config.nms if nms is None else nms
-    return score_answers(segments, queries, thresholds, length_edges, nms=nms, discounted=discounted)
+    answers = best_answers(model, logits, query_tensors(queries)[1], max(KS), nms)
+    return score_answers(answers, queries, thresholds, length_edges, KS, discounted=discounted)  # thinned already
 
 
 def score_answers(
@@ -80,7 +117,7 @@ def score_answers(
     queries: Sequence[Query],
     thresholds: Sequence[float],
     length_edges: Sequence[float],
-    ks: Sequence[int] = (1, 5),
+    ks: Sequence[int] = KS,
     nms: float | None = None,
     discounted: bool = False,
 ) -> dict:

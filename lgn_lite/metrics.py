@@ -1,7 +1,7 @@
 """Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the answer that needs no video."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -168,17 +168,72 @@ def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: flo
 
     Raises InputError where there is not one prediction for each target, or no target.
     """
-    Q = len(targets)
-    if len(predictions) != Q or Q == 0:
-        raise InputError(f"{len(predictions)} predictions for {Q} targets: give one for each, at least one")
+    check_one_each(predictions, targets)
     if isinstance(predictions, Tensor):
-        predictions = _exact(predictions)  # one copy from the device, not one a query
-    answers = torch.zeros(Q, keep, 2, dtype=torch.float64)  # left at no length, an answer overlaps nothing
-    for q, segments in enumerate(predictions):
-        segments = _exact(segments)
+        predictions = _exact(predictions)  # one copy from the device, not one a part
+        Q, P = predictions.shape[:2]
+        return thinned_answers(lambda queries, size: predictions[queries, :size], Q, P, keep, nms)
+    answers = torch.zeros(len(targets), keep, 2, dtype=torch.float64)  # at no length, an answer overlaps nothing
+    for q, segments in enumerate(map(_exact, predictions)):
         best = segments[:keep] if nms is None else segments[temporal_nms(segments, nms, keep)]
         answers[q, : len(best)] = best
     return answers
+
+
+def check_one_each(predictions: Sequence[Any] | Tensor, targets: Sequence[Any] | Tensor) -> None:
+    """Raise InputError where there is not one prediction for each target, or no target."""
+    if len(predictions) != len(targets) or len(targets) == 0:
+        raise InputError(f"{len(predictions)} predictions for {len(targets)} targets: give one for each, at least one")
+
+
+FIRST = 64  # answers looked at in a first pass, for each that is kept; some 200 give five where scores are smooth
+PART = 2**15  # segments looked at together: they stay in the processor's cache, and no step is split over threads
+
+
+def thinned_answers(
+    best: Callable[[Tensor, int], Tensor], Q: int, P: int, keep: int, nms: float | None = None
+) -> Tensor:
+    """The first `keep` answers to each of Q queries, thinned by NMS at `nms`: (Q, keep, 2) float64.
+
+    best(queries, size): the first `size` of P answers to the queries with these numbers, (queries, size, 2), best
+    first. It is asked for more than a few only where too few of them are kept, so nobody has to rank all P.
+    An answer that is missing has no length. What is kept is what `temporal_nms` keeps, query by query.
+    """
+    answers = torch.zeros(Q, keep, 2, dtype=torch.float64)
+    queries, size = torch.arange(Q), min(P, keep if nms is None else FIRST * keep)
+    while True:
+        segments = _exact(best(queries, size))
+        if nms is None:
+            answers[:, :size] = segments
+            return answers
+        parts = [_greedy_nms(part, nms, keep) for part in segments.split(max(1, PART // size))]
+        kept, full = map(torch.cat, zip(*parts, strict=True))
+        answers[queries] = kept
+        queries = queries[~full]  # those that need more
+        if len(queries) == 0 or size == P:
+            return answers
+        size = min(P, 4 * size)
+
+
+def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, Tensor]:
+    """NMS of many queries at once: (Q, S, 2), best first → the kept (Q, keep, 2), and (Q,) whether `keep` were found.
+
+    The arithmetic is that of torchvision's nms, which takes one query at a time: its `batched_nms` moves the queries
+    apart on one axis, and the sums round.
+    """
+    starts, ends = segments.unbind(dim=2)  # (Q, S)
+    lengths = ends - starts
+    alive = torch.ones_like(starts, dtype=torch.bool)
+    kept = torch.zeros(len(segments), keep, 2, dtype=segments.dtype)
+    for k in range(keep):
+        first = alive.byte().argmax(dim=1, keepdim=True)  # (Q, 1), the first of equals
+        found, start, end = (x.gather(1, first) for x in (alive, starts, ends))
+        kept[:, k] = torch.cat([start, end], dim=1) * found
+        shared = (torch.minimum(ends, end) - torch.maximum(starts, start)).clamp(min=0)
+        # 0 / 0, where neither has any length, is not above any threshold
+        alive &= ~(shared / (lengths + (end - start) - shared) > threshold)
+        alive.scatter_(1, first, False)
+    return kept, found.squeeze(1)
 
 
 def answer_iou(answers: Tensor, targets: Tensor) -> Tensor:

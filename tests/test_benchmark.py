@@ -1,10 +1,13 @@
-"""The benchmark of the two convolutions: numbers that mean something, whatever they are."""
+"""The benchmarks on the processor: numbers that mean something, whatever they are."""
 
 import math
 
 import pytest
+import torch
+from typer.testing import CliRunner
 
-from lgn_lite.benchmark import convolution_benchmark
+from lgn_lite import cli
+from lgn_lite.benchmark import convolution_benchmark, evaluation_benchmark
 from lgn_lite.errors import InputError
 
 
@@ -23,3 +26,23 @@ def test_one_round_s_ratio_is_that_of_its_times():
 def test_an_unknown_preset_is_refused():
     with pytest.raises(InputError, match="no preset 'charades'"):
         convolution_benchmark("charades")
+
+
+@pytest.mark.parametrize("preset", ["toy", "charades-sta"])
+def test_the_benchmark_compares_two_equal_ways(preset, monkeypatch):
+    found = evaluation_benchmark(preset, queries=20)
+    assert found["equal"] and found["queries"] == 20
+    assert found["seconds"]["all"] >= max(found["seconds"][part] for part in ("ranking", "NMS", "recall"))
+    assert found["ratio"] == pytest.approx(found["naive_seconds"] / found["seconds"]["all"])
+    monkeypatch.setattr("lgn_lite.benchmark.temporal_nms", lambda segments, threshold, keep: torch.arange(keep))
+    assert not evaluation_benchmark(preset, queries=20)["equal"]
+
+
+def test_the_command_says_what_was_timed():
+    ran = CliRunner().invoke(
+        cli.app, ["benchmark", "evaluation", "--preset", "toy", "--queries", "10", "--rounds", "1"]
+    )
+    assert ran.exit_code == 0
+    assert "toy, 10 queries × 132 candidates: ranking" in ran.output and "the same answers" in ran.output
+    ran = CliRunner().invoke(cli.app, ["benchmark", "--preset", "toy", "--batch", "1", "--rounds", "1"])
+    assert ran.exit_code == 0 and "toy, batch 1: list" in ran.output

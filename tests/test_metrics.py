@@ -14,6 +14,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.metrics import (
     best_constant_interval,
     discounted_recall,
+    first_answers,
     length_bin,
     mean_iou,
     recall,
@@ -51,16 +52,30 @@ def test_nms_is_the_naive_loop(segments, threshold, keep):
     assert temporal_nms(segments, threshold, keep).tolist() == loop_nms(segments, threshold, keep)
 
 
+@quick
+@given(segment_lists, thresholds, st.integers(1, 6), st.floats(0.1, 300))
+def test_nms_of_all_queries_is_that_of_each(segments, threshold, keep, unit):
+    queries = unit * torch.tensor([segments, segments[::-1]], dtype=torch.float64)
+    together = first_answers(queries, torch.zeros(2, 2), keep, threshold)
+    assert torch.equal(together, first_answers(list(queries), torch.zeros(2, 2), keep, threshold))
+
+
 def test_nms_looks_on_until_enough_are_kept():
     # 300 near copies of the best answer before the next different one
     segments = torch.tensor([[0.0, 10.0]] * 300 + [[20.0, 30.0]])
     assert temporal_nms(segments, 0.45, 5).tolist() == [0, 300]
+    near = torch.stack([segments.repeat(2, 1), segments.flip(0).repeat(2, 1)])  # beyond the first 320
+    near[0, 300] = near[0, 0]
+    kept = first_answers(near, torch.zeros(2, 2), 5, 0.45)
+    assert kept[:, :3].tolist() == [[[0, 10], [20, 30], [0, 0]], [[20, 30], [0, 10], [0, 0]]]
 
 
 def test_an_overlap_of_exactly_the_threshold_survives():
     segments = torch.tensor([[0.0, 5.0], [0.0, 2.0]])  # 2/5, which float32 takes for more than 0.4
     assert temporal_nms(segments, 0.4, 5).tolist() == [0, 1]
     assert temporal_nms(segments, 0.39, 5).tolist() == [0]
+    assert first_answers(segments[None], torch.zeros(1, 2), 2, 0.4).tolist() == [[[0, 5], [0, 2]]]
+    assert first_answers(segments[None], torch.zeros(1, 2), 2, 0.39).tolist() == [[[0, 5], [0, 0]]]
 
 
 def test_nms_is_that_of_2d_tan(ranking):
@@ -101,6 +116,11 @@ def test_recall_is_its_definition(queries, nms):
     predictions = [torch.tensor(segments, dtype=torch.float64) for segments, _ in queries]
     targets = torch.tensor([target for _, target in queries], dtype=torch.float64)
     ours = recall(predictions, targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
+    longest = max(map(len, predictions))  # all queries at once: what fills up is seen as answers after all others
+    padded = torch.stack([torch.cat([p, p[-1:].expand(longest - len(p), 2)]) for p in predictions])
+    together = recall(padded, targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
+    one_by_one = recall(list(padded), targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
+    assert together == one_by_one
     for (k, m), percent in ours.items():
         hits = 0
         for segments, target in zip(predictions, targets, strict=True):
