@@ -29,7 +29,7 @@ Record = dict[str, Any]  # of a run: parameters, status, and what there is of se
 CONNECT = 10  # seconds for a scheduler to answer
 EVERY = 1  # seconds after which the workers are counted again
 TRIES = 3  # of a run whose worker dies
-LOST = "5 min"  # after which a local worker that does not come back is given up, and replaced
+LOST = "5 minutes"  # after which a local worker that does not come back is given up, and replaced
 STOP = 15  # seconds for the running notebooks to stop
 
 
