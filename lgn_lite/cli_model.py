@@ -1,5 +1,6 @@
 """The commands on models: train, evaluate, predict, what needs no video, summary, benchmark."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -150,24 +151,43 @@ def summary(
     console.print(readable(model_summary(config, words=words)).to_string(), **SAY)
 
 
+class Benchmark(StrEnum):
+    """What can be timed."""
+
+    convolution = "convolution"
+    evaluation = "evaluation"
+
+
 @model_app.command()
 def benchmark(
+    what: Annotated[
+        Benchmark, typer.Argument(help="The map convolution, or ranking, NMS and recall of a test split.")
+    ] = Benchmark.convolution,
     preset: Annotated[
-        str, typer.Option(help="Whose map: charades-sta, tacos, activitynet-captions or toy.")
-    ] = "charades-sta",
-    batch: Annotated[int, typer.Option(help="Queries a pass.")] = 8,
+        str | None,
+        typer.Option(
+            help="Whose map: charades-sta, tacos, activitynet-captions or toy.",
+            show_default="charades-sta; tacos for the evaluation",
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Convolution: queries a pass.")] = 8,
+    queries: Annotated[int, typer.Option(help="Evaluation: queries in all.")] = 4001,
     rounds: Annotated[int, typer.Option(help="Times each is measured, in turn.")] = 3,
     device: Device = "cpu",
 ) -> None:
-    """Time the candidate-list convolution against 2D-TAN's square map, forward and backward."""
-    from .benchmark import convolution_benchmark
+    """Time the list convolution against 2D-TAN's square map, or the evaluation against a loop over the queries."""
+    from .benchmark import convolution_benchmark, evaluation_benchmark
 
-    found = convolution_benchmark(preset, batch, rounds, device)
-    console.print(
-        f"{preset}, batch {batch}: list {found['list_seconds']:.2f} s, square {found['dense_seconds']:.2f} s, "
-        f"{found['ratio']:.1f} times faster",
-        highlight=False,
-    )
+    if what == Benchmark.convolution:
+        found = convolution_benchmark(preset or "charades-sta", batch, rounds, device)
+        line = f"batch {batch}: list {found['list_seconds']:.2f} s, square {found['dense_seconds']:.2f} s"
+    else:
+        found = evaluation_benchmark(preset or "tacos", queries, rounds)
+        parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in found["seconds"].items())
+        same = "the same answers" if found["equal"] else "OTHER ANSWERS"
+        line = f"{queries} queries × {found['candidates']} candidates: {parts}"
+        line += f"; query by query {found['naive_seconds']:.2f} s, {same}"
+    console.print(f"{found['preset']}, {line}; {found['ratio']:.1f} times faster", **SAY)
 
 
 def results_table(results: dict) -> Any:
