@@ -1,7 +1,7 @@
-"""Write the README's results and picture from finished runs: python data_scripts/update_readme.py [RUN] [BLIND].
+"""Write the README's results and picture from finished runs: python data_scripts/update_readme.py [RUN] [NO_VIDEO].
 
-RUN is the folder of `lgn-lite run` (runs/course), BLIND the results of `lgn-lite blind`
-(runs/blind/charades-sta/results.json), which may be absent: then its table stays as it is.
+RUN is the folder of `lgn-lite run` (runs/course), NO_VIDEO that of the sweep data_scripts/sweep_no_video.yaml
+(runs/no-video), which may be absent: then its tables stay as they are.
 """
 
 import json
@@ -11,13 +11,16 @@ from pathlib import Path
 
 import torch
 
-from lgn_lite.ablation import at_chosen_rate, mean_and_deviation, paired_difference, plus_minus, values
+from lgn_lite.ablation import mean_and_deviation, paired_difference, plus_minus, values
 from lgn_lite.checkpoint import load_checkpoint
-from lgn_lite.files import project_root
+from lgn_lite.experiments import results
+from lgn_lite.files import project_root, write_json
 from lgn_lite.moments import interval_iou
 from lgn_lite.plots import plot_retrieval
 from lgn_lite.prediction import predict
 from lgn_lite.prepare import prepare_toy
+from lgn_lite.results_table import find_runs, read_run
+from lgn_lite.sentence_only import ALONE, as_text, pool
 from lgn_lite.video import read_frames
 
 ROWS = {
@@ -45,33 +48,37 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
-def blind_table(results: dict) -> str:
-    """The README's table of what needs no video, in Markdown; published figures in a column of their own."""
-    names = ("R1@0.5", "R1@0.7", "R5@0.5", "R5@0.7")
-    lines = [f"| {results['data_set']}, test | {' | '.join(names)} | published R1@0.5 |", "|---|" + "---|" * 5]
-    rows, published = results["rows"], results["published"]
-    for label in (*rows, *(label for label in published if label not in rows)):
-        numbers = [f"{rows[label][name]:.1f}" if label in rows else "" for name in names]
-        if label == "sentence-only LGN":
-            numbers = [f"{number} ± {results['spread'][name]:.1f}" for number, name in zip(numbers, names, strict=True)]
-        other = f"{published[label]['R1@0.5']:g}" if label in published else ""
-        lines.append(f"| {label} | {' | '.join(numbers)} | {other} |")
-    return "\n".join(lines)
+def blind_table(*comparisons: dict) -> str:
+    """The README's tables of what needs no video, one a data set, in Markdown."""
+    tables = []
+    for comparison in comparisons:
+        shown = as_text(comparison)
+        metrics = list(shown[ALONE])
+        lines = [f"| {comparison['data_set']}, test | {' | '.join(metrics)} |", "|---|" + "---|" * len(metrics)]
+        lines += [f"| {label} | {' | '.join(row.values())} |" for label, row in shown.items()]
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
 
 
-def ablation_table(records: list[dict]) -> str:
+def finished(sweep: Path) -> list[dict]:
+    """What the finished runs of the sweep without a video have found, a comparison of one seed each."""
+    found = [results(folder) for folder in find_runs([sweep]) if read_run(folder).status == "done"]
+    return [files["no_video"] for files in found if "no_video" in files]
+
+
+def ablation_table(study: dict) -> str:
     """The README's table of the study: Table 4 over seeds, each row at its own learning rate, in Markdown."""
-    tuned = at_chosen_rate(records)
-    metrics = (("R1@0.5", "test"), ("R1@0.7", "test"), ("mIoU", "test"), ("R1@0.5", "test-composition"))
+    records = study["records"]
+    metrics = [(name, "test") for name in ("R1@0.5", "R1@0.7", "R5@0.7", "mIoU")] + [("R1@0.5", "test-composition")]
     lines = [
-        "| Toy-STA `small`, mean ± deviation | seeds | R1@0.5 | R1@0.7 | mIoU | new compositions R1@0.5 | "
-        "R1@0.5 over the baseline |",
-        "|---|---|---|---|---|---|---|",
+        f"| Toy-STA `{study['size']}`, mean ± deviation | seeds | R1@0.5 | R1@0.7 | R5@0.7 | mIoU | "
+        "new compositions R1@0.5 | R1@0.5 over the baseline |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    base = values(tuned, "baseline", "R1@0.5")
+    base = values(records, "baseline", "R1@0.5")
     for name in ("full", "early", "late", "baseline"):
-        cells = [plus_minus(*mean_and_deviation(values(tuned, name, metric, split))) for metric, split in metrics]
-        mean, low, high, seeds = paired_difference(values(tuned, name, "R1@0.5"), base)
+        cells = [plus_minus(*mean_and_deviation(values(records, name, metric, split))) for metric, split in metrics]
+        mean, low, high, seeds = paired_difference(values(records, name, "R1@0.5"), base)
         gap = "" if name == "baseline" else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
         lines.append(f"| {ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
     return "\n".join(lines)
@@ -106,18 +113,20 @@ def picture(models: Path, target: Path) -> None:
 if __name__ == "__main__":
     root = project_root()
     run = Path(sys.argv[1] if len(sys.argv) > 1 else root / "runs/course")
-    blind = Path(sys.argv[2] if len(sys.argv) > 2 else root / "runs/blind/charades-sta/results.json")
+    no_video = Path(sys.argv[2] if len(sys.argv) > 2 else root / "runs/no-video")
     kept = root / "notebooks" / "results"
     kept.mkdir(exist_ok=True)
     for path in (run / "results").glob("*.json"):
         shutil.copyfile(path, kept / path.name)
-    if blind.exists():
-        shutil.copyfile(blind, kept / "blind_charades-sta.json")
+    if no_video.exists():
+        for name, comparison in pool(finished(no_video)).items():
+            write_json(kept / f"blind_{name}.json", comparison)
     readme = root / "README.md"
     text = with_table(
         readme.read_text(encoding="utf-8"), "results", table(json.loads((kept / "09_train.json").read_text()))
     )
     text = with_table(text, "ablations", ablation_table(json.loads((kept / "ablations.json").read_text())))
-    text = with_table(text, "blind", blind_table(json.loads((kept / "blind_charades-sta.json").read_text())))
+    comparisons = [json.loads(path.read_text()) for path in sorted(kept.glob("blind_*.json"))]
+    text = with_table(text, "blind", blind_table(*comparisons))
     readme.write_text(text, encoding="utf-8")
     picture(run / "models", root / "notebooks" / "images" / "retrieval.png")

@@ -243,7 +243,7 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "09_train": (TOY, *DATA_SETS),
     "10_ablations": (TOY,),
     "11_explore_predictions": (TOY, *DATA_SETS),
-    "12_what_does_it_really_use": (TOY,),
+    "12_what_does_it_really_use": (TOY, *DATA_SETS),
     "13_your_own_video": (TOY,),
     "14_making_it_fast": (TOY,),
 }
