@@ -22,7 +22,6 @@ import psutil
 from filelock import FileLock
 from rich.console import Console
 
-from .cores import cpu_count
 from .errors import InputError
 from .experiments import NotebookFailed, run_notebooks
 from .files import write_json
@@ -127,8 +126,8 @@ def _send(out: TextIO, event: Event) -> None:
 
 def environment() -> dict[str, Any]:
     """Where a run runs: machine, processor, GPUs as nvidia-smi tells them, and all installed packages."""
-    found: dict[str, Any] = {"host": platform.node(), "platform": platform.platform(), "cores": cpu_count()}
-    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+    found: dict[str, Any] = {"host": platform.node(), "platform": platform.platform(), "cores": os.cpu_count()}
+    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTHON_CPU_COUNT")  # its share
     found["variables"] = {name: os.environ[name] for name in names if name in os.environ}
     if tool := shutil.which("nvidia-smi"):
         command = [tool, "--query-gpu=index,name,memory.total,driver_version", "--format=csv,noheader"]
