@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 from collections.abc import Callable
@@ -20,13 +21,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path, write_json
+from lgn_lite.files import atomic_path, remove_folder, write_json
 from lgn_lite.model import LGN
 from lgn_lite.text import Vocabulary
 
@@ -72,19 +73,61 @@ def save_checkpoint(
     trained: dict[str, Any],
     encoder_file: str | Path | None = None,
 ) -> Path:
-    """Write a checkpoint folder; the weights come last and in one rename, so a reader finds the old ones or the new."""
+    """Write a checkpoint folder; whoever reads meanwhile, or after a kill, finds a whole one, the old or the new.
+
+    Where only the weights are new, as from epoch to epoch, they are replaced by one rename. Otherwise the folder is
+    written whole, and takes the place of the old one; killed between these two renames, `recover_checkpoint` helps.
+    """
     folder = Path(folder)
-    contents = {"config.json": model.config.to_dict(), "about.json": vars(about)}
-    for name, content in contents.items():
-        write_json(folder / name, content)
-    vocabulary.save(folder / "vocabulary.json")
-    if encoder_file is not None and not (folder / "frames.safetensors").exists():
-        with atomic_path(folder / "frames.safetensors") as temporary:
-            shutil.copyfile(encoder_file, temporary)
-    with atomic_path(folder / "model.safetensors") as temporary:
-        weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-        save_file(weights, temporary, metadata={key: str(value) for key, value in trained.items()})
+    recover_checkpoint(folder)
+    if _only_weights_differ(folder, model, vocabulary, about, encoder_file):
+        with atomic_path(folder / "model.safetensors") as temporary:
+            _save_weights(temporary, model, trained)
+        return folder
+    with atomic_path(folder) as new:
+        write_json(new / "config.json", model.config.to_dict())
+        write_json(new / "about.json", vars(about))
+        vocabulary.save(new / "vocabulary.json")
+        if encoder_file is not None:
+            shutil.copyfile(encoder_file, new / "frames.safetensors")
+        _save_weights(new / "model.safetensors", model, trained)
+        if folder.exists():
+            folder.replace(_aside(folder))
+    recover_checkpoint(folder)
     return folder
+
+
+def recover_checkpoint(folder: Path) -> None:
+    """Put a checkpoint back that was moved aside for a new one which then never came; remove it where one came."""
+    aside = _aside(folder)
+    if aside.exists() and not folder.exists():
+        aside.replace(folder)
+    elif aside.exists():
+        remove_folder(aside)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.before")
+
+
+def _only_weights_differ(
+    folder: Path, model: LGN, vocabulary: Vocabulary, about: About, encoder_file: str | Path | None
+) -> bool:
+    frames = folder / "frames.safetensors"
+    try:
+        return (
+            _read_json(folder / "config.json") == json.loads(json.dumps(model.config.to_dict()))
+            and _read_json(folder / "about.json") == json.loads(json.dumps(vars(about)))
+            and Vocabulary.load(folder / "vocabulary.json").words == vocabulary.words
+            and (filecmp.cmp(encoder_file, frames, shallow=False) if encoder_file else not frames.exists())
+        )
+    except (InputError, OSError):  # one of them is missing or broken
+        return False
+
+
+def _save_weights(path: Path, model: LGN, trained: dict[str, Any]) -> None:
+    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    save_file(weights, path, metadata={key: str(value) for key, value in trained.items()})
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -137,7 +180,8 @@ def load_weights(model: LGN, path: Path) -> dict[str, str]:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-        model.load_state_dict(load_file(path))
+            # opened once: a training that goes on meanwhile may put the next epoch's file in its place
+            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(
             f"{path}: broken or not a safetensors file ({error}): train again or copy it once more"

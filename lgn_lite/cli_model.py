@@ -25,18 +25,24 @@ def train(
     size: Size = "small",
     root: Root = Path("data"),
 ) -> None:
-    """Train a model on a data set; interrupted, the same command goes on where it stopped."""
+    """Train a model on a data set; interrupted, the same command goes on where it stopped.
+
+    On several GPUs: accelerate launch -m lgn_lite train …
+    """
     from .catalogue import open_data_set
     from .course import train_variant
-    from .train import selection
+    from .train import is_main_process, selection
 
     data_set = open_data_set(data, size, root, glove)
     settings, of_training = parse_parameters(setting or []), parse_parameters(training or [])
+    main = is_main_process()
     try:
-        history = train_variant(data_set, folder, variant, profile.value, seed, settings, of_training)
+        history = train_variant(data_set, folder, variant, profile.value, seed, settings, of_training, progress=main)
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from the last saved state.", markup=False, highlight=False)
         raise typer.Exit(130) from None
+    if not main:
+        return
     best = max(history, key=selection)
     console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
     console.print(folder / "best", **SAY)

@@ -1,13 +1,16 @@
-"""Writing files so that nothing half-written is ever found."""
+"""Writing files so that nothing half-written is ever found, whether the process is killed or the power goes."""
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+
+_TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")  # the names that `_temporary` gives
 
 
 @contextmanager
@@ -19,16 +22,30 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = _temporary(path)
     try:
         yield temporary
+        for written in (*temporary.rglob("*"), temporary):
+            _to_disk(written)  # else a power cut may keep the name and lose the content
         temporary.replace(path)
+        _to_disk(path.parent)
     except BaseException:  # also Ctrl-C: an interrupted write must not stay behind
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder in such a way that nobody finds a part of it: it loses its name first."""
+    temporary = _temporary(path)
+    path.replace(temporary)
+    _remove(temporary)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left half-written or half-removed; no other process may be writing there."""
+    for path in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            _remove(path)
 
 
 def write_json(path: str | Path, content: object) -> Path:
@@ -36,6 +53,27 @@ def write_json(path: str | Path, content: object) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return Path(path)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def project_root() -> Path:

@@ -1,30 +1,41 @@
-"""Training: one loop that a reader can hold in the head, and that goes on exactly where it stopped."""
+"""Training: one loop that a reader can hold in the head, and that goes on exactly where it stopped.
+
+It runs in one process, or in several that accelerate has started, each on a device of its own: each batch is then
+divided among them, so that they take the same steps as one process would.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-import shutil
-from collections.abc import Callable
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
-from torch.utils.data import BatchSampler, DataLoader
+from accelerate.utils import broadcast_object_list
+from filelock import FileLock, Timeout
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from lgn_lite.checkpoint import About, save_checkpoint
-from lgn_lite.dataset import MomentDataset, collate
+from lgn_lite.checkpoint import About, recover_checkpoint, save_checkpoint
+from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
-from lgn_lite.files import atomic_path, write_json
+from lgn_lite.files import atomic_path, remove_folder, remove_leftovers, write_json
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
 from lgn_lite.text import Vocabulary
+
+WAIT = 20.0  # seconds: as long as the loader processes of a killed training may live on, and hold its folder
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class TrainSettings:
     """How to train. The defaults are 2D-TAN's (its configuration files); the course's stand in `course.py`."""
 
     epochs: int = 100
-    batch_size: int = 32
+    batch_size: int = 32  # queries of a step, of all processes together
     learning_rate: float = 1e-4
     optimiser: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 0.0
@@ -42,8 +53,8 @@ class TrainSettings:
     seed: int = 0  # of the order of the queries and of dropout
     precision: Literal["no", "bf16", "fp16"] = "no"
     save_every: int = 0  # steps between states to resume from; 0: after each epoch
-    workers: int = 0  # DataLoader processes
-    memory: float = 4.0  # gigabytes of prepared features that the training split may keep
+    workers: int = 0  # DataLoader processes of each training process
+    memory: float = 4.0  # gigabytes of prepared features that the training split may keep, in each process
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -78,66 +89,94 @@ def train(
     with the same settings on the same folder, training goes on from the last saved state and ends with the same
     weights as if it had never stopped. `on_step(step, loss)` is called after each step.
 
+    In several processes, which `accelerate launch` or `accelerate.notebook_launcher` start, all of them call it with
+    the same arguments and get the same history; the main process alone writes. Their number may change when training
+    goes on. Without dropout the weights are, but for rounding, those of one process; dropout is drawn for each anew.
+
     Folder: best/ and last/ (checkpoints), history.json, tensorboard/, state-*/ (to resume from).
-    Raises InputError where the folder holds a training of other settings.
+    Raises InputError where the folder holds a training of other settings, or another one runs in it.
     """
     folder = Path(folder)
-    _check_same_training(folder, model, settings, about)
-    if settings.workers:
-        data.preload(progress)
-    AcceleratorState._reset_state()  # else a second training in this process could not have another precision
-    accelerator = Accelerator(mixed_precision=settings.precision, log_with="tensorboard", project_dir=folder)
-    accelerator.init_trackers("tensorboard")
-    optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser](
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps_per_epoch = math.ceil(len(data) / settings.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
-    network, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
-    torch.manual_seed(settings.seed)  # dropout; a resumed run takes the saved state instead
-    at = _resume(folder, accelerator)
-    if at is None:
-        at = {"step": 0, "history": [], "losses": []}
-        _save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
+    with ExitStack() as stack:
+        accelerator = stack.enter_context(_accelerator(folder, settings))
+        main, process = accelerator.is_main_process, accelerator.process_index
 
-    with tqdm(total=settings.epochs * steps_per_epoch, initial=at["step"], unit="step", disable=not progress) as bar:
-        for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
-            network.train()
-            for batch in _epoch_batches(data, settings, accelerator, epoch, skip=at["step"] % steps_per_epoch):
-                with accelerator.autocast():
-                    logits = network(batch["video"], batch["words"], batch["word_counts"])
-                iou = model.moments.iou(batch["span"])  # (B, P)
-                loss = moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
-                optimiser.zero_grad()
-                accelerator.backward(loss)
-                accelerator.clip_grad_norm_(network.parameters(), settings.clip)
-                optimiser.step()
-                schedule.step()
-                at["step"] += 1
-                at["losses"].append(loss.item())
-                bar.update()
-                accelerator.log({"loss": at["losses"][-1], "learning_rate": schedule.get_last_lr()[0]}, step=at["step"])
-                if on_step is not None:
-                    on_step(at["step"], at["losses"][-1])
-                if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
-                    _save_state(folder, accelerator, at)
-            scores = validate(model, validation)
-            entry = {"epoch": epoch + 1, "step": at["step"], "loss": sum(at["losses"]) / len(at["losses"]), **scores}
-            at["history"].append(entry)
-            at["losses"] = []
-            accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at["step"])
-            bar.set_postfix_str(
-                f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
-            )
-            if accelerator.is_main_process:
-                trained = {name: round(value, 4) for name, value in entry.items()}
-                if entry is max(at["history"], key=selection):  # of equals the first
-                    save_checkpoint(folder / "best", model, vocabulary, about, trained, encoder_file)
-                save_checkpoint(folder / "last", model, vocabulary, about, trained, encoder_file)
-                write_json(folder / "history.json", at["history"])
-            _save_state(folder, accelerator, at)
-    accelerator.end_training()
-    return at["history"]
+        def begin() -> Path | None:
+            stack.enter_context(_alone_in(folder))
+            _check_same_training(folder, model, settings, about)
+            for place in (folder, folder / "best", folder / "last"):
+                recover_checkpoint(place)
+                remove_leftovers(place)
+            return _newest_state(folder)
+
+        state = _from_main(accelerator, begin)
+        if settings.workers:
+            data.preload(progress and main)
+        optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser](
+            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        steps_per_epoch = math.ceil(len(data) / settings.batch_size)
+        steps = settings.epochs * steps_per_epoch
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
+        network, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
+        torch.manual_seed(settings.seed)  # dropout; a resumed run takes the saved state instead
+        if state is not None:
+            accelerator.load_state(str(state))
+            at = json.loads((state / "progress.json").read_text())
+        else:
+            at = {"step": 0, "history": [], "losses": []}
+            _save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
+        if at["step"] < steps:  # steps beyond the state, which the stopped run has logged too, are dropped from its log
+            accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": at["step"] + 1}})
+
+        with tqdm(total=steps, initial=at["step"], unit="step", disable=not (progress and main)) as bar:
+            for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
+                network.train()
+                skip = at["step"] % steps_per_epoch
+                for batch, weight in _epoch_batches(data, settings, accelerator, epoch, skip):
+                    if (
+                        process
+                    ):  # its own dropout; a seed for each step, so that the main process's state is all to save
+                        torch.manual_seed(random.Random(f"{settings.seed} {process} {at['step']}").getrandbits(32))
+                    with accelerator.autocast():
+                        logits = network(batch["video"], batch["words"], batch["word_counts"])
+                    iou = model.moments.iou(batch["span"])  # (B, P)
+                    loss = weight * moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
+                    optimiser.zero_grad()
+                    accelerator.backward(loss)  # and the gradient becomes the mean over the processes
+                    accelerator.clip_grad_norm_(network.parameters(), settings.clip)
+                    optimiser.step()
+                    schedule.step()
+                    at["step"] += 1
+                    at["losses"].append(accelerator.reduce(loss.detach(), "mean").item())  # that of the whole batch
+                    bar.update()
+                    logged = {"loss": at["losses"][-1], "learning_rate": schedule.get_last_lr()[0]}
+                    accelerator.log(logged, step=at["step"])
+                    if on_step is not None:
+                        on_step(at["step"], at["losses"][-1])
+                    if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
+                        _save_state(folder, accelerator, at)
+                scores = validate(model, validation, accelerator)
+                entry = {
+                    "epoch": epoch + 1,
+                    "step": at["step"],
+                    "loss": sum(at["losses"]) / len(at["losses"]),
+                    **scores,
+                }
+                at["history"].append(entry)
+                at["losses"] = []
+                accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at["step"])
+                bar.set_postfix_str(
+                    f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
+                )
+                if main:
+                    trained = {name: round(value, 4) for name, value in entry.items()}
+                    if entry is max(at["history"], key=selection):  # of equals the first
+                        save_checkpoint(folder / "best", model, vocabulary, about, trained, encoder_file)
+                    save_checkpoint(folder / "last", model, vocabulary, about, trained, encoder_file)
+                    write_json(folder / "history.json", at["history"])
+                _save_state(folder, accelerator, at)
+        return at["history"]
 
 
 def selection(entry: dict[str, float]) -> float:
@@ -145,12 +184,25 @@ def selection(entry: dict[str, float]) -> float:
     return entry["R1@0.5"] + entry["R1@0.7"]
 
 
-def validate(model: LGN, data: MomentDataset) -> dict[str, float]:
-    """R1@0.5, R1@0.7 and mIoU of the first answers, in percent."""
+def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = None) -> dict[str, float]:
+    """R1@0.5, R1@0.7 and mIoU of the first answers, in percent.
+
+    With an accelerator its processes share the queries, and each of them returns the numbers of all.
+    """
     truth, durations = query_tensors(data.queries)
-    segments, _ = rank(model, score_queries(model, data), durations)
+    logits = score_queries(model, data) if accelerator is None else _score_together(model, data, accelerator)
+    segments, _ = rank(model, logits, durations)
     found = recall(segments[:, :1], truth, ks=(1,), thresholds=(0.5, 0.7))
     return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], truth)}
+
+
+def _score_together(model: LGN, data: MomentDataset, accelerator: Accelerator) -> Tensor:
+    """`score_queries`, each process for every n-th query; added to the zeros of the others, each has its place."""
+    mine = range(accelerator.process_index, len(data), accelerator.num_processes)
+    logits = torch.zeros(len(data), len(model.moments))  # (Q, P)
+    if mine:
+        logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
+    return accelerator.reduce(logits.to(accelerator.device), "sum").cpu()
 
 
 def _learning_rate(settings: TrainSettings, steps_per_epoch: int) -> Callable[[int], float]:
@@ -167,24 +219,99 @@ def _learning_rate(settings: TrainSettings, steps_per_epoch: int) -> Callable[[i
     return factor
 
 
-def _epoch_batches(data: MomentDataset, settings: TrainSettings, accelerator: Accelerator, epoch: int, skip: int):
-    """The batches of one epoch from the `skip`-th on: their order follows from the seed and the epoch alone."""
+def _epoch_batches(
+    data: MomentDataset, settings: TrainSettings, accelerator: Accelerator, epoch: int, skip: int
+) -> Iterator[tuple[Batch, float]]:
+    """The batches of one epoch from the `skip`-th on: their order follows from the seed and the epoch alone.
+
+    Of each, this process gets its share, with the weight that makes the mean over the processes' losses the mean
+    over the queries. A process for which no query is left works along with weight 0.
+    """
+    n, process = accelerator.num_processes, accelerator.process_index
     generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
-    order = torch.randperm(len(data), generator=generator).tolist()[skip * settings.batch_size :]
+    order = torch.randperm(len(data), generator=generator).tolist()
+    starts = range(skip * settings.batch_size, len(data), settings.batch_size)
+    batches = [order[start : start + settings.batch_size] for start in starts]
     # the loader draws from this generator too, so that it leaves the one of dropout alone
     loader = DataLoader(
         data,
-        batch_sampler=BatchSampler(order, settings.batch_size, drop_last=False),
+        batch_sampler=[batch[process::n] or batch[:1] for batch in batches],
         collate_fn=collate,
         num_workers=settings.workers,
         generator=generator,
     )
-    return accelerator.prepare_data_loader(loader) if accelerator.num_processes > 1 else _on_device(loader, accelerator)
+    for batch, share in zip(batches, loader, strict=True):
+        weight = len(batch[process::n]) * n / len(batch)
+        yield {key: value.to(accelerator.device, non_blocking=True) for key, value in share.items()}, weight
 
 
-def _on_device(loader: DataLoader, accelerator: Accelerator):
-    for batch in loader:
-        yield {key: value.to(accelerator.device, non_blocking=True) for key, value in batch.items()}
+# -- the processes that train together: mostly one
+
+
+@contextmanager
+def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]:
+    AcceleratorState._reset_state()  # else a second training in this process could not have another precision
+    accelerator = Accelerator(
+        cpu=not torch.accelerator.is_available(),  # else processes without a GPU would not find each other
+        mixed_precision=settings.precision,
+        log_with="tensorboard",
+        project_dir=folder,
+        dataloader_config=DataLoaderConfiguration(split_batches=True),  # one step of the schedule is one for all
+        # what never changes need not be sent at each step
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    started = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+    if accelerator.num_processes != started:
+        raise InputError(
+            f"{started} processes cannot train together on {accelerator.device}: set ACCELERATE_USE_CPU=1, or start one"
+        )
+
+    # states hold the names of the model itself, without DistributedDataParallel's, for any number of processes
+    def save_bare(models: list, weights: list, folder: str) -> None:
+        weights[:] = [accelerator.unwrap_model(network).state_dict() for network in models]
+
+    def load_bare(models: list, folder: str) -> None:
+        models[:] = [accelerator.unwrap_model(network) for network in models]
+
+    accelerator.register_save_state_pre_hook(save_bare)
+    accelerator.register_load_state_pre_hook(load_bare)
+    try:
+        yield accelerator
+        accelerator.end_training()
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)  # `notebook_launcher` wants a clean notebook
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one, of those that accelerate or torchrun have started, that writes and prints."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def _from_main(accelerator: Accelerator, call: Callable[[], Any]) -> Any:
+    """What `call` returns in the main process, for all; its error is raised in all, so that none waits for ever."""
+    answer: list[Any] = [None, None]
+    if accelerator.is_main_process:
+        try:
+            answer[0] = call()
+        except Exception as error:
+            answer[1] = error
+    value, error = broadcast_object_list(answer)
+    if error is not None:
+        raise error
+    return value
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder; the lock of a killed process is free."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".training.lock", timeout=WAIT):
+            yield
+    except Timeout:
+        raise InputError(
+            f"{folder}: another process is training in it; wait for it, or choose another folder"
+        ) from None
 
 
 # -- states to resume from: a folder appears whole, by one rename, and older ones go afterwards
@@ -192,21 +319,20 @@ def _on_device(loader: DataLoader, accelerator: Accelerator):
 
 def _save_state(folder: Path, accelerator: Accelerator, at: dict[str, Any]) -> None:
     target = folder / f"state-{at['step']:07d}"
-    if target.exists():
+    if not accelerator.is_main_process or target.exists():
         return
     with atomic_path(target) as temporary:
         accelerator.save_state(str(temporary))
         (temporary / "progress.json").write_text(json.dumps(at))
-    for older in sorted(folder.glob("state-*"))[:-1]:
-        shutil.rmtree(older)
+    _newest_state(folder)
 
 
-def _resume(folder: Path, accelerator: Accelerator) -> dict[str, Any] | None:
-    states = sorted(folder.glob("state-*"))
-    if not states:
-        return None
-    accelerator.load_state(str(states[-1]))
-    return json.loads((states[-1] / "progress.json").read_text())
+def _newest_state(folder: Path) -> Path | None:
+    """The state to go on from; older ones, no longer needed, are removed."""
+    *older, newest = sorted(folder.glob("state-*"), key=lambda path: int(path.name[6:])) or [None]
+    for state in older:
+        remove_folder(state)
+    return newest
 
 
 def _check_same_training(folder: Path, model: LGN, settings: TrainSettings, about: About) -> None:

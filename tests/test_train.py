@@ -187,7 +187,7 @@ def test_a_folder_of_another_training_is_refused(run, whole, changed, message):
 def test_best_is_the_epoch_with_the_best_validation(run, data, tmp_path, monkeypatch):
     results = iter([(10.0, 5.0), (40.0, 20.0), (45.0, 1.0), (40.0, 19.0)])
 
-    def made_up(model, validation):
+    def made_up(model, validation, accelerator):
         half, most = next(results)
         return {"R1@0.5": half, "R1@0.7": most, "mIoU": 0.0}
 
