@@ -105,9 +105,10 @@ def _say_plan(asked: Any, waiting: list[str]) -> None:
         "running": "cut off before",
     }  # fmt: skip
     before = ", ".join(f"{states[state]} {said}" for state, said in words.items() if states[state])
-    done = len(asked.records) - len(waiting)
+    total = len(asked.records)
+    done = total - len(waiting)
     console.print(
-        f"{here(asked.folder)}: {len(asked.records)} runs, {done} done, {len(waiting)} to do"
+        f"{here(asked.folder)}: {total} run{'s' * (total != 1)}, {done} done, {len(waiting)} to do"
         + (f" ({before})" if before else ""),
         **SAY,
     )
