@@ -23,7 +23,7 @@ import typer
 
 from lgn_lite.benchmark_run import report, run_benchmark
 from lgn_lite.benchmark_step import VARIANTS
-from lgn_lite.cli_options import SAY, Settings, console, parse_parameters
+from lgn_lite.cli_options import SAY, Settings, console, parse_parameters, print_whole
 from lgn_lite.errors import InputError
 
 
@@ -52,7 +52,10 @@ def main(
         raise typer.Exit(130) from None
     console.print(", ".join(f"{name} {value}" for name, value in found["about"].items()), **SAY)
     for part in report(found):
-        console.print(part, **(SAY if isinstance(part, str) else {"soft_wrap": True}))
+        if isinstance(part, str):
+            console.print(part, **SAY)
+        else:
+            print_whole(part)
     console.print(output, **SAY)
 
 

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from lgn_lite.checkpoint import About, recover_checkpoint, save_checkpoint
+from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
@@ -134,9 +135,7 @@ def train(
                 network.train()
                 skip = at["step"] % steps_per_epoch
                 for batch, weight in _epoch_batches(data, settings, accelerator, epoch, skip):
-                    if (
-                        process
-                    ):  # its own dropout; a seed for each step, so that the main process's state is all to save
+                    if process:  # its own dropout, seeded at each step: the main process's state is all to save
                         torch.manual_seed(random.Random(f"{settings.seed} {process} {at['step']}").getrandbits(32))
                     with accelerator.autocast():
                         logits = network(batch["video"], batch["words"], batch["word_counts"])
@@ -336,13 +335,14 @@ def _newest_state(folder: Path) -> Path | None:
 
 
 def _check_same_training(folder: Path, model: LGN, settings: TrainSettings, about: About) -> None:
-    """Refuse to go on with a folder that was begun with other settings."""
+    """Refuse to go on with a folder that was begun with other settings; one newer than it had its default then."""
     path = folder / "settings.json"
     asked = json.loads(
         json.dumps({"model": model.config.to_dict(), "training": asdict(settings), "about": asdict(about)})
     )
     if path.exists():
         begun = json.loads(path.read_text())
+        begun["model"] = LGNConfig().to_dict() | begun.get("model", {})
         differing = [
             f"{name}: {begun.get(part, {}).get(name)!r} there, {value!r} asked"
             for part in asked

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -254,6 +255,15 @@ def test_another_precision_in_the_same_process(run, whole, tmp_path):
     """As in a notebook: first a training in full precision, then one in bfloat16."""
     history = run(tmp_path, replace(QUICK, epochs=1, precision="bf16"))
     assert history[0]["loss"] == pytest.approx(whole[1][0]["loss"], rel=0.2)
+
+
+def test_a_setting_of_the_model_newer_than_the_training_had_its_default(run, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "older")
+    path = tmp_path / "older" / "settings.json"
+    begun = json.loads(path.read_text())
+    del begun["model"]["text_encoder"]
+    path.write_text(json.dumps(begun))
+    assert run(tmp_path / "older", QUICK) == whole[1]
 
 
 @pytest.mark.parametrize(
