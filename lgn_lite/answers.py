@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.utils.data import Subset
 
@@ -76,7 +76,7 @@ def split_answers(
             logits = _in_parts(checkpoint, found, told)
         try:
             with atomic_path(path) as temporary:
-                save_file({"logits": logits.contiguous()}, temporary, metadata={"of": key})
+                temporary.write_bytes(save({"logits": logits.contiguous()}, metadata={"of": key}))
         except OSError as error:
             warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
     return Answers(found.queries, logits, _spans(checkpoint))

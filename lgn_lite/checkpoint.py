@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lgn_lite.config import LGNConfig
@@ -127,7 +127,8 @@ def _only_weights_differ(
 
 def _save_weights(path: Path, model: LGN, trained: dict[str, Any]) -> None:
     weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    save_file(weights, path, metadata={key: str(value) for key, value in trained.items()})
+    # not save_file: it writes a temporary file of its own beside this one, which a kill would leave there
+    path.write_bytes(save(weights, metadata={key: str(value) for key, value in trained.items()}))
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:

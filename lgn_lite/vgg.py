@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 from torchvision.models.vgg import cfgs, make_layers
@@ -176,7 +176,7 @@ class VGGFrames(nn.Module):
         settings = {**self.settings, "layer": self.layer, "trained_on": self.trained_on}
         tensors = {key: value.contiguous() for key, value in self.state_dict().items()}
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"vgg_frames": json.dumps(settings)})
+            temporary.write_bytes(save(tensors, metadata={"vgg_frames": json.dumps(settings)}))
 
     @classmethod
     def load(cls, path: str | Path, layer: str | None = None) -> "VGGFrames":

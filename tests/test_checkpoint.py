@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lgn_lite import checkpoint as checkpoints
 from lgn_lite.checkpoint import About, load_checkpoint, save_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
@@ -89,20 +88,19 @@ def test_a_broken_folder_is_one_line_that_names_the_file(checkpoint_folder, kind
     assert "\n" not in told
 
 
-@pytest.mark.parametrize("failing", ["save_file", "Vocabulary.save"])
+@pytest.mark.parametrize("failing", ["weights", "Vocabulary.save"])
 def test_an_error_while_saving_leaves_nothing_half_written(
     checkpoint_folder, tiny_config, vocabulary, monkeypatch, failing
 ):
     before = load_checkpoint(checkpoint_folder)
     names = sorted(path.name for path in checkpoint_folder.iterdir())
 
-    def interrupted(*arguments, **named):
-        target = arguments[1]
-        target.write_bytes(b"half")
+    def interrupted(path, content):
+        path.write_text("half")
         raise KeyboardInterrupt
 
-    if failing == "save_file":
-        monkeypatch.setattr(checkpoints, "save_file", interrupted)
+    if failing == "weights":
+        monkeypatch.setattr(type(checkpoint_folder), "write_bytes", interrupted)
     else:
         from lgn_lite import text
 
