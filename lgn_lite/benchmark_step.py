@@ -34,6 +34,7 @@ from lgn_lite.summary import model_summary
 CONVOLUTIONS = {"square": "dense", "list": "list"}  # the names here: those of the model's settings
 PRECISIONS = ("fp32", "tf32", "bf16")
 WORDS = 10  # of a sentence
+WAYS = 4  # that cuDNN tries for a convolution, its own favourites first; each try of a slow one takes seconds
 CLASSES = 8  # of moments in the generated data
 
 
@@ -167,15 +168,16 @@ def check_precision(precision: str, device: str) -> None:
 
 @contextmanager
 def arithmetic(precision: str) -> Iterator[None]:
-    """Single precision as it is, or rounded to TF32 inside of products; cuDNN takes its fastest way."""
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
+    """Single precision as it is, or rounded to TF32 inside of products; cuDNN takes the fastest of some ways."""
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.benchmark, cudnn.benchmark_limit
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = precision == "tf32", True
+    cudnn.allow_tf32, cudnn.benchmark, cudnn.benchmark_limit = precision == "tf32", True, WAYS
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = before[1:]
+        cudnn.allow_tf32, cudnn.benchmark, cudnn.benchmark_limit = before[1:]
 
 
 def synchronise(device: str) -> None:

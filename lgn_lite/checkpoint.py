@@ -125,8 +125,17 @@ def _only_weights_differ(
         return False
 
 
+def own_weights(model: LGN) -> dict[str, Tensor]:
+    """A model's weights on the CPU, each in memory of its own.
+
+    On a GPU those of an LSTM are parts of one block, for cuDNN: safetensors refuses such weights, and accelerate
+    leaves all but the first out.
+    """
+    return {name: value.to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
+
+
 def _save_weights(path: Path, model: LGN, trained: dict[str, Any]) -> None:
-    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    weights = own_weights(model)
     # not save_file: it writes a temporary file of its own beside this one, which a kill would leave there
     path.write_bytes(save(weights, metadata={key: str(value) for key, value in trained.items()}))
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from lgn_lite.checkpoint import About, recover_checkpoint, save_checkpoint
+from lgn_lite.checkpoint import About, own_weights, recover_checkpoint, save_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
@@ -267,7 +267,7 @@ def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]
 
     # states hold the names of the model itself, without DistributedDataParallel's, for any number of processes
     def save_bare(models: list, weights: list, folder: str) -> None:
-        weights[:] = [accelerator.unwrap_model(network).state_dict() for network in models]
+        weights[:] = [own_weights(accelerator.unwrap_model(network)) for network in models]
 
     def load_bare(models: list, folder: str) -> None:
         models[:] = [accelerator.unwrap_model(network) for network in models]

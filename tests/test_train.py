@@ -119,6 +119,26 @@ def test_interrupted_between_epochs_it_ends_with_the_same_weights(run, whole, tm
     assert same_training(tmp_path, run(tmp_path), whole)
 
 
+def test_weights_in_one_block_of_memory_are_all_in_a_state(run, whole, tmp_path, tiny_config, vocabulary):
+    """As on a GPU, where cuDNN keeps an LSTM's weights so."""
+    torch.manual_seed(5)
+    model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
+    weights = list(model.sentence.lstm.parameters())
+    block = torch.cat([weight.detach().flatten() for weight in weights])
+    for weight, part in zip(weights, block.split([weight.numel() for weight in weights]), strict=True):
+        weight.data = part.view(weight.shape)
+
+    def interrupt(step, loss):
+        if step == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", on_step=interrupt, model=model)
+    run(tmp_path / "run")
+    ours, theirs = (load_file(folder / "last" / "model.safetensors") for folder in (tmp_path / "run", whole[0]))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
 def test_an_interrupted_state_is_not_taken_for_a_whole_one(run, whole, tmp_path, monkeypatch):
     """Stopped while the second state is written: the first is gone on from."""
     from accelerate import Accelerator
