@@ -45,7 +45,7 @@ class ListConvolution(nn.Module):
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
         # cast here: a hand-written backward pass runs outside autocast and must meet one type only
         x, weight = x.to(dtype), self.weight.to(dtype)
-        if dtype.itemsize < 4 or x.is_cuda and _tf32():
+        if dtype.itemsize < 4 or (x.is_cuda and _tf32()):
             product = _GatheredProduct.apply(x, weight, self.neighbours)
         else:  # (P, B, C): to take a candidate is to take a block of memory
             product = _NeighbourProduct.apply(x.transpose(0, 1), weight, self.at, self.neighbour, self.pairs)
