@@ -10,6 +10,9 @@ The aim, checked at the end: on TACoS the fastest list variant takes at least 8 
 square network in single precision, with the loss curve of the list in single precision, and last losses no worse than
 the square network's.
 
+The share of the peak counts the multiply-adds of the sum as it is written. cuDNN may know a way with fewer, and pass
+100 %; on TACoS it looks for one for minutes, in the square network's first step.
+
 A variant that fails is told in its row, and the others go on; where memory does not hold a batch, half of it is tried.
 Interrupted, the same command goes on where it stopped. A processor without GPU takes minutes a step on TACoS:
 --preset tacos --batch 1 --steps 2 --curve-steps 0 --variants square-fp32 --variants list-fp32.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,11 @@ def _alone(folder: Path, whole: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise InputError(  # the process that holds the lock waits for this one
+                "a worker process runs the script from its top: put what the script does below "
+                "`if __name__ == '__main__':`"
+            ) from None
         print(f"{folder}: another process is making this data set; waiting for it", flush=True)
         lock.acquire()
     try:

@@ -53,3 +53,16 @@ def test_of_two_processes_one_makes_the_data_and_the_other_waits(tmp_path):
         for process in processes:
             process.kill()
             process.wait()
+
+
+@pytest.mark.timeout(200)
+def test_a_script_without_a_main_guard_is_told_so(tmp_path):
+    """Its worker processes run it from the top, and would wait for the lock of the process that waits for them."""
+    script = tmp_path / "script.py"
+    lines = ["from lgn_lite import prepare, toy"]
+    lines += ['toy.SIZES["nano"] = {"train": 2, "val": 1, "test": 1, "test-composition": 1}']
+    lines += [f"prepare.prepare_toy('nano', {str(tmp_path / 'data')!r}, workers=2)"]
+    script.write_text("\n".join(lines))
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=150)
+    assert ended.returncode != 0
+    assert "if __name__ == '__main__'" in ended.stderr
