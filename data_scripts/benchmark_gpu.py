@@ -4,7 +4,8 @@ Square and list convolution; single precision, TF32 and bf16; compiled by torch.
 the shapes of Charades-STA (N = 16) and TACoS (N = 128), 32 queries a step. For each it prints steps a second, peak
 memory, the share of the machine's measured peak (one large matrix product in the same precision, in the same process),
 and the ratio to the square network in single precision. Then 200 losses of the square network, of the list in single
-precision and of the fastest list variant, from the same start weights on the same data, without dropout.
+precision and of the fastest list variant of each precision, from the same start weights on the same data, without
+dropout.
 
 The aim, checked at the end: on TACoS the fastest list variant takes at least 8 times as many queries a second as the
 square network in single precision, with the loss curve of the list in single precision, and last losses no worse than

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from lgn_lite.benchmark_step import BASELINE, Variant, in_own_process, loss_curve, measure_variant
+from lgn_lite.benchmark_step import BASELINE, PRECISIONS, Variant, in_own_process, loss_curve, measure_variant
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_json
 
 AIM = {"tacos": 8.0}  # how many times as fast as the square network in single precision the list has to be
-REFERENCE = "list-fp32"  # whose loss curve the fastest list variant has to keep to
+REFERENCE = "list-fp32"  # whose loss curve the other list variants have to keep to
 SAME_CURVE = 0.02  # largest difference from it, in parts of the first loss
 AS_GOOD = 1.05  # last losses of the list, in parts of the square network's
 
@@ -109,13 +109,16 @@ def _open(output: Path, about: dict[str, Any]) -> dict:
 
 
 def _curves_wanted(rows: Mapping[str, dict]) -> list[str]:
-    return list(dict.fromkeys(name for name in (BASELINE, REFERENCE, fastest(rows)) if name))
+    own = [fastest(rows, precision) for precision in PRECISIONS]
+    return list(dict.fromkeys(name for name in (BASELINE, REFERENCE, *own) if name))
 
 
-def fastest(rows: Mapping[str, dict]) -> str | None:
-    """The list variant that does most queries a second; None where none has run."""
+def fastest(rows: Mapping[str, dict], precision: str = "") -> str | None:
+    """The list variant, of this precision if one is given, that does most queries a second; None where none has run."""
     ran = {
-        name: row["queries_per_second"] for name, row in rows.items() if name.startswith("list") and "seconds" in row
+        name: row["queries_per_second"]
+        for name, row in rows.items()
+        if name.startswith(f"list-{precision}") and "seconds" in row
     }
     return max(ran, key=ran.__getitem__, default=None)
 
@@ -146,10 +149,12 @@ def verdicts(preset: str, kept: Mapping[str, dict]) -> list[tuple[bool | None, s
         text = "not measured" if times is None else f"{best} is {times:.2f} times as fast as {BASELINE}"
         said.append((None if times is None else times >= AIM[preset], f"speed, at least {AIM[preset]:g} times: {text}"))
     curves = {name: curve for name, curve in kept["curves"].items() if isinstance(curve, list)}
-    if best in curves and REFERENCE in curves:
-        off = difference(curves[best], curves[REFERENCE]) / curves[REFERENCE][0]
+    for name in curves if REFERENCE in curves else ():
+        if name in (BASELINE, REFERENCE):
+            continue
+        off = difference(curves[name], curves[REFERENCE]) / curves[REFERENCE][0]
         rule = f"the same loss curve, within {SAME_CURVE:.0%} of the first loss"
-        said.append((off <= SAME_CURVE, f"{rule}: {best} is off {REFERENCE} by at most {off:.2%}"))
+        said.append((off <= SAME_CURVE, f"{rule}: {name} is off {REFERENCE} by at most {off:.2%}"))
     if best in curves and BASELINE in curves:
         ours, theirs = last_losses(curves[best]), last_losses(curves[BASELINE])
         rule = f"last losses at most {AS_GOOD:g} times those of {BASELINE}"

@@ -19,8 +19,9 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import SAFE_WEIGHTS_NAME, broadcast_object_list
 from filelock import FileLock, Timeout
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
@@ -265,12 +266,15 @@ def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]
             f"{started} processes cannot train together on {accelerator.device}: set ACCELERATE_USE_CPU=1, or start one"
         )
 
-    # states hold the names of the model itself, without DistributedDataParallel's, for any number of processes
+    # states hold the model's own names, without DistributedDataParallel's, and weights in memory of their own: any
+    # number of processes, with GPUs or without, can go on from them
     def save_bare(models: list, weights: list, folder: str) -> None:
         weights[:] = [own_weights(accelerator.unwrap_model(network)) for network in models]
 
     def load_bare(models: list, folder: str) -> None:
-        models[:] = [accelerator.unwrap_model(network) for network in models]
+        (network,) = models
+        accelerator.unwrap_model(network).load_state_dict(load_file(Path(folder) / SAFE_WEIGHTS_NAME))
+        models.clear()  # accelerate would load them anew, and refuse weights that are parts of one block
 
     accelerator.register_save_state_pre_hook(save_bare)
     accelerator.register_load_state_pre_hook(load_bare)

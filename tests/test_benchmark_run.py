@@ -207,6 +207,9 @@ def test_verdicts_by_hand():
     rows["list-bf16"], curves["list-bf16"] = row(7.9), [0.5] * 19 + [0.62]
     assert [reached for reached, _ in verdicts("tacos", {"rows": rows, "curves": curves})] == [False, False, False]
     assert verdicts("charades-sta", {"rows": rows, "curves": {}}) == []
+    rows["list-tf32"], curves["list-tf32"] = row(7.0), [0.5] * 19 + [0.6]  # each precision keeps to the curve, or not
+    _, bf16, tf32, _ = verdicts("tacos", {"rows": rows, "curves": curves})
+    assert (bf16[0], tf32[0]) == (False, True) and "list-tf32 is off list-fp32 by at most 0.00%" in tf32[1]
     del rows["square-fp32"]
     assert verdicts("tacos", {"rows": rows, "curves": {}})[0][0] is None
 

@@ -119,22 +119,25 @@ def test_interrupted_between_epochs_it_ends_with_the_same_weights(run, whole, tm
     assert same_training(tmp_path, run(tmp_path), whole)
 
 
-def test_weights_in_one_block_of_memory_are_all_in_a_state(run, whole, tmp_path, tiny_config, vocabulary):
+def test_weights_in_one_block_of_memory_are_stopped_and_gone_on_with(run, whole, tmp_path, tiny_config, vocabulary):
     """As on a GPU, where cuDNN keeps an LSTM's weights so."""
-    torch.manual_seed(5)
-    model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
-    weights = list(model.sentence.lstm.parameters())
-    block = torch.cat([weight.detach().flatten() for weight in weights])
-    for weight, part in zip(weights, block.split([weight.numel() for weight in weights]), strict=True):
-        weight.data = part.view(weight.shape)
+
+    def in_one_block(seed):
+        torch.manual_seed(seed)
+        model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
+        weights = list(model.sentence.lstm.parameters())
+        block = torch.cat([weight.detach().flatten() for weight in weights])
+        for weight, part in zip(weights, block.split([weight.numel() for weight in weights]), strict=True):
+            weight.data = part.view(weight.shape)
+        return model
 
     def interrupt(step, loss):
         if step == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "run", on_step=interrupt, model=model)
-    assert same_training(tmp_path / "run", run(tmp_path / "run"), whole)
+        run(tmp_path / "run", on_step=interrupt, model=in_one_block(5))
+    assert same_training(tmp_path / "run", run(tmp_path / "run", model=in_one_block(6)), whole)
 
 
 def test_an_interrupted_state_is_not_taken_for_a_whole_one(run, whole, tmp_path, monkeypatch):
