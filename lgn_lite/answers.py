@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Subset
 
@@ -21,7 +21,7 @@ from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.course import evaluation_set
 from lgn_lite.dataset import MomentDataset
 from lgn_lite.evaluate import query_tensors, score_queries
-from lgn_lite.files import atomic_path
+from lgn_lite.files import write_tensors
 from lgn_lite.moments import interval_iou
 
 
@@ -75,8 +75,7 @@ def split_answers(
         else:
             logits = _in_parts(checkpoint, found, told)
         try:
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(save({"logits": logits.contiguous()}, metadata={"of": key}))
+            write_tensors(path, {"logits": logits}, {"of": key})
         except OSError as error:
             warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
     return Answers(found.queries, logits, _spans(checkpoint))

@@ -21,13 +21,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path, remove_folder, write_json
+from lgn_lite.files import atomic_path, remove_folder, write_json, write_tensors
 from lgn_lite.model import LGN
 from lgn_lite.text import Vocabulary
 
@@ -81,8 +80,7 @@ def save_checkpoint(
     folder = Path(folder)
     recover_checkpoint(folder)
     if _only_weights_differ(folder, model, vocabulary, about, encoder_file):
-        with atomic_path(folder / "model.safetensors") as temporary:
-            _save_weights(temporary, model, trained)
+        _save_weights(folder, model, trained)
         return folder
     with atomic_path(folder) as new:
         write_json(new / "config.json", model.config.to_dict())
@@ -90,7 +88,7 @@ def save_checkpoint(
         vocabulary.save(new / "vocabulary.json")
         if encoder_file is not None:
             shutil.copyfile(encoder_file, new / "frames.safetensors")
-        _save_weights(new / "model.safetensors", model, trained)
+        _save_weights(new, model, trained)
         if folder.exists():
             folder.replace(_aside(folder))
     recover_checkpoint(folder)
@@ -134,10 +132,9 @@ def own_weights(model: LGN) -> dict[str, Tensor]:
     return {name: value.to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
 
 
-def _save_weights(path: Path, model: LGN, trained: dict[str, Any]) -> None:
-    weights = own_weights(model)
-    # not save_file: it writes a temporary file of its own beside this one, which a kill would leave there
-    path.write_bytes(save(weights, metadata={key: str(value) for key, value in trained.items()}))
+def _save_weights(folder: Path, model: LGN, trained: dict[str, Any]) -> None:
+    metadata = {key: str(value) for key, value in trained.items()}
+    write_tensors(folder / "model.safetensors", own_weights(model), metadata)
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:

@@ -7,8 +7,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")  # the names that `_temporary` gives
 
@@ -52,6 +56,18 @@ def write_json(path: str | Path, content: object) -> Path:
     """Write a JSON file, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def write_tensors(path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str]) -> Path:
+    """Write a safetensors file, whole or not at all.
+
+    Not with its `save_file`: that writes a temporary file of its own beside the target, which a kill would leave there.
+    """
+    from safetensors.torch import save  # brings torch, which most of this module's users do without
+
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save({name: value.contiguous() for name, value in tensors.items()}, metadata=metadata))
     return Path(path)
 
 

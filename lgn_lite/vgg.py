@@ -14,14 +14,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 from torchvision.models.vgg import cfgs, make_layers
 from torchvision.transforms.v2 import functional as transforms
 
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path
+from lgn_lite.files import write_tensors
 from lgn_lite.video import VideoInfo, iter_frames, probe
 from lgn_lite.weights import read_weights
 
@@ -174,9 +174,7 @@ class VGGFrames(nn.Module):
     def save(self, path: str | Path) -> None:
         """Write weights and settings to one safetensors file, `trained_on` among them."""
         settings = {**self.settings, "layer": self.layer, "trained_on": self.trained_on}
-        tensors = {key: value.contiguous() for key, value in self.state_dict().items()}
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(save(tensors, metadata={"vgg_frames": json.dumps(settings)}))
+        write_tensors(path, self.state_dict(), {"vgg_frames": json.dumps(settings)})
 
     @classmethod
     def load(cls, path: str | Path, layer: str | None = None) -> "VGGFrames":

@@ -1,7 +1,6 @@
 """The answers of a split: the same as by `rank`, kept beside the weights, and made anew when something has changed."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -78,9 +77,9 @@ def test_other_weights_or_queries_or_a_broken_file_are_computed_again(checkpoint
 
 
 def test_a_folder_that_cannot_be_written_to_costs_a_warning(checkpoint_folder, data, monkeypatch):
-    def full(path: Path):
+    def full(path, tensors, metadata):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lgn_lite.answers, "atomic_path", full)
+    monkeypatch.setattr(lgn_lite.answers, "write_tensors", full)
     with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: cannot be written .*No space"):
         assert len(split_answers(load_checkpoint(checkpoint_folder), data, progress=False).iou) == 20
