@@ -22,6 +22,7 @@ from lgn_lite.files import project_root, write_json
 
 RATES = (1e-3, None, 4e-3)  # None: the course's 2e-3
 RATES_SIZE = "small"
+SCHEDULE = "cosine"  # of the study as it was run; the course's own has been another one since
 
 
 def main(
@@ -35,10 +36,10 @@ def main(
     root = project_root()
     small, data = (open_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
     runs = [(row, 0, rate) for rate in RATES for row in ROWS]
-    tried = run_study(small, root / folder / RATES_SIZE, runs, training={"precision": precision})
+    tried = run_study(small, root / folder / RATES_SIZE, runs, training={"precision": precision, "schedule": SCHEDULE})
     chosen = {row: choose_learning_rate(tried, row) for row in ROWS}
     print("learning rates chosen on val:", chosen)
-    training = {"epochs": epochs, "precision": precision}
+    training = {"epochs": epochs, "precision": precision, "schedule": SCHEDULE}
     models = root / folder / f"{size}-{epochs}-epochs"
     for seed in range(seeds):  # seed by seed: stopped early, all rows have equally many
         run_study(data, models, [(row, seed, chosen[row]) for row in ROWS], training=training)

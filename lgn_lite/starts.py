@@ -38,11 +38,12 @@ class Start:
 
 
 _PLAIN = {"optimiser": "adam", "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0}  # 2D-TAN's
-STARTS: dict[str, Start] = {  # each with one cure more than the one before it
+STARTS: dict[str, Start] = {  # each with one cure more than the one before it, but for the last, another schedule
     "published": Start("as published", {"init": "torch"}, _PLAIN),
     "unit": Start("+ weights of unit size", {}, _PLAIN),
     "warmup": Start("+ warm-up", {}, {name: value for name, value in _PLAIN.items() if name != "warmup"}),
-    "course": Start("+ cosine, AdamW (the course)"),
+    "course": Start("+ AdamW, falling at the end (the course)"),
+    "cosine": Start("the course with cosine decay", {}, {"schedule": "cosine"}),
 }
 
 

@@ -37,6 +37,7 @@ from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
 from lgn_lite.text import Vocabulary
 
+DECAY = 0.25  # share of all steps at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
 WAIT = 20.0  # seconds: as long as the loader processes of a killed training may live on, and hold its folder
 
 
@@ -49,7 +50,7 @@ class TrainSettings:
     learning_rate: float = 1e-4
     optimiser: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "trapezoid"] = "constant"  # the last: constant, then falling in a line
     warmup: float = 0.0  # share of all steps in which the learning rate rises from zero
     clip: float = 10.0  # largest norm of the gradient
     seed: int = 0  # of the order of the queries and of dropout
@@ -63,9 +64,9 @@ class TrainSettings:
             value, wanted = getattr(self, field.name), {"int": int, "float": int | float}.get(field.type)
             if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
                 raise InputError(f"training setting {field.name}={value!r}: must be of type {field.type}")
-        if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine"):
+        if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine", "trapezoid"):
             raise InputError(
-                f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine"
+                f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine | trapezoid"
             )
         if self.precision not in ("no", "bf16", "fp16"):
             raise InputError(f"precision={self.precision!r}: no | bf16 | fp16")
@@ -214,6 +215,8 @@ def _learning_rate(settings: TrainSettings, steps_per_epoch: int) -> Callable[[i
             return (step + 1) / (warmup + 1)
         if settings.schedule == "constant":
             return 1.0
+        if settings.schedule == "trapezoid":
+            return min(1.0, (total - step) / (DECAY * total))
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     return factor

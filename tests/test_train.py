@@ -256,8 +256,10 @@ def test_the_learning_rate_rises_and_falls(run, whole, tmp_path):
     cosine = rates(whole[0])  # of twelve steps two are warm-up; what is logged is the next step's rate
     assert cosine.index(max(cosine)) <= 2 and max(cosine) == pytest.approx(3e-3)
     assert cosine[2:] == sorted(cosine[2:], reverse=True) and cosine[-1] < 1e-4
-    run(tmp_path, replace(QUICK, schedule="constant", warmup=0.0))
-    assert rates(tmp_path) == pytest.approx([3e-3] * 12)
+    run(tmp_path / "constant", replace(QUICK, schedule="constant", warmup=0.0))
+    assert rates(tmp_path / "constant") == pytest.approx([3e-3] * 12)
+    run(tmp_path / "trapezoid", replace(QUICK, schedule="trapezoid"))  # falls over the last quarter
+    assert rates(tmp_path / "trapezoid") == pytest.approx([2e-3] + [3e-3] * 8 + [2e-3, 1e-3, 0.0])
 
 
 def test_the_optimiser_is_the_asked_one(run, whole, tmp_path):
