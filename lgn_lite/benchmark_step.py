@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from lgn_lite.config import LGNConfig
+from lgn_lite.cores import end_with_parent
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
@@ -300,7 +301,7 @@ def loss_curve(config: LGNConfig, name: str, batch: int, steps: int, device: str
 
 def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
     """work(*arguments) in a fresh process; MemoryError where that is killed, as it is where memory ends."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         try:
             return pool.submit(work, *arguments).result()
         except BrokenProcessPool:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
-from lgn_lite.cores import cpu_count
+from lgn_lite.cores import cpu_count, end_with_parent
 from lgn_lite.dataset import MomentDataset, encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import evaluate, query_tensors, score_answers
@@ -40,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "blind": {},
 }
 
-# Chosen on the validation split of Toy-STA `small` (the study of `starts.py`); "smoke" only proves that everything runs.
+# Chosen on the validation split of Toy-STA `small`, the schedule by `starts.py`; "smoke" only proves that all runs.
 COURSE = TrainSettings(
     epochs=8, batch_size=16, learning_rate=2e-3, optimiser="adamw", weight_decay=0.01, schedule="trapezoid", warmup=0.05
 )
@@ -205,7 +205,7 @@ def train_side_by_side(
             name: _train_then(data, folder / name, after, progress=not finished, **asked)
             for name, asked in trainings.items()
         }
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
     try:
         jobs = {
             name: pool.submit(_train_then, data, folder / name, after, progress=False, **asked)
@@ -215,6 +215,11 @@ def train_side_by_side(
         return {name: job.result() for name, job in jobs.items()}
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    torch.set_num_threads(1)
+    end_with_parent()
 
 
 def _train_then(

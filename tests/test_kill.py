@@ -16,6 +16,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -233,6 +234,28 @@ def test_killed_at_twenty_random_moments(trainings, whole, tmp_path):
             kills += not ended
             check_whole(folder)
         check_same(folder, uninterrupted)
+
+
+SIDE_BY_SIDE = """
+import sys
+from lgn_lite.course import train_side_by_side
+from lgn_lite.prepare import prepare_toy
+data = prepare_toy("tiny", root=sys.argv[1], progress=False)
+asked = dict(profile="smoke", training=dict(epochs=1000))
+train_side_by_side(data, sys.argv[2], {name: asked | {"variant": name} for name in ("full", "baseline")}, 2)
+"""
+
+
+def test_trainings_side_by_side_end_with_the_process_that_started_them(tiny_toy, tmp_path):
+    command = [sys.executable, "-c", SIDE_BY_SIDE, str(tiny_toy.folder.parent), str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while len(list(tmp_path.glob("*/history.json"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.1)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert len(workers) >= 2 and not alive
 
 
 def test_each_step_stands_once_in_the_log(trainings, tmp_path):
