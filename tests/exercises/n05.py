@@ -6,11 +6,11 @@ WRONG = {
     "unit_parameters": lambda units, text_dim, channels, shift: units * text_dim * channels,
 }
 EXPECTED = {
-    "right, baseline": (50, 90),  # percent of the queries whose activity both figures do
-    "right, early": (85, 100),
-    "right, full": (85, 100),
-    "wrong figure, baseline": (8, 45),
-    "wrong figure, full": (0, 8),
+    "right, baseline": (80, 97),  # percent of the queries whose activity both figures do
+    "right, early": (92, 100),
+    "right, full": (92, 100),
+    "wrong figure, baseline": (1, 10),
+    "wrong figure, full": (0, 4),
     "AUC, no sentence": (50, 72),
     "AUC, added after fc7": (50, 72),
     "AUC, multiplied after fc7": (88, 100),

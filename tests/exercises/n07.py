@@ -19,6 +19,6 @@ EXPECTED = {  # of the committed run: size small, profile cpu, seed 0
     "R1@0.5 LGN, ten times α": (75.0, 95.0),
     "R1@0.5 LGN, the mean α": (73.0, 95.0),
     "R1@0.5 LGN, all ones": (0.0, 30.0),
-    "R1@0.5 + late, its own α": (65.0, 85.0),
-    "R1@0.5 + late, the mean α": (63.0, 85.0),
+    "R1@0.5 + late, its own α": (76.0, 93.0),
+    "R1@0.5 + late, the mean α": (70.0, 93.0),
 }
