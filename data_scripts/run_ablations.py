@@ -6,12 +6,11 @@
    epoch and answers the test splits once.
 3. What the rows cost: one training step of each, in turn, in this process.
 
-Models go to runs/ablations/SIZE, the records to notebooks/results/ablations.json, which notebook 10 and the README
-draw. Two runs go side by side on a processor. Interrupted, the same command goes on where it stopped.
+Models go to FOLDER/SIZE, the records to a file of the folder's name, notebooks/results/ablations.json, which notebook
+10 and the README draw. Two runs go side by side on a processor. Interrupted, the same command goes on where it stopped.
 
 The study ran under cosine decay. Whether its main rows stand under the course's schedule, a second one asks:
---schedule trapezoid --row baseline --row early --row late --row late-deaf --row full --folder runs/ablations-trapezoid
---output ablations_trapezoid.json.
+--folder runs/ablations_trapezoid --schedule trapezoid --row baseline --row early --row late --row late-deaf --row full.
 """
 
 from pathlib import Path
@@ -36,7 +35,6 @@ def main(
     row: Annotated[list[str], typer.Option(help="Of the study; repeatable.", show_default="all")] = list(ROWS),  # noqa: B006
     schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, cosine or trapezoid.")] = "cosine",
     folder: Annotated[Path, typer.Option(help="Where the models go, below the project.")] = Path("runs/ablations"),
-    output: Annotated[str, typer.Option(help="The records' file, in notebooks/results.")] = "ablations.json",
 ) -> None:
     """Train and score what is missing, and write the records."""
     root = project_root()
@@ -54,10 +52,10 @@ def main(
         "queries": {split: len(data.queries(split)) for split in ("train", "val", *data.tests)},
         "training": training | {"batch_size": COURSE.batch_size},
         "rates": {name: {f"{r['learning_rate']:g}": r["val"] for r in tried if r["row"] == name} for name in row},
-        "costs": step_costs(data, batch=COURSE.batch_size),
+        "costs": step_costs(data, row, COURSE.batch_size),
         "records": compact(collect(models)),
     }
-    print(write_json(root / "notebooks" / "results" / output, content))
+    print(write_json(root / "notebooks" / "results" / f"{folder.name}.json", content))
 
 
 if __name__ == "__main__":
