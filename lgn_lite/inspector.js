@@ -156,13 +156,14 @@ class Page {
       ...["late", "early", "words"].map((tab) => [`change:${tab}`, () => this.showTab(tab)]),
     ];
     for (const [event, work] of this.listeners) model.on(event, work);
-    // canvases do not follow the theme by themselves
-    this.themes = new MutationObserver(() => this.redraw());
+    // canvases do not follow the theme by themselves; while a page changes its theme, it has other widths for an instant,
+    // which ResizeObserver tells of only where they last until a frame: so redraw within a frame
+    this.redrawn = () => requestAnimationFrame(() => this.redraw());
+    this.themes = new MutationObserver(this.redrawn);
     this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
     this.media = matchMedia("(prefers-color-scheme: dark)");
-    this.redrawn = () => this.redraw();
     this.media.addEventListener("change", this.redrawn);
-    this.sizes = new ResizeObserver(later(() => this.redraw(), 50));
+    this.sizes = new ResizeObserver(later(this.redrawn, 50));
     this.sizes.observe(this.root);
     this.views.queries.load();
     this.film.load();
