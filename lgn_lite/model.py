@@ -47,7 +47,8 @@ class SentenceEncoder(nn.Module):
         if self.lstm is None:
             known = torch.arange(W, device=words.device) < word_counts.unsqueeze(1)  # (B, W), False where padded
             return self.linear((words * known.unsqueeze(2)).sum(1) / word_counts.unsqueeze(1))
-        states, _ = self.lstm(words)  # (B, W, H); words after the last are never looked at: the LSTM runs forward
+        with torch.autocast("cpu", enabled=False):  # without AVX-512, oneDNN has no LSTM in bf16; GPUs heed no "cpu"
+            states, _ = self.lstm(words)  # (B, W, H); words after the last are never looked at: the LSTM runs forward
         return self.linear(states[torch.arange(B, device=words.device), word_counts - 1])
 
 

@@ -1,5 +1,8 @@
 """The model's parts by hand, its convolution against the obvious loop, and what each setting leaves out."""
 
+import os
+import subprocess
+import sys
 from itertools import product
 
 import pytest
@@ -468,6 +471,24 @@ def test_half_precision_runs_forward_and_backward(tiny_config, convolution):
     assert not torch.equal(logits.float(), whole)
     for parameter in model.parameters():
         assert parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("isa", ["AVX2", "AVX512_CORE"])
+def test_half_precision_needs_no_particular_cpu(tiny_config, isa):
+    """oneDNN has an LSTM in bf16 for some CPUs only, and chooses as the process starts."""
+    code = f"""
+import torch
+from lgn_lite.config import LGNConfig
+from lgn_lite.model import LGN
+model = LGN(LGNConfig.from_dict({tiny_config().to_dict()!r}))
+with torch.autocast("cpu", dtype=torch.bfloat16):
+    logits = model(torch.randn(2, 8, 6), torch.ones(2, 3, dtype=torch.long), torch.tensor([3, 1]))
+logits.float().sum().backward()
+assert all(p.grad.isfinite().all() for p in model.parameters())
+"""
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": isa}  # at most this: a lesser CPU stays what it is
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_dropout_acts_in_training_only(tiny_config):
