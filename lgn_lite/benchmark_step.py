@@ -8,13 +8,11 @@ it. `benchmark_run` runs them all, and `data_scripts/benchmark_gpu.py` is the co
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from lgn_lite.config import LGNConfig
-from lgn_lite.cores import end_with_parent
+from lgn_lite.cores import process_pool
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
@@ -301,7 +299,7 @@ def loss_curve(config: LGNConfig, name: str, batch: int, steps: int, device: str
 
 def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
     """work(*arguments) in a fresh process; MemoryError where that is killed, as it is where memory ends."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
+    with process_pool(1) as pool:
         try:
             return pool.submit(work, *arguments).result()
         except BrokenProcessPool:

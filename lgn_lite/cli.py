@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from .cli_data import data_app
 from .cli_model import model_app
 from .cli_options import SAY, Parameters, Profile, console, parse_parameters
 from .cli_see import see_app
 from .cli_sweep import sweep_app
-from .errors import InputError
+from .errors import InputError, errors_as_lines
 
 app = typer.Typer(
     help="Language-guided moment retrieval: the course, training and prediction.",
@@ -29,13 +27,10 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The console script: bad input becomes one red line and exit code 2, never a traceback; a warning one line."""
+    """The console script: an error of input or of the system is one red line and exit code 2; a warning one line."""
     warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
-    try:
+    with errors_as_lines():
         app()
-    except InputError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(2)
 
 
 def _version(asked: bool) -> None:

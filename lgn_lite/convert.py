@@ -84,7 +84,8 @@ def _convert(
 ) -> "FeatureStore":
     """Each video read by a process and written to the store; `jobs` holds the arguments of `read` by video."""
     # Imported here: the reading processes import this file too, and start faster without torch.
-    from lgn_lite.features import by_processes, make_features
+    from lgn_lite.cores import by_processes
+    from lgn_lite.features import make_features
 
     return make_features(out, jobs, lambda todo: by_processes(read, todo, workers), attrs, progress)
 

@@ -7,9 +7,8 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
-from lgn_lite.cores import cpu_count, end_with_parent
+from lgn_lite.cores import cpu_count, process_pool
 from lgn_lite.dataset import MomentDataset, encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import evaluate, query_tensors, score_answers
@@ -205,21 +204,17 @@ def train_side_by_side(
             name: _train_then(data, folder / name, after, progress=not finished, **asked)
             for name, asked in trainings.items()
         }
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
-    try:
+    with process_pool(workers, _one_thread) as pool:
         jobs = {
             name: pool.submit(_train_then, data, folder / name, after, progress=False, **asked)
             for name, asked in trainings.items()
         }
         _watch(jobs, folder, epochs)
         return {name: job.result() for name, job in jobs.items()}
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
+def _one_thread() -> None:
     torch.set_num_threads(1)
-    end_with_parent()
 
 
 def _train_then(

@@ -5,12 +5,8 @@ The layout is 2D-TAN's: one dataset (T, D) under each video's name; its Activity
 
 import os
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +16,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lgn_lite.cores import by_processes
 from lgn_lite.errors import InputError
-from lgn_lite.video import leave_interrupts_to_parent, read_frames
+from lgn_lite.video import read_frames
 
 if TYPE_CHECKING:  # torchvision is slow to import, and a reader of features never needs it
     from lgn_lite.vgg import VGGFrames
@@ -229,27 +226,6 @@ def extract_folder(
                 yield video, encoder.extract(frames).numpy()
 
     return make_features(path, video_paths, encode, attrs, progress, resume)
-
-
-def by_processes(function: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -> Iterator[tuple[str, Any]]:
-    """Yield (name, function(*arguments)) of jobs {name: arguments} in the given order (0 workers: computed here).
-
-    At most workers + 1 results wait at a time. An error of the function is raised here.
-    """
-    if workers < 1:
-        yield from ((name, function(*arguments)) for name, arguments in jobs.items())
-        return
-    # Spawned, not forked: a fork would copy torch's threads and locks in whatever state they are.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), leave_interrupts_to_parent)
-    try:
-        submitted = ((name, pool.submit(function, *arguments)) for name, arguments in jobs.items())
-        running = deque(islice(submitted, workers + 1))
-        while running:
-            name, job = running.popleft()
-            yield name, job.result()
-            running.extend(islice(submitted, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """Writing files so that nothing half-written is ever found, whether the process is killed or the power goes."""
 
+import errno
 import json
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from .errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what a file system without locks answers
 _TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")  # the names that `_temporary` gives
 
 
@@ -52,10 +56,55 @@ def remove_leftovers(folder: Path) -> None:
             _remove(path)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename what cannot be read, so that nothing of a user's is lost when a new one is begun; returns its new name."""
+    for n in count(1):
+        aside = path.with_name(f"{path.name}.unreadable-{n}")
+        if not aside.exists():
+            return path.rename(aside)
+    raise AssertionError
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a name is one of the system's or a half-written file's (`._A.mp4` of macOS), not a user's."""
+    return path.name.startswith(".")
+
+
+@contextmanager
+def hold_folder(folder: str | Path, doing: str, wait: float = 0.0, lock: str = ".lock") -> Iterator[None]:
+    """Hold a folder against other processes, for `wait` seconds if one has it; the lock of a killed process is free.
+
+    A file system without locks (ENOLCK, as on some NFS and Lustre) gets a lock file that names the process. Raises
+    InputError, with what `doing` says, such as "training in it", where another process keeps it.
+    """
+    from filelock import FileLock, SoftFileLock, Timeout
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    held = FileLock(folder / lock)
+    try:
+        try:
+            held.acquire(timeout=wait)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            held = SoftFileLock(folder / f"{lock}.process")
+            held.acquire(timeout=wait)
+    except Timeout:
+        raise InputError(
+            f"{folder}: another process is {doing}; wait for it, end it, or choose another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def write_json(path: str | Path, content: object) -> Path:
     """Write a JSON file, whole or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # NaN is no JSON
+        temporary.write_text(text + "\n", encoding="utf-8")
     return Path(path)
 
 
@@ -72,7 +121,9 @@ def write_tensors(path: str | Path, tensors: "dict[str, Tensor]", metadata: dict
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # unlike any other, of threads and of other machines too, and not longer than a file system takes
+    stem = path.stem.encode()[:180].decode(errors="ignore")
+    return path.with_name(f".{stem}.{os.getpid()}{secrets.randbelow(10**6):06d}{path.suffix}")
 
 
 def _remove(path: Path) -> None:

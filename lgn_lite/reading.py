@@ -12,27 +12,41 @@ from typing import Any
 from lgn_lite.errors import InputError
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, advice: str = "fetch the file again") -> dict[str, Any]:
     """The object in a json file.
 
-    Raises InputError, naming the line, for what is not json or no object, and for a key that comes twice: json
-    itself would keep the last one in silence.
+    Raises InputError, which names the line and ends with `advice`, for what is not json or no object, for what json
+    itself would pass in silence (a key that comes twice, NaN), and for what it fails on (nesting without end).
     """
+    content = parse_json(read_text(path), str(path), advice)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold an object {{…}}, not a {type(content).__name__}; {advice}")
+    return content
+
+
+def parse_json(text: str, where: str, advice: str = "fetch the file again") -> Any:
+    """What a json text says; `read_json` names what is refused."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
             twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-            raise InputError(f"{path}: {twice!r} is there twice; merge the two entries or remove one")
+            raise InputError(f"{where}: {twice!r} is there twice; merge the two entries or remove one")
         return content
 
+    def no_number(constant: str) -> None:
+        raise InputError(f"{where}: {constant} is not a number that json knows; {advice}")
+
     try:
-        content = json.loads(read_text(path), object_pairs_hook=unique)
+        return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not json: {error.msg}; fetch the file again") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must hold an object {{video: …}}, not a {type(content).__name__}; fetch it again")
-    return content
+        raise InputError(f"{where}:{error.lineno}: not json: {error.msg}; {advice}") from error
+    except RecursionError:
+        raise InputError(f"{where}: lists or objects nested without end; {advice}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where}: a number too long to be read; {advice}") from error  # Python stops at 4,300 digits
 
 
 def csv_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, str]]]:

@@ -9,9 +9,8 @@ need is offered here.
 
 import csv
 import json
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,8 +19,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from lgn_lite.annotations import write_charades_sta
+from lgn_lite.cores import process_pool
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path, write_json
+from lgn_lite.files import atomic_path, remove_leftovers, write_json
 from lgn_lite.toy_draw import SIZE, background, concept_frame, draw_frame, draw_scene
 from lgn_lite.toy_world import (
     ACTIVITIES,
@@ -36,7 +36,7 @@ from lgn_lite.toy_world import (
     fairness,
     held_out,
 )
-from lgn_lite.video import leave_interrupts_to_parent, write_video
+from lgn_lite.video import write_video
 
 __all__ = [
     "ACTIVITIES",
@@ -220,6 +220,7 @@ def build_toy_sta(
                 return folder
     videos = folder / "videos"
     videos.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(videos)  # of a drawing that was killed
     if not partial.exists():  # then nobody knows how any videos here were made
         for old in videos.glob("toy-*.mp4"):
             old.unlink()
@@ -257,13 +258,7 @@ def _run(jobs: list[tuple], workers: int, progress: bool) -> None:
                 _draw(job)
                 bar.update()
             return
-        # Spawned, not forked: safe beside the threads of a notebook and of torch.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(jobs)), context, leave_interrupts_to_parent) as pool:
-            try:
-                for future in as_completed([pool.submit(_draw, job) for job in jobs]):
-                    future.result()
-                    bar.update()
-            except BaseException:  # also Ctrl-C: do not wait for hundreds of videos
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        with process_pool(min(workers, len(jobs))) as pool:
+            for future in as_completed([pool.submit(_draw, job) for job in jobs]):
+                future.result()
+                bar.update()

@@ -7,7 +7,6 @@ turn frames into features are in `vgg.py`.
 import hashlib
 import math
 import os
-import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -217,11 +216,6 @@ def _write_copy(path: Path, copy: Path, limit: int) -> None:
     size = tuple(max(2, 2 * round(side * scale / 2)) for side in (info.height, info.width))
     frames = tqdm(iter_frames(path, rate, size, threads=0), path.name, _count(info.duration, rate), leave=False)
     write_video(copy, (frame for _, frame in frames), rate, bits)
-
-
-def leave_interrupts_to_parent() -> None:
-    """Start a decoding process: Ctrl-C is the parent's to handle, so that one message appears, not many."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
