@@ -4,12 +4,21 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
+
+from .errors import InputError
+from .files import remove_mine
+
+PATIENCE = 10.0  # seconds that a worker has to end when it is asked to
 
 
 def cpu_count() -> int:
@@ -29,19 +38,36 @@ def process_pool(workers: int, begin: Callable[[], None] | None = None) -> Itera
 
     Spawned, not forked: a fork would copy torch's threads and locks in whatever state they are. They leave Ctrl-C to
     their parent, so that one message appears, not many, and end with it, however it ends. After an error the jobs
-    that run are waited for, and no others begin; Ctrl-C, or a generator that is closed, ends them.
+    that run are waited for, and no others begin; Ctrl-C, or a generator that is closed, ends them, and what they were
+    writing is removed. Raises InputError where a worker was killed, as happens where memory ends.
     """
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (begin,))
     try:
         yield pool
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process was killed, as happens where memory ends: use fewer workers, or free memory"
+        ) from error
     except Exception:
         raise
     except BaseException:
-        for worker in list((pool._processes or {}).values()):  # its `terminate_workers` came with Python 3.14
-            worker.terminate()
+        _end(list((pool._processes or {}).values()))  # its `terminate_workers` came with Python 3.14
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end(workers: list[BaseProcess]) -> None:
+    """Ask worker processes to end, which remove what they were writing; then do not ask."""
+    for worker in workers:
+        worker.terminate()
+    ends, last = [worker.sentinel for worker in workers], time.monotonic() + PATIENCE
+    while ends and (left := last - time.monotonic()) > 0:
+        ended = wait(ends, left)
+        ends = [end for end in ends if end not in ended]
+    for worker in workers:
+        if worker.sentinel in ends:
+            worker.kill()
 
 
 def by_processes(function: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -> Iterator[tuple[str, Any]]:
@@ -63,6 +89,7 @@ def by_processes(function: Callable[..., Any], jobs: Mapping[str, tuple], worker
 
 def _begin_worker(begin: Callable[[], None] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: _leave(128 + signal.SIGTERM))
     end_with_parent()
     if begin is not None:
         begin()
@@ -76,6 +103,12 @@ def end_with_parent() -> None:
 
     def watch() -> None:
         multiprocessing.parent_process().join()
-        os._exit(1)
+        _leave(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _leave(code: int) -> None:
+    """End at once, without what Python does at its end, but leave nothing half-written."""
+    remove_mine()
+    os._exit(code)

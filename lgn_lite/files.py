@@ -2,12 +2,18 @@
 
 import errno
 import json
+import multiprocessing
 import os
+import platform
 import re
 import secrets
 import shutil
+import sys
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +24,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what a file system without locks answers
-_TEMPORARY = re.compile(r"\..+\.\d+(\.\w+)?")  # the names that `_temporary` gives
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}  # told by a write, without the file's name
+NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # where there is nothing to bring to disk
+LONG_AGO = 86_400  # seconds: what another machine has not touched since, it no longer writes
+
+_TEMPORARY = re.compile(r"\..*\.lgn_lite-(?P<pid>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+# The names of older versions, .NAME.PID.ext, could be a user's (.notes.2024.txt): only where NAME.ext was one of ours.
+_OLD = re.compile(
+    r"\.(toy-[\w-]+\.(?P<video>\d+)\.mp4|.+\.(?P<other>\d+)\.(ipynb|safetensors)"
+    r"|(best|last|state-\d+)\.(?P<folder>\d+)|(history|run|toy_sta(\.partial)?)\.(?P<json>\d+)\.json)"
+)
+_mine: set[Path] = set()  # the temporary names that this process is writing
 
 
 @contextmanager
@@ -26,20 +42,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` on success, remove it on any error.
 
     The temporary name keeps the suffix, since writers such as FFmpeg choose the format by it. It may become a file
-    or a folder; a folder replaces `path` only where `path` does not exist yet.
+    or a folder; a folder replaces `path` only where `path` does not exist yet. An OSError of the disk names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        os.lstat(path)  # a name too long for the file system is told now, not after hours
     temporary = _temporary(path)
+    _mine.add(temporary)
     try:
         yield temporary
         for written in (*temporary.rglob("*"), temporary):
             _to_disk(written)  # else a power cut may keep the name and lose the content
         temporary.replace(path)
         _to_disk(path.parent)
-    except BaseException:  # also Ctrl-C: an interrupted write must not stay behind
-        _remove(temporary)
+    except BaseException as error:  # also Ctrl-C: an interrupted write must not stay behind
+        with suppress(OSError):  # else its error would hide the first
+            _remove(temporary)
+        if isinstance(error, OSError):
+            _name(error, temporary, path)
         raise
+    finally:
+        _mine.discard(temporary)
 
 
 def remove_folder(path: Path) -> None:
@@ -50,17 +74,29 @@ def remove_folder(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left half-written or half-removed; no other process may be writing there."""
+    """Remove what killed processes left half-written or half-removed; call it under the folder's lock.
+
+    What a process that lives is writing stays, and so does what another machine has touched within a day.
+    """
     for path in folder.glob(".*"):
-        if _TEMPORARY.fullmatch(path.name):
+        with suppress(OSError):  # gone meanwhile, or another user's: it is hidden, and in nobody's way
+            if _is_leftover(path):
+                _remove(path)
+
+
+def remove_mine() -> None:
+    """Remove what this process is writing, because it is about to end in the midst of it."""
+    for path in list(_mine):
+        with suppress(OSError):
             _remove(path)
 
 
 def set_aside(path: Path) -> Path:
     """Rename what cannot be read, so that nothing of a user's is lost when a new one is begun; returns its new name."""
     for n in count(1):
-        aside = path.with_name(f"{path.name}.unreadable-{n}")
-        if not aside.exists():
+        ending = f".unreadable-{n}"
+        aside = path.with_name(_shortened(path.name, 255 - len(ending)) + ending)
+        if not os.path.lexists(aside):
             return path.rename(aside)
     raise AssertionError
 
@@ -71,11 +107,14 @@ def is_hidden(path: Path) -> bool:
 
 
 @contextmanager
-def hold_folder(folder: str | Path, doing: str, wait: float = 0.0, lock: str = ".lock") -> Iterator[None]:
-    """Hold a folder against other processes, for `wait` seconds if one has it; the lock of a killed process is free.
+def hold_folder(
+    folder: str | Path, doing: str, wait: float = 0.0, lock: str = ".lock", leave: bool = True
+) -> Iterator[None]:
+    """Hold a folder against other processes; the lock of a killed process is free.
 
-    A file system without locks (ENOLCK, as on some NFS and Lustre) gets a lock file that names the process. Raises
-    InputError, with what `doing` says, such as "training in it", where another process keeps it.
+    If one has it, it is waited for, `wait` seconds long (below 0: without end). A file system without locks (ENOLCK,
+    as on some NFS and Lustre) gets a lock file that names the process. The file `lock` stays, unless `leave` is False.
+    Raises InputError, with what `doing` says, such as "training in it", where another process keeps it.
     """
     from filelock import FileLock, SoftFileLock, Timeout
 
@@ -85,26 +124,67 @@ def hold_folder(folder: str | Path, doing: str, wait: float = 0.0, lock: str = "
     try:
         try:
             held.acquire(timeout=wait)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
+        except (OSError, NotImplementedError) as error:  # the latter for ENOSYS, in older versions of filelock
+            if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_LOCKS):
                 raise
             held = SoftFileLock(folder / f"{lock}.process")
             held.acquire(timeout=wait)
     except Timeout:
+        where = f" (if none is, remove {held.lock_file})" if isinstance(held, SoftFileLock) else ""
         raise InputError(
-            f"{folder}: another process is {doing}; wait for it, end it, or choose another folder"
+            f"{folder}: another process is {doing}{where}; wait for it, end it, or choose another folder"
         ) from None
     try:
         yield
     finally:
+        if not leave:
+            with suppress(OSError):  # while it is held: who waits for it sees that it has gone, and begins again
+                (folder / lock).unlink(missing_ok=True)
         held.release()
+
+
+@contextmanager
+def wait_for_folder(
+    folder: str | Path, doing: str, lock: str = ".lock", leave: bool = True, of: str | Path = ""
+) -> Iterator[None]:
+    """Hold a folder as `hold_folder` does; if another process has it, say so and wait until that has ended.
+
+    `of`: what is said to be held, where that is not the folder itself.
+    """
+    held = partial(hold_folder, folder, doing, lock=lock, leave=leave)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held())
+        except InputError:
+            if getattr(multiprocessing.current_process(), "_inheriting", False):
+                raise InputError(  # the process that holds the folder waits for this one
+                    "a worker process runs the script from its top: put what the script does below "
+                    "`if __name__ == '__main__':`"
+                ) from None
+            print(f"{of or folder}: another process is {doing}; waiting for it", file=sys.stderr, flush=True)
+            stack.enter_context(held(wait=-1))
+        yield
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """A new folder within `folder` for the time of the block; after a kill `remove_leftovers` removes it."""
+    scratch = _temporary(folder / "scratch")
+    scratch.mkdir()
+    _mine.add(scratch)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        _mine.discard(scratch)
 
 
 def write_json(path: str | Path, content: object) -> Path:
     """Write a JSON file, whole or not at all."""
     with atomic_path(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # NaN is no JSON
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # a name of bytes that are no UTF-8 becomes an escape, as json writes it
+        temporary.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
     return Path(path)
 
 
@@ -121,26 +201,82 @@ def write_tensors(path: str | Path, tensors: "dict[str, Tensor]", metadata: dict
 
 
 def _temporary(path: Path) -> Path:
-    # unlike any other, of threads and of other machines too, and not longer than a file system takes
-    stem = path.stem.encode()[:180].decode(errors="ignore")
-    return path.with_name(f".{stem}.{os.getpid()}{secrets.randbelow(10**6):06d}{path.suffix}")
+    """A name unlike any other, of threads and of other machines too, and of any user's, that no file system refuses."""
+    suffix = path.suffix if len(path.suffix.encode()) <= 16 else ""
+    ending = f".lgn_lite-{os.getpid()}-{_machine()}-{secrets.token_hex(4)}{suffix}"
+    return path.with_name(f".{_shortened(path.stem, 180)}{ending}")
+
+
+def _shortened(name: str, most: int) -> str:
+    raw = os.fsencode(name)
+    return raw[:most].decode("utf-8", "ignore") if len(raw) > most else name
+
+
+@cache
+def _machine() -> str:
+    """Where a process number means the same process: eight hexadecimal digits."""
+    space = ""
+    with suppress(OSError):
+        space = Path("/proc/self/ns/pid").readlink()  # containers count their processes anew
+    return f"{zlib.crc32(f'{platform.node()} {space}'.encode()):08x}"
+
+
+def _is_leftover(path: Path) -> bool:
+    changed = path.lstat().st_ctime
+    if named := _TEMPORARY.fullmatch(path.name):
+        if named["machine"] == _machine():
+            return not _lives(int(named["pid"]), changed)
+        return time.time() - max(changed, *(inner.lstat().st_ctime for inner in path.rglob("*")), 0) > LONG_AGO
+    if named := _OLD.fullmatch(path.name):
+        number = next(number for number in named.groupdict().values() if number)
+        return not any(_lives(int(pid), changed) for pid in (number, number[:-6]) if pid)  # with and without chance's
+    return False
+
+
+def _lives(pid: int, changed: float) -> bool:
+    """Whether the process that changed a file at that time (seconds since 1970) runs still."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        # one that began later has only the same number; two seconds, for clocks that tick coarsely
+        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() < changed + 2
+    except psutil.AccessDenied:
+        return True
+    except (psutil.NoSuchProcess, OverflowError, ValueError):
+        return False
+
+
+def _name(error: OSError, temporary: Path, path: Path) -> None:
+    """Let an error name the file that was to be written, not the temporary one, or none."""
+    if error.filename is None and error.errno in DISK:
+        error.filename = str(path)
+    elif isinstance(error.filename, (str, os.PathLike)) and Path(error.filename).is_relative_to(temporary):
+        error.filename = str(path / Path(error.filename).relative_to(temporary))
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
 def _to_disk(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders
-    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    folder = path.is_dir()
+    if path.is_symlink() or not (folder or path.is_file()) or (folder and os.name == "nt"):  # Windows opens no folders
+        return
     try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        number = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+    except OSError as error:
+        # network file systems take no fsync, of folders least of all; a full or broken disk is another matter
+        if error.errno in DISK or not (folder or error.errno in NO_FSYNC):
+            error.filename = error.filename or str(path)
+            raise
 
 
 def project_root() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from lgn_lite.annotations import read_toy_sta
@@ -18,6 +16,7 @@ from lgn_lite.catalogue import DataSet
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import extract_folder
+from lgn_lite.files import is_hidden, remove_leftovers, wait_for_folder
 from lgn_lite.toy import CONCEPTS, SIZES, build_toy_sta, concept_frames
 from lgn_lite.vgg import VGGFrames
 
@@ -40,11 +39,15 @@ def prepare_toy(
     folder = Path(root) / size
     encoder_file, features_file = folder / "frames.safetensors", folder / "features_fc6.hdf5"
     with _alone(folder, whole=features_file):
+        if not features_file.exists():  # else nothing is written: the folder may be one that can only be read
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder)
         build_toy_sta(folder, size, seed, workers, progress=progress)
         if not encoder_file.exists():
             train_small_vgg(CONCEPT_FRAMES[size], seed=seed, progress=progress).save(encoder_file)
         encoder = VGGFrames.load(encoder_file)
-        videos = {path.stem: path for path in sorted((folder / "videos").glob("*.mp4"))}
+        found = sorted((folder / "videos").glob("*.mp4"))
+        videos = {path.stem: path for path in found if not is_hidden(path)}
         features = extract_folder(videos, encoder, RATE, features_file, workers, progress)
     return DataSet(
         "toy-sta", f"Toy-STA {size} (videos of drawn figures)", folder, LGNConfig.preset("toy"), read_toy_sta,
@@ -62,22 +65,8 @@ def _alone(folder: Path, whole: Path) -> Iterator[None]:
     if whole.exists():
         yield
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.parent / f".{folder.name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
-            raise InputError(  # the process that holds the lock waits for this one
-                "a worker process runs the script from its top: put what the script does below "
-                "`if __name__ == '__main__':`"
-            ) from None
-        print(f"{folder}: another process is making this data set; waiting for it", flush=True)
-        lock.acquire()
-    try:
+    with wait_for_folder(folder.parent, "making this data set", lock=f".{folder.name}.lock", of=folder):
         yield
-    finally:
-        lock.release()
 
 
 def train_small_vgg(
