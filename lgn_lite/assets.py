@@ -21,6 +21,8 @@ class Archive:
     addresses: tuple[str, ...]
     size: int | None = None
     sha256: str | None = None
+    at_most: int | None = None  # bytes, where the size is not known: what is larger is something else
+    unpacked: int | None = None  # bytes at most of what is taken out
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Need:
     without: str = ""  # "": nothing works without
 
 
+MB = 1_000_000
+
 # ── What there is ─────────────────────────────────────────────────────────────────────────────
 
 TERMS = {
@@ -82,25 +86,39 @@ _CHARADES_ZIP = Archive(
     (f"{_CHARADES_HOST}/Charades.zip",),
     3_519_822,
     "c616913ef79c2ddde06d9c562eae57bb8901d459d7568a0d27bf09cbf33ae866",
+    unpacked=50 * MB,
 )
-_VIDEOS_ZIP = Archive("charades-sta/Charades_v1_480.zip", (f"{_CHARADES_HOST}/Charades_v1_480.zip",))
+_VIDEOS_ZIP = Archive(
+    "charades-sta/Charades_v1_480.zip",
+    (f"{_CHARADES_HOST}/Charades_v1_480.zip",),
+    at_most=20_000 * MB,
+    unpacked=20_000 * MB,
+)
 _FEATURES_TAR = Archive(
-    "charades-sta/Charades_v1_features_rgb.tar.gz", (f"{_CHARADES_HOST}/Charades_v1_features_rgb.tar.gz",)
+    "charades-sta/Charades_v1_features_rgb.tar.gz",
+    (f"{_CHARADES_HOST}/Charades_v1_features_rgb.tar.gz",),
+    at_most=20_000 * MB,
+    unpacked=300_000 * MB,
 )
 _CAPTIONS_ZIP = Archive(
-    "activitynet-captions/captions.zip", ("https://cs.stanford.edu/people/ranjaykrishna/densevid/captions.zip",)
+    "activitynet-captions/captions.zip",
+    ("https://cs.stanford.edu/people/ranjaykrishna/densevid/captions.zip",),
+    at_most=100 * MB,
+    unpacked=300 * MB,
 )
 _GLOVE_6B_ZIP = Archive(
     "glove/glove.6B.zip",
     tuple(f"{host}/glove.6B.zip" for host in _GLOVE_HOSTS),
     862_182_613,
     "617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb",
+    unpacked=3_000 * MB,
 )
 _GLOVE_840B_ZIP = Archive(
     "glove/glove.840B.300d.zip",
     tuple(f"{host}/glove.840B.300d.zip" for host in _GLOVE_HOSTS),
     2_176_768_927,
     "c06db255e65095393609f19a4cfca20bf3a71e20cc53e892aafa490347e3849f",
+    unpacked=7_000 * MB,
 )
 
 ASSETS = (

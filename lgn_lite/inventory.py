@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from lgn_lite.archives import unpack
+from lgn_lite.archives import Damaged, unpack
 from lgn_lite.assets import Archive, Asset
-from lgn_lite.download import amount, fetch, mismatch, partial_path
+from lgn_lite.download import amount, disk_errors, fetch, mismatch, partial_path
 from lgn_lite.errors import InputError
+from lgn_lite.files import remove_leftovers, scratch_folder, set_aside, wait_for_folder
+from lgn_lite.signatures import page_or_nothing, strange
 
 
 class State(NamedTuple):
@@ -25,6 +27,7 @@ def state(asset: Asset, root: str | Path, verify: bool = False) -> State:
     path = Path(root) / asset.path
     if path.is_file():
         problem = mismatch(path, asset.size, asset.sha256 if verify else None)
+        problem = problem or (strange(path) if verify and not asset.sha256 else "")
         return State("differs", problem) if problem else State("present", amount(path.stat().st_size))
     if path.is_dir():
         count = sum(1 for entry in path.iterdir() if not entry.name.startswith("."))
@@ -65,16 +68,40 @@ def get(
     for asset in wanted:
         if asset.archive is None:
             fetch(with_mirror(asset, mirror), root / asset.path, asset.size, asset.sha256, progress)
-    archives = dict.fromkeys(asset.archive for asset in wanted if asset.archive)
-    for archive in archives:
-        there = root / archive.path
-        fetch(with_mirror(archive, mirror), there, archive.size, archive.sha256, progress)
-        for asset in wanted:
-            if asset.archive == archive and not asset.member:
-                _unpack_folder(there, root / asset.path, progress)
-        _unpack_members(there, root, [a for a in wanted if a.archive == archive and a.member], progress)
-        if not keep_archives:
+    for archive in dict.fromkeys(asset.archive for asset in wanted if asset.archive):
+        there, doing = root / archive.path, f"unpacking {Path(archive.path).name}"
+        with (
+            disk_errors(there),
+            wait_for_folder(there.parent, doing, f".{there.name}.unpacking", leave=False, of=there),
+        ):
+            remove_leftovers(there.parent)
+            missing = [asset for asset in wanted if asset.archive == archive and state(asset, root).kind != "present"]
+            if missing:  # else another process has unpacked it meanwhile
+                _get_members(archive, missing, root, mirror, keep_archives, progress)
+
+
+def _get_members(
+    archive: Archive, assets: Sequence[Asset], root: Path, mirror: str, keep_archive: bool, progress: bool
+) -> None:
+    """Fetch an archive and unpack assets from it; one that turns out to be broken loses its name."""
+    there = root / archive.path
+    was_there = there.exists()
+    fetch(with_mirror(archive, mirror), there, archive.size, archive.sha256, progress, at_most=archive.at_most)
+    try:
+        for asset in assets:
+            if not asset.member:
+                _unpack_folder(archive, there, root / asset.path, progress)
+        _unpack_members(archive, there, root, [asset for asset in assets if asset.member], progress)
+    except Damaged as error:
+        if was_there:  # by hand, or by an earlier call
+            print(f"{error}; it is now {set_aside(there).name}, and is fetched again", file=sys.stderr)
+            _get_members(archive, assets, root, mirror, keep_archive, progress)
+            return
+        if not error.whole:
             there.unlink()
+        raise InputError(f"{error}; the same command fetches it again") from error
+    if not keep_archive:
+        there.unlink()
 
 
 def with_mirror(source: Asset | Archive, mirror: str = "") -> tuple[str, ...]:
@@ -82,23 +109,25 @@ def with_mirror(source: Asset | Archive, mirror: str = "") -> tuple[str, ...]:
     return ((f"{mirror.rstrip('/')}/{source.path}",) if mirror else ()) + source.addresses
 
 
-def _unpack_folder(archive: Path, folder: Path, progress: bool) -> None:
+def _unpack_folder(archive: Archive, there: Path, folder: Path, progress: bool) -> None:
     """All of an archive; an empty file beside the folder says that it is not done yet."""
     marker = partial_path(folder)
     marker.touch()
-    unpack(archive, folder, progress=progress)
+    unpack(there, folder, progress=progress, at_most=archive.unpacked)
     marker.unlink()
 
 
-def _unpack_members(archive: Path, root: Path, assets: Sequence[Asset], progress: bool) -> None:
+def _unpack_members(archive: Archive, there: Path, root: Path, assets: Sequence[Asset], progress: bool) -> None:
     """Members of an archive, each into place when all are checked."""
     if not assets:
         return
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".unpacked-") as folder:
-        paths = {asset.member: Path(folder) / asset.member for asset in assets}
-        unpack(archive, folder, paths, progress)
+    with scratch_folder(there.parent) as folder:
+        paths = {asset.member: folder / asset.member for asset in assets}
+        unpack(there, folder, paths, progress, archive.unpacked)
         for asset in assets:
-            if problem := mismatch(paths[asset.member], asset.size, asset.sha256):
-                raise InputError(f"{archive}: {asset.member}: {problem}; delete the archive and fetch it again")
+            member = paths[asset.member]
+            problem = mismatch(member, asset.size, asset.sha256) or ("" if asset.sha256 else page_or_nothing(member))
+            if problem:
+                raise Damaged(f"{there}: {asset.member}: {problem}", whole=True)
         for asset in assets:
             paths[asset.member].replace(root / asset.path)
