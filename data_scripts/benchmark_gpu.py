@@ -28,9 +28,10 @@ import typer
 from lgn_lite.benchmark_run import report, run_benchmark
 from lgn_lite.benchmark_step import VARIANTS
 from lgn_lite.cli_options import SAY, Settings, console, parse_parameters, print_whole
-from lgn_lite.errors import InputError
+from lgn_lite.errors import errors_as_lines
 
 
+@errors_as_lines()
 def main(
     preset: Annotated[list[str], typer.Option(help="Of the model; repeatable.")] = ["charades-sta", "tacos"],  # noqa: B006
     variants: Annotated[list[str], typer.Option(help="Repeatable; their names are the default.")] = list(VARIANTS),  # noqa: B006
@@ -49,8 +50,6 @@ def main(
     options = dict(batch=batch, steps=steps, curve_steps=curve_steps, curve_batch=curve_batch, settings=settings)
     try:
         found = run_benchmark(output, preset, variants, device=device, profiled=profile, **options)
-    except InputError as error:
-        raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on where it was.", **SAY)
         raise typer.Exit(130) from None

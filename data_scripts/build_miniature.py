@@ -11,7 +11,6 @@ features are random, of the right width, rate and sign: what is trained on them 
 import csv
 import io
 import json
-import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ import h5py
 import numpy as np
 import typer
 
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, errors_as_lines
 from lgn_lite.files import atomic_path
 from lgn_lite.reading import amount, csv_rows, read_json, read_text
 from lgn_lite.text import tokenize
@@ -253,14 +252,12 @@ def main(
     seed: Annotated[int, typer.Option(help="Another seed, other features.")] = 0,
 ) -> None:
     """Write a miniature of each real data set into a new folder, and say how to go on."""
-    try:
-        real = build_miniature(root, source, videos, seed)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    real = build_miniature(root, source, videos, seed)
     for name in DATA_SETS:
         print(f"{root / name}: {'real' if name in real else 'made-up'} annotations, random features")
     print(f"Go on with: lgn-lite data status --root {root}")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with errors_as_lines():
+        typer.run(main)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from lgn_lite.errors import errors_as_lines
 from lgn_lite.toy import build_toy_sta
 
 
@@ -13,4 +14,5 @@ def main(folder: Path, size: str = "small", seed: int = 0, workers: int = 2, num
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with errors_as_lines():
+        typer.run(main)

@@ -3,15 +3,11 @@
 The same as `lgn-lite data get`; `lgn-lite data status` says what there is to fetch.
 """
 
-import sys
-
 import typer
 
 from lgn_lite.cli_data import data_get
-from lgn_lite.errors import InputError
+from lgn_lite.errors import errors_as_lines
 
 if __name__ == "__main__":
-    try:
+    with errors_as_lines():
         typer.run(data_get)
-    except InputError as error:
-        sys.exit(f"error: {error}")

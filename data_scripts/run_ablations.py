@@ -21,6 +21,7 @@ import typer
 from lgn_lite.ablation import ROWS, choose_learning_rate, collect, compact, run_study, step_costs
 from lgn_lite.catalogue import open_data_set
 from lgn_lite.course import COURSE
+from lgn_lite.errors import errors_as_lines
 from lgn_lite.files import project_root, write_json
 
 RATES = (1e-3, None, 4e-3)  # None: the course's 2e-3
@@ -59,4 +60,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with errors_as_lines():
+        typer.run(main)

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from lgn_lite.catalogue import open_data_set
+from lgn_lite.errors import errors_as_lines
 from lgn_lite.files import project_root, write_json
 from lgn_lite.starts import LEVEL, STARTS, choose_rate, run_starts, start_signals
 
@@ -54,4 +55,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with errors_as_lines():
+        typer.run(main)

@@ -15,6 +15,7 @@ from lgn_lite.benchmark_step import BASELINE, PRECISIONS, Variant, in_own_proces
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_json
+from lgn_lite.reading import read_json
 
 AIM = {"tacos": 8.0}  # how many times as fast as the square network in single precision the list has to be
 REFERENCE = "list-fp32"  # whose loss curve the other list variants have to keep to
@@ -95,11 +96,14 @@ def machine(device: str) -> dict[str, Any]:
 def _open(output: Path, about: dict[str, Any]) -> dict:
     if not output.exists():
         return {"about": about, "presets": {}}
-    try:
-        found = json.loads(output.read_text(encoding="utf-8"))
-        begun = found["about"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{output} is no file of this benchmark: choose another --output") from error
+    found = read_json(output, "it is no file of this benchmark: choose another --output")
+    begun = found.get("about")
+    whole = isinstance(found.get("presets"), dict) and all(
+        isinstance(kept, dict) and all(isinstance(kept.get(part), dict) for part in ("rows", "curves"))
+        for kept in found["presets"].values()
+    )
+    if not isinstance(begun, dict) or not whole:
+        raise InputError(f"{output} is no file of this benchmark: choose another --output")
     differing = [
         f"{name}: {begun.get(name)} there, {value} now" for name, value in about.items() if begun.get(name) != value
     ]

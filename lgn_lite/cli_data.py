@@ -40,7 +40,8 @@ def data_toy(
     from .prepare import prepare_toy
     from .toy import SPLITS
 
-    data = prepare_toy(size, root, seed, workers)
+    with _stoppable():
+        data = prepare_toy(size, root, seed, workers)
     for split in SPLITS:
         queries = data.queries(split)
         console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
@@ -56,6 +57,7 @@ def data_status(
     from .assets import ASSETS, DATA_SETS, NOTEBOOKS, TOY
     from .inventory import state
 
+    _check_folder(root)
     states = {asset.name: state(asset, root, verify) for asset in ASSETS}
     console.print(f"Below {root}/:\n", **SAY)
     table = _table("asset", "size", "state", "lgn-lite data …")
@@ -145,6 +147,7 @@ def data_survey(root: Root = Path("data")) -> None:
     from .inventory import state
     from .survey import DIFFERENCES, survey
 
+    _check_folder(root)
     there = _there({asset.name: state(asset, root) for asset in ASSETS})
     released = {name: data.released(root) for name, data in REAL.items() if _readiness(name, there)[0] != "not ready"}
     if not released:
@@ -189,6 +192,11 @@ def data_convert(
 
 
 # ── What the commands say ─────────────────────────────────────────────────────────────────────
+
+
+def _check_folder(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root}: not a folder; give the one that holds the data sets")
 
 
 def _agree(assets: Iterable["Asset"], accepted: bool) -> None:

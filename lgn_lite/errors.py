@@ -56,6 +56,8 @@ def errors_as_lines() -> Iterator[None]:
     except InputError as error:
         _print_error(str(error))
     except OSError as error:
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and _stdout_is_full():
+            error.filename = "standard output"
         _print_error(os_error_line(error))
     except Exception as error:
         if (cause := _disk_trouble(error)) is None:
@@ -65,6 +67,8 @@ def errors_as_lines() -> Iterator[None]:
 
 def os_error_line(error: OSError) -> str:
     """An OSError as one line: the path, what the system says, and what to do, where that is plain."""
+    from .files import final_name  # which imports this module
+
     number, reason = error.errno or 0, error.strerror or str(error) or type(error).__name__
     paths = [os.fspath(path) for path in (error.filename, error.filename2) if isinstance(path, (str, bytes))]
     paths += [os.fspath(path) for path in (error.filename, error.filename2) if isinstance(path, os.PathLike)]
@@ -72,7 +76,7 @@ def os_error_line(error: OSError) -> str:
         paths = [named[1]] if (named := re.search(r"name = '([^']+)'", reason)) else []
         number, reason = int(told[1]), os.strerror(int(told[1]))
     advice = ADVICE.get(errno.errorcode.get(number, ""))
-    return one_line((f"{os.fsdecode(paths[-1])}: " if paths else "") + reason + (f"; {advice}" if advice else ""))
+    return one_line((f"{final_name(os.fsdecode(paths[-1]))}: " if paths else "") + reason + (f"; {advice}" if advice else ""))
 
 
 def one_line(text: str) -> str:
@@ -105,6 +109,18 @@ def _flush() -> None:
             _mute_stdout()
             error.filename = error.filename or "standard output"
             raise
+
+
+def _stdout_is_full() -> bool:
+    if sys.stdout is None or sys.stdout.isatty():
+        return False
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        _mute_stdout()
+        return True
+    return False
 
 
 def _mute_stdout() -> None:

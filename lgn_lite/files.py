@@ -28,7 +28,9 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}  # told
 NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # where there is nothing to bring to disk
 LONG_AGO = 86_400  # seconds: what another machine has not touched since, it no longer writes
 
-_TEMPORARY = re.compile(r"\..*\.lgn_lite-(?P<pid>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+_TEMPORARY = re.compile(
+    r"\.(?P<stem>.*)\.lgn_lite-(?P<pid>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}(?P<suffix>\.[^.]*)?", re.DOTALL
+)
 # The names of older versions, .NAME.PID.ext, could be a user's (.notes.2024.txt): only where NAME.ext was one of ours.
 _OLD = re.compile(
     r"\.(toy-[\w-]+\.(?P<video>\d+)\.mp4|.+\.(?P<other>\d+)\.(ipynb|safetensors)"
@@ -99,6 +101,15 @@ def set_aside(path: Path) -> Path:
         if not os.path.lexists(aside):
             return path.rename(aside)
     raise AssertionError
+
+
+def final_name(path: str) -> str:
+    """The path that a temporary one, or one below it, will get; any other path as it is."""
+    parts = []
+    for part in path.removeprefix("file:").split("/"):  # with which PyAV's errors begin
+        named = _TEMPORARY.fullmatch(part)
+        parts.append(f"{named['stem']}{named['suffix'] or ''}" if named else part)
+    return "/".join(parts)
 
 
 def is_hidden(path: Path) -> bool:

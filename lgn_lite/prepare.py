@@ -36,6 +36,8 @@ def prepare_toy(
     """
     if size not in SIZES:
         raise InputError(f"no Toy-STA of size {size!r}: choose one of {', '.join(SIZES)}")
+    if seed < 0:
+        raise InputError(f"seed {seed}: must not be below 0")
     folder = Path(root) / size
     encoder_file, features_file = folder / "frames.safetensors", folder / "features_fc6.hdf5"
     with _alone(folder, whole=features_file):

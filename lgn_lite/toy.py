@@ -8,7 +8,7 @@ need is offered here.
 """
 
 import csv
-import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import as_completed
 from itertools import pairwise
@@ -22,6 +22,7 @@ from lgn_lite.annotations import write_charades_sta
 from lgn_lite.cores import process_pool
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path, remove_leftovers, write_json
+from lgn_lite.reading import read_json
 from lgn_lite.toy_draw import SIZE, background, concept_frame, draw_frame, draw_scene
 from lgn_lite.toy_world import (
     ACTIVITIES,
@@ -210,6 +211,8 @@ def build_toy_sta(
     """
     if size not in SIZES:
         raise InputError(f"size {size!r}: Toy-STA comes in {', '.join(SIZES)}")
+    if seed < 0:
+        raise InputError(f"seed {seed}: must not be below 0")
     folder = Path(folder)
     settings = {"size": size, "seed": seed, "num_figures": num_figures, "version": VERSION}
     done, partial = folder / "toy_sta.json", folder / "toy_sta.partial.json"
@@ -220,10 +223,12 @@ def build_toy_sta(
                 return folder
     videos = folder / "videos"
     videos.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(videos)  # of a drawing that was killed
-    if not partial.exists():  # then nobody knows how any videos here were made
+    for place in (folder, videos):
+        remove_leftovers(place)  # of a drawing that was killed
+    if not partial.exists():  # then nobody knows how any videos of these names were made
         for old in videos.glob("toy-*.mp4"):
-            old.unlink()
+            if re.fullmatch(rf"toy-({'|'.join(SPLITS)})-\d{{4,}}", old.stem):
+                old.unlink()
         write_json(partial, settings)
     counts, jobs, lengths = {}, [], []
     for split, number in SIZES[size].items():
@@ -242,10 +247,7 @@ def build_toy_sta(
 
 
 def _check_settings(path: Path, settings: dict) -> None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not valid json ({error}); remove the folder and build again") from error
+    found = read_json(path, "remove the folder and build again")
     other = [f"{k}={found.get(k)!r}, not {v!r}" for k, v in settings.items() if found.get(k) != v]
     if other:
         raise InputError(f"{path}: made with {', '.join(other)}; remove {path.parent} or give another folder")

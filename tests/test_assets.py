@@ -222,7 +222,7 @@ def test_get_fetches_what_can_be_and_says_what_must_be_done_by_hand(shelf, tmp_p
     done = invoke("get", "activitynet-captions", "--root", tmp_path)
     assert done.exit_code == 0, done.output
     folder = tmp_path / "activitynet-captions"
-    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == {
         f"{split}.json": split for split in ("train", "val_1", "val_2")
     }
     assert f"activitynet-captions/train: {folder / 'train.json'}\n" in done.output
@@ -292,7 +292,7 @@ def test_convert_makes_the_file_that_tacos_opens(tmp_path):
     windows = tmp_path / BY_NAME["tacos/windows"].path
     windows.mkdir(parents=True)
     for split in ("train", "val", "test"):
-        (tmp_path / f"tacos/{split}.json").write_text(json.dumps({f"{split}.avi": annotations}))
+        (tmp_path / f"tacos/{split}.json").write_text(json.dumps({f"{split}.avi": annotations}), encoding="utf-8")
         for start in (1, 13, 25, 37):
             np.save(windows / f"{split}.avi_{start}_{start + 64}.npy", np.full(4096, start, np.float32))
     done = invoke("convert", "tacos", "--root", tmp_path, "--workers", 0)
@@ -303,8 +303,10 @@ def test_convert_makes_the_file_that_tacos_opens(tmp_path):
 
 def test_the_script_is_the_command(tmp_path):
     words = [sys.executable, ROOT / "data_scripts" / "fetch_data.py", "charades-sta", "--root", tmp_path]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 1 and done.stderr.startswith("error: the terms were not accepted")
+    done = subprocess.run(
+        words, capture_output=True, text=True, encoding="utf-8", check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 2 and done.stderr.startswith("error: the terms were not accepted")
 
 
 def test_bad_input_of_a_data_command_is_one_red_line(monkeypatch, capsys):

@@ -60,7 +60,7 @@ def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path):
         assert row["share_of_peak"] == pytest.approx(row["multiply_adds"] / row["seconds"] / 1e9)
         assert row["peak_memory_bytes"] > 0 and row["batch"] == 2
     assert "TF32 needs an NVIDIA GPU" in rows["square-tf32"]["error"]
-    assert json.loads((tmp_path / "b.json").read_text()) == found
+    assert json.loads((tmp_path / "b.json").read_text(encoding="utf-8")) == found
 
 
 @pytest.mark.parametrize("name", ["square-fp32-compiled", "list-bf16-compiled"])
@@ -114,7 +114,7 @@ def test_interrupted_it_goes_on(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         small_run(output, ["list-fp32", "square-fp32"], run=interrupted, curve_steps=2)
-    begun = json.loads(output.read_text())["presets"]["charades-sta"]["rows"]
+    begun = json.loads(output.read_text(encoding="utf-8"))["presets"]["charades-sta"]["rows"]
     assert list(begun) == ["list-fp32"]
     found = small_run(output, ["list-fp32", "square-fp32"], run=interrupted, curve_steps=2)
     kept = found["presets"]["charades-sta"]
@@ -129,7 +129,7 @@ def test_results_of_other_settings_are_not_mixed(tmp_path):
     small_run(output, ["list-fp32"])
     with pytest.raises(InputError, match="batch: 2 there, 4 now"):
         small_run(output, ["list-fp32"], batch=4)
-    output.write_text("[]")
+    output.write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match="no file of this benchmark"):
         small_run(output, ["list-fp32"])
     with pytest.raises(InputError, match="no variant 'list'"):

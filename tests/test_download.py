@@ -456,7 +456,7 @@ def test_a_damaged_archive_is_one_clear_error_and_no_half_file_stays(write, dama
     {
         "cut": lambda: archive.write_bytes(data[:400_000]),
         "flipped": lambda: archive.write_bytes(data),
-        "text": lambda: archive.write_text(json.dumps({"error": "no such file"})),
+        "text": lambda: archive.write_text(json.dumps({"error": "no such file"}), encoding="utf-8"),
         "none": archive.unlink,
     }[damage]()
     with pytest.raises(InputError, match="archive"):

@@ -65,9 +65,9 @@ def test_the_same_seed_gives_the_same_miniature(tmp_path):
 
 def test_a_folder_that_holds_anything_is_left_alone(tmp_path):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "mine").write_text("16 GB")
-    done = subprocess.run([sys.executable, SCRIPT, tmp_path / "data"], capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    (tmp_path / "data" / "mine").write_text("16 GB", encoding="utf-8")
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path / "data"], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"error: {tmp_path / 'data'}: is there already")
     assert contents(tmp_path / "data") == {"mine": b"16 GB"}
     for root, source, count, message in (
@@ -101,11 +101,11 @@ def test_the_layout_is_the_upstream_one(tmp_path):
     for video, seconds in durations.items():
         files = sorted((root / "charades-sta" / "Charades_v1_features_rgb" / video).iterdir())
         assert files[1].name == f"{video}-000005.txt" and len(files) == pytest.approx(6 * seconds, abs=1)
-        numbers = [float(number) for number in files[0].read_text().split()]
+        numbers = [float(number) for number in files[0].read_text(encoding="utf-8").split()]
         assert len(numbers) == 4096 and min(numbers) == 0 and 0.4 < np.mean(np.array(numbers) > 0) < 0.6
 
     windows = {path.name for path in (root / "tacos").glob("Interval64*/*")}
-    entries = json.loads((root / "tacos" / "train.json").read_text())
+    entries = json.loads((root / "tacos" / "train.json").read_text(encoding="utf-8"))
     for video, entry in entries.items():
         last = 12 * ((entry["num_frames"] - 64) // 12) + 1
         assert re.fullmatch(r"s\d\d-d\d\d\.avi", video)
@@ -124,26 +124,32 @@ def test_the_layout_is_the_upstream_one(tmp_path):
 def test_real_lines_are_taken_as_they_are(shared, tmp_path):
     source = shared("data")
     assert build_miniature(tmp_path / "data", source, videos=4) == ["charades-sta", "tacos"]
-    lines = (tmp_path / "data/charades-sta/charades_sta_train.txt").read_text().splitlines()
-    real = (source / "charades-sta/charades_sta_train.txt").read_text().splitlines()
+    lines = (tmp_path / "data/charades-sta/charades_sta_train.txt").read_text(encoding="utf-8").splitlines()
+    real = (source / "charades-sta/charades_sta_train.txt").read_text(encoding="utf-8").splitlines()
     names = {line.split()[0] for line in lines}
     assert len(names) == 4 and lines == [line for line in real if line.split()[0] in names]
-    header, *rows = (tmp_path / "data/charades-sta/Charades_v1_train.csv").read_text().splitlines()
-    real = (source / "charades-sta/Charades_v1_train.csv").read_text().splitlines()
+    header, *rows = (tmp_path / "data/charades-sta/Charades_v1_train.csv").read_text(encoding="utf-8").splitlines()
+    real = (source / "charades-sta/Charades_v1_train.csv").read_text(encoding="utf-8").splitlines()
     assert header == real[0] and len(rows) == 4 and set(rows) <= set(real)
-    entries = json.loads((tmp_path / "data/tacos/val.json").read_text())
-    assert entries.items() <= json.loads((source / "tacos/val.json").read_text()).items()
+    entries = json.loads((tmp_path / "data/tacos/val.json").read_text(encoding="utf-8"))
+    assert entries.items() <= json.loads((source / "tacos/val.json").read_text(encoding="utf-8")).items()
 
 
 def test_any_folder_of_data_sets_can_be_the_source(tmp_path):
     build_miniature(tmp_path / "source", videos=6)
     assert build_miniature(tmp_path / "data", tmp_path / "source", videos=3) == list(FEATURES)
     for data_set, split in (("activitynet-captions", "val_2"), ("activitynet-captions", "train"), ("tacos", "test")):
-        taken, whole = (json.loads((tmp_path / r / data_set / f"{split}.json").read_text()) for r in ("data", "source"))
+        taken, whole = (
+            json.loads((tmp_path / r / data_set / f"{split}.json").read_text(encoding="utf-8"))
+            for r in ("data", "source")
+        )
         assert len(taken) == (3 if split == "train" else 1) and taken.items() <= whole.items()
     captions = tmp_path / "data" / "activitynet-captions"
-    assert len({video for n in (1, 2) for video in json.loads((captions / f"val_{n}.json").read_text())}) == 1
-    (tmp_path / "source" / "tacos" / "val.json").write_text('{"s13-d21.avi": {}}')
+    assert (
+        len({video for n in (1, 2) for video in json.loads((captions / f"val_{n}.json").read_text(encoding="utf-8"))})
+        == 1
+    )
+    (tmp_path / "source" / "tacos" / "val.json").write_text('{"s13-d21.avi": {}}', encoding="utf-8")
     with pytest.raises(InputError, match="num_frames"):
         build_miniature(tmp_path / "other", tmp_path / "source")
     assert not (tmp_path / "other").exists()

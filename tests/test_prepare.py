@@ -30,7 +30,9 @@ if __name__ == "__main__":
 def test_of_two_processes_one_makes_the_data_and_the_other_waits(tmp_path):
     def start():
         command = [sys.executable, "-c", CODE, str(tmp_path)]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        processes.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
+        )
         return processes[-1]
 
     processes: list[subprocess.Popen] = []
@@ -62,7 +64,7 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path):
     lines = ["from lgn_lite import prepare, toy"]
     lines += ['toy.SIZES["nano"] = {"train": 2, "val": 1, "test": 1, "test-composition": 1}']
     lines += [f"prepare.prepare_toy('nano', {str(tmp_path / 'data')!r}, workers=2)"]
-    script.write_text("\n".join(lines))
-    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=150)
+    script.write_text("\n".join(lines), encoding="utf-8")
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, encoding="utf-8", timeout=150)
     assert ended.returncode != 0
     assert "if __name__ == '__main__'" in ended.stderr

@@ -20,7 +20,10 @@ def load(path):
 
 def test_every_number_of_the_readme_comes_from_the_results_files():
     script = load(ROOT / "data_scripts" / "update_readme.py")
-    read = {path.stem: json.loads(path.read_text()) for path in (ROOT / "notebooks" / "results").glob("*.json")}
+    read = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "notebooks" / "results").glob("*.json")
+    }
     blind = [content for name, content in sorted(read.items()) if name.startswith("blind_")]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert script.with_table(readme, "results", script.table(read["09_train"])) == readme
@@ -37,8 +40,8 @@ def test_the_readme_names_files_that_exist():
 
 
 def test_every_dependency_has_a_tested_version():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.M))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
     versions = {name.lower().replace("_", "-"): version for name, version in pinned.items()}
     for line in project["project"]["dependencies"] + project["dependency-groups"]["dev"]:
         name, least = re.match(r"([\w.-]+)>=([\d.]+)", line).groups()
@@ -48,12 +51,14 @@ def test_every_dependency_has_a_tested_version():
 
 def test_ruff_is_content_with_package_notebooks_and_tests():
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "."]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_no_file_tells_where_it_was_made():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     if listed.returncode != 0:
         files = [path for folder in ("lgn_lite", "notebooks") for path in (ROOT / folder).rglob("*")]
     else:

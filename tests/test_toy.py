@@ -206,7 +206,7 @@ def test_build_is_the_same_for_any_number_of_workers(built, tmp_path, nano):
 
 
 def test_built_files_read_back(built):
-    counts = json.loads((built / "toy_sta.json").read_text())["counts"]
+    counts = json.loads((built / "toy_sta.json").read_text(encoding="utf-8"))["counts"]
     for split, number in NANO.items():
         made = [q for i in range(number) for q in describe(make_scene(1, split, i))]
         assert read_toy_sta(built, split) == made  # the files keep times, sentences and tags exactly
