@@ -92,6 +92,8 @@ def _fetch(
                 gathered.file.replace(path)
                 gathered.remove()
                 return
+    if not (sha256 or gathered.note.get("validator")):
+        gathered.remove()  # nothing vouches for these bytes: the next call could not go on with them
     was = f"what is there {there}; " if path.exists() else ""
     raise InputError(
         f"{path}: {was}could not be fetched ({'; '.join(problems) or 'no address is known'}). "
