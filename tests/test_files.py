@@ -26,7 +26,6 @@ from lgn_lite.files import (
     write_json,
 )
 
-
 pytestmark = pytest.mark.timeout(300)
 
 

@@ -1,10 +1,15 @@
 """Toy-STA with its features, asked for by two processes at once: one makes it, the other waits and finds it."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 import time
 
 import pytest
+
+from lgn_lite import cli, files, prepare, toy
 
 # A data set of five videos, whose drawing waits for the file `go`; each process tells what it found when it began.
 CODE = """
@@ -68,3 +73,61 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path):
     ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, encoding="utf-8", timeout=150)
     assert ended.returncode != 0
     assert "if __name__ == '__main__'" in ended.stderr
+
+
+@pytest.fixture
+def nano(monkeypatch):
+    monkeypatch.setitem(toy.SIZES, "nano", {"train": 2, "val": 1, "test": 1, "test-composition": 1})
+    monkeypatch.setitem(prepare.CONCEPT_FRAMES, "nano", 64)
+
+
+@pytest.mark.timeout(300)
+def test_hidden_and_half_written_files_are_passed_by(tmp_path, nano):
+    data = prepare.prepare_toy("nano", tmp_path, workers=0, progress=False)
+    names = set(data.features)
+    (data.folder / "features_fc6.hdf5").unlink()
+    for name in ("._A.mp4", "._toy-train-0000.mp4", ".toy-train-0008.123456.mp4"):
+        (data.folder / "videos" / name).write_bytes(b"no video")
+    half = data.folder / f".frames.lgn_lite-4194305-{files._machine()}-00000000.safetensors"
+    half.touch()
+    again = prepare.prepare_toy("nano", tmp_path, workers=0, progress=False)
+    assert set(again.features) == names and not half.exists()
+
+
+@pytest.mark.timeout(300)
+def test_a_file_system_without_locks_is_no_hindrance(tmp_path, nano, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    data = prepare.prepare_toy("nano", tmp_path, workers=0, progress=False)
+    assert len(data.features) == 5
+
+
+def test_what_is_in_the_way_is_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    for root, said in (
+        (tmp_path / "file", "file: File exists; move what is there"),
+        (tmp_path / ("x" * 300), "File name too long; choose a shorter name"),
+    ):
+        monkeypatch.setattr("sys.argv", ["lgn-lite", "data", "toy", "--size", "tiny", "--root", str(root)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        told = capsys.readouterr().err
+        assert ended.value.code == 2 and said in told and told.count("\n") == 1
+    for words, said in ((["--seed", "-1"], "seed -1: must not be below 0"), (["--size", "huge"], "choose one of tiny")):
+        monkeypatch.setattr("sys.argv", ["lgn-lite", "data", "toy", "--root", str(tmp_path / "new"), *words])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert said in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_the_tables_of_data_sets_go_to_files_of_any_encoding(tmp_path, encoding):
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHON"))}
+    command = [sys.executable, "-m", "lgn_lite", "data", "status", "--root", str(tmp_path / "Daten ≥ é")]
+    with (tmp_path / "out").open("wb") as out:
+        environment = plain | {"PYTHONIOENCODING": encoding}
+        ended = subprocess.run(command, env=environment, stdout=out, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert b"charades-sta/sentences-train" in (tmp_path / "out").read_bytes()

@@ -1,5 +1,6 @@
 """The project's own papers agree with each other: README, results, dependencies, CI."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -53,6 +54,35 @@ def test_ruff_is_content_with_package_notebooks_and_tests():
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "."]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_every_text_file_is_opened_with_its_encoding():
+    """ruff's PLW1514 sees only paths whose type it knows; a machine's own encoding would read other words."""
+    found = []
+    for folder in ("lgn_lite", "data_scripts"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            found += [f"{path.name}:{call.lineno}" for call in ast.walk(tree) if _lacks_encoding(call)]
+    assert not found
+
+
+def _lacks_encoding(call: ast.AST) -> bool:
+    if not isinstance(call, ast.Call) or any(word.arg == "encoding" for word in call.keywords):
+        return False
+    if isinstance(call.func, ast.Attribute):
+        by_words = any(word.arg == "text" for word in call.keywords)
+        return (
+            (call.func.attr == "read_text" and not call.args)
+            or (call.func.attr == "write_text" and len(call.args) == 1)
+            or (call.func.attr in ("run", "Popen", "check_output") and by_words)
+        )
+    return isinstance(call.func, ast.Name) and call.func.id == "open"
+
+
+def test_scripts_end_with_a_line_where_something_is_wrong():
+    for path in (ROOT / "data_scripts").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "with errors_as_lines():" in text or "@errors_as_lines()" in text, path.name
 
 
 def test_no_file_tells_where_it_was_made():

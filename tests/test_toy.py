@@ -1,19 +1,26 @@
 """Toy-STA: one right moment a sentence, held-out compositions kept away, files whole and repeatable."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from dataclasses import asdict
 from itertools import pairwise
 
 import av
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgn_lite import toy
+from lgn_lite import files, toy
 from lgn_lite.annotations import read_toy_sta
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, os_error_line
 from lgn_lite.toy import ACTIVITIES, COLOURS, CONCEPTS, SHAPES, SPLITS, Event, Scene, describe, make_scene
 
 NANO = {"train": 2, "val": 1, "test": 1, "test-composition": 1}
@@ -264,3 +271,78 @@ def test_other_settings_in_the_same_folder_are_an_error(tmp_path, nano, monkeypa
         toy.build_toy_sta(tmp_path, "nano", workers=1, num_figures=3, progress=False)
     with pytest.raises(InputError, match="'huge'"):
         toy.build_toy_sta(tmp_path, "huge", progress=False)
+
+
+# ── Real days ─────────────────────────────────────────────────────────────────────────────────
+
+BUILD = """
+import sys, time
+from lgn_lite import toy
+from lgn_lite.errors import errors_as_lines
+toy.SIZES["nano"] = {"train": 2, "val": 1, "test": 1, "test-composition": 1}
+if __name__ == "__main__":
+    with errors_as_lines():
+        toy.build_toy_sta(sys.argv[1], "nano", workers=2, progress=False)
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_drawing_leaves_no_process_and_the_next_call_goes_on(tmp_path, nano, number):
+    (tmp_path / "build.py").write_text(BUILD, encoding="utf-8")
+    folder, videos = tmp_path / "toy", tmp_path / "toy" / "videos"
+    command = [sys.executable, str(tmp_path / "build.py"), str(folder)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not list(videos.glob(".*.mp4")):
+            assert process.poll() is None
+            time.sleep(0.005)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert len(workers) >= 2 and not alive and list(videos.glob(".*")) == []
+    # what workers leave that were killed too, of this version and of older ones, and a user's
+    ended = process.pid
+    (videos / f".toy-train-0000.lgn_lite-{ended}-{files._machine()}-00000000.mp4").write_bytes(b"half")
+    (videos / f".toy-train-0001.{ended}.mp4").write_bytes(b"half")
+    (videos / "._toy-train-0001.mp4").write_bytes(b"of a Mac")
+    toy.build_toy_sta(folder, "nano", workers=0, progress=False)
+    assert sorted(path.name for path in videos.glob(".*")) == ["._toy-train-0001.mp4"]
+    toy.build_toy_sta(tmp_path / "whole", "nano", workers=0, progress=False)
+    for path in (tmp_path / "whole").rglob("*.*"):
+        assert (folder / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes()
+
+
+def test_videos_of_other_names_are_not_touched(tmp_path, nano):
+    (tmp_path / "videos").mkdir()
+    for name in ("toy-mine.mp4", "toy-train-0000-cut.mp4", "toy-train-0000.mp4"):
+        (tmp_path / "videos" / name).write_bytes(b"mine")
+    toy.build_toy_sta(tmp_path, "nano", workers=0, progress=False)
+    mine = [path.name for path in (tmp_path / "videos").iterdir() if path.read_bytes() == b"mine"]
+    assert sorted(mine) == ["toy-mine.mp4", "toy-train-0000-cut.mp4"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "null", '{"size": NaN}', "[" * 100_000, "\0" * 50])
+@pytest.mark.parametrize("name", ["toy_sta.json", "toy_sta.partial.json"])
+def test_a_damaged_note_is_one_line(tmp_path, nano, content, name):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"{name}.*; remove the folder and build again"):
+        toy.build_toy_sta(tmp_path, "nano", workers=0, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_seed_below_zero_is_one_line(tmp_path, nano):
+    with pytest.raises(InputError, match="seed -1: must not be below 0"):
+        toy.build_toy_sta(tmp_path, "nano", seed=-1)
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path, nano):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(tmp_path)]
+    if os.name == "nt" or os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        with pytest.raises(OSError) as told:
+            toy.build_toy_sta(tmp_path / "toy", "nano", workers=0, progress=False)
+        assert re.match(rf"{tmp_path}/toy/videos/toy-train-000\d\.mp4: No space left", os_error_line(told.value))
+        assert list((tmp_path / "toy" / "videos").glob(".*")) == []
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
