@@ -76,7 +76,9 @@ def os_error_line(error: OSError) -> str:
         paths = [named[1]] if (named := re.search(r"name = '([^']+)'", reason)) else []
         number, reason = int(told[1]), os.strerror(int(told[1]))
     advice = ADVICE.get(errno.errorcode.get(number, ""))
-    return one_line((f"{final_name(os.fsdecode(paths[-1]))}: " if paths else "") + reason + (f"; {advice}" if advice else ""))
+    return one_line(
+        (f"{final_name(os.fsdecode(paths[-1]))}: " if paths else "") + reason + (f"; {advice}" if advice else "")
+    )
 
 
 def one_line(text: str) -> str:

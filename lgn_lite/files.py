@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from itertools import count
@@ -37,6 +37,7 @@ _OLD = re.compile(
     r"|(best|last|state-\d+)\.(?P<folder>\d+)|(history|run|toy_sta(\.partial)?)\.(?P<json>\d+)\.json)"
 )
 _mine: set[Path] = set()  # the temporary names that this process is writing
+_cleared: set[Path] = set()  # the folders that it has looked through for leftovers
 
 
 @contextmanager
@@ -50,6 +51,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         os.lstat(path)  # a name too long for the file system is told now, not after hours
+    if path.parent not in _cleared:  # so that no command needs to think of it; once, since a folder may be large
+        _cleared.add(path.parent)
+        _remove_leftovers(path.parent, _is_leftover)
     temporary = _temporary(path)
     _mine.add(temporary)
     try:
@@ -79,11 +83,17 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left half-written or half-removed; call it under the folder's lock.
 
     What a process that lives is writing stays, and so does what another machine has touched within a day.
+    `atomic_path` does the same with the first file that it writes in a folder, but for the names of older versions.
     """
-    for path in folder.glob(".*"):
-        with suppress(OSError):  # gone meanwhile, or another user's: it is hidden, and in nobody's way
-            if _is_leftover(path):
-                _remove(path)
+    _remove_leftovers(folder, lambda path: _is_leftover(path) or _is_old_leftover(path))
+
+
+def _remove_leftovers(folder: Path, is_leftover: Callable[[Path], bool]) -> None:
+    with suppress(OSError):  # a folder that cannot be read
+        for path in folder.glob(".*"):
+            with suppress(OSError):  # gone meanwhile, or another user's: it is hidden, and in nobody's way
+                if is_leftover(path):
+                    _remove(path)
 
 
 def remove_mine() -> None:
@@ -195,7 +205,7 @@ def write_json(path: str | Path, content: object) -> Path:
     with atomic_path(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # NaN is no JSON
         # a name of bytes that are no UTF-8 becomes an escape, as json writes it
-        temporary.write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")
     return Path(path)
 
 
@@ -233,13 +243,17 @@ def _machine() -> str:
 
 
 def _is_leftover(path: Path) -> bool:
-    changed = path.lstat().st_ctime
     if named := _TEMPORARY.fullmatch(path.name):
+        changed = path.lstat().st_ctime
         if named["machine"] == _machine():
             return not _lives(int(named["pid"]), changed)
         return time.time() - max(changed, *(inner.lstat().st_ctime for inner in path.rglob("*")), 0) > LONG_AGO
+    return False
+
+
+def _is_old_leftover(path: Path) -> bool:
     if named := _OLD.fullmatch(path.name):
-        number = next(number for number in named.groupdict().values() if number)
+        number, changed = next(number for number in named.groupdict().values() if number), path.lstat().st_ctime
         return not any(_lives(int(pid), changed) for pid in (number, number[:-6]) if pid)  # with and without chance's
     return False
 

@@ -185,6 +185,16 @@ def test_leftovers_of_a_killed_process_go_and_those_of_one_that_lives_stay(tmp_p
     assert names(tmp_path) == ["mine"]
 
 
+def test_the_next_write_in_a_folder_clears_it(tmp_path):
+    for _ in range(2):  # the second clears what the first has left
+        end(start(WRITER, tmp_path))
+    assert len(names(tmp_path)) == 3
+    for name in USERS:
+        (tmp_path / name).touch()
+    write_json(tmp_path / "a.json", {})
+    assert names(tmp_path) == sorted([*USERS, "a.json"])
+
+
 def test_a_user_s_hidden_files_are_never_leftovers(tmp_path):
     for name in USERS:
         (tmp_path / name).touch()
