@@ -39,9 +39,10 @@ class Query:
 
 
 class Queries(list[Query]):
-    """What a reader returns: the queries kept, and in `written` how many pairs the file held before cleaning."""
+    """What a reader returns: the queries kept, their file, and in `written` how many pairs it held before cleaning."""
 
     written: int = 0
+    path: Path | None = None
 
 
 # The query as written, and the place an error names: "file:line", or "file, video 'x', pair 3".
@@ -126,6 +127,8 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
     """
     lines = []
     for q in queries:
+        if not math.isfinite(q.start + q.end):
+            raise InputError(f"video {shown(q.video)}: from {q.start} to {q.end} s is no moment; correct it")
         if "##" in q.video or q.video.split() != [q.video] or len(q.sentence.splitlines()) != 1:
             raise InputError(
                 f"video {shown(q.video)}, sentence {shown(q.sentence)}: the line format allows no blank and no ## "
@@ -183,8 +186,11 @@ def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query],
     videos = sorted({q.video for q in queries}, key=lambda video: hashlib.sha256(video.encode()).digest())
     count = min(max(round(share * len(videos)), 1), max(len(videos) - 1, 0))
     held = set(videos[:count])
-    rest = [q for q in queries if q.video not in held]
-    return rest, [replace(q, split="val") for q in queries if q.video in held]
+    rest = Queries(q for q in queries if q.video not in held)
+    part = Queries(replace(q, split="val") for q in queries if q.video in held)
+    for some in (rest, part):
+        some.written, some.path = len(some), getattr(queries, "path", None)
+    return rest, part
 
 
 def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tuple[str, str]] = ()) -> None:
@@ -214,6 +220,7 @@ FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
 def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
     """2D-TAN's rules: clip the times to the video, then keep start < end; tell once what was changed."""
     kept = Queries()
+    kept.path = path
     told: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
         kept.written += 1
