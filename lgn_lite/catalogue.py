@@ -58,9 +58,7 @@ class DataSet:
         queries = self.reader(self.folder, split)
         if not queries:
             file = getattr(queries, "path", None) or self.folder
-            raise InputError(
-                f"{file}: the split {split!r} of {self.title} is empty; fetch the file again, or add to it"
-            )
+            raise InputError(f"{file}: no queries: the split {split!r} of {self.title} is empty; fetch the file again")
         return queries
 
     def released(self, root: str | Path) -> dict[str, list[Query]]:

@@ -60,9 +60,8 @@ def survey(splits: Mapping[str, Mapping[str, Sequence[Query]]]) -> DataFrame:
             moments = Moments(config.num_clips, config.scales)
         if empty := [split for split, queries in parts.items() if not queries]:
             file = getattr(parts[empty[0]], "path", None)
-            raise InputError(
-                f"{f'{file}: ' if file else ''}the split {empty[0]!r} of {name} is empty; fetch the file again"
-            )
+            where = f"{file}: " if file else ""
+            raise InputError(f"{where}no queries: the split {empty[0]!r} of {name} is empty; fetch the file again")
         labelled = dict(parts)
         if len(parts) > 1:
             labelled["all"] = Queries(query for queries in parts.values() for query in queries)
