@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -98,9 +99,7 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
     Raises InputError, naming the file and the line, for a line that is not a word and `dim` numbers.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file; give the path of an unpacked GloVe file such as glove.6B.300d.txt")
-    state = regular_file(path)
+    state = _glove_file(path)
     rows = {word.encode(errors="surrogatepass"): i for i, word in enumerate(words)}
     if len(rows) != len(words):
         raise InputError("a word is asked for twice; name each once")
@@ -111,6 +110,7 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
 
     vectors, found = np.zeros((len(words), dim), np.float32), np.zeros(len(words), bool)
     heads = {word.split(b" ")[0] for word in rows}
+    number = 0
     for number, line in _glove_lines(path):
         # cheap on every line; only the lines asked for are taken apart
         if (number == 1 or line.count(b" ") < dim) and (count := len(line.split()) - 1) != dim:
@@ -133,6 +133,8 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
         if not np.isfinite(vectors[row]).all():
             raise InputError(f"{path}:{number}: a number is not finite; fetch the file again")
         found[row] = True
+    if number == 0:
+        raise InputError(f"{path}: is empty; fetch the file again")
     after = path.stat()
     if (after.st_size, after.st_mtime_ns) == (state.st_size, state.st_mtime_ns):  # else it was written to meanwhile
         # a read-only folder, such as a cluster's shared one, only costs the skimming again
@@ -144,16 +146,39 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
 MOST_LINE = 2**20  # bytes; a line of 300 numbers has some 3,000
 
 
+def _glove_file(path: Path) -> os.stat_result:
+    """What stat says of a GloVe file; InputError where it is none."""
+    try:
+        return regular_file(path)
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        advice = "give the path of an unpacked GloVe file such as glove.6B.300d.txt"
+        raise InputError(f"{path}: {reason}; {advice}") from error
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether nothing is there: what is there and no file, or cannot be looked at, is for `read_glove` to refuse."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
 def _glove_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a GloVe file with their numbers, without the blanks at their ends; InputError for an endless one."""
-    with path.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(MOST_LINE), b""), start=1):
-            if len(line) == MOST_LINE:
-                raise InputError(
-                    f"{path}:{number}: a line of over {MOST_LINE:,} bytes; give an unpacked GloVe text file"
-                )
-            if line := line.rstrip():
-                yield number, line
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(MOST_LINE), b""), start=1):
+                if len(line) == MOST_LINE:
+                    found = f"a line of over {MOST_LINE:,} bytes"
+                    raise InputError(f"{path}:{number}: {found}; give an unpacked GloVe text file")
+                if line := line.rstrip():
+                    yield number, line
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; check the file and its permissions") from error
 
 
 def _is_number(text: bytes) -> bool:
@@ -198,15 +223,15 @@ def frequent_words(path: str | Path, count: int = 20_000) -> list[str]:
     path, found, dim = Path(path), {}, 0
     try:
         regular_file(path)
-        for number, line in islice(_glove_lines(path), count):
-            dim = dim or len(line.split()) - 1
-            if number == 1 and "header" in (what := _header(number, line)):
-                raise InputError(f"{path}:1: no word{what}")
-            token = line.rsplit(None, dim)[0].decode(errors="replace")
-            if find_words(token[:MOST_LETTERS]) == [token]:
-                found[token] = None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give an unpacked GloVe file") from error
+    for number, line in islice(_glove_lines(path), count):
+        dim = dim or len(line.split()) - 1
+        if number == 1 and dim == 1:
+            raise InputError(f"{path}:1: 1 numbers{_header(number, line)}")
+        token = line.rsplit(None, dim)[0].decode(errors="replace")
+        if len(token) <= MOST_LETTERS and find_words(token) == [token]:
+            found[token] = None
     return list(found)
 
 
@@ -235,7 +260,7 @@ def word_vectors(
     Raises InputError, as `read_glove` does, for a file that is damaged or has vectors of another width.
     """
     words = vocabulary.words[2:]  # without padding and <unk>: a file may hold a token of that name
-    if glove is None or not Path(glove).is_file():
+    if glove is None or _is_absent(Path(glove)):
         vectors = 0.4 * torch.randn(len(vocabulary), dim, generator=torch.Generator().manual_seed(seed))
         vectors[:2] = 0
         where = "was given" if glove is None else f"at {glove}; `lgn-lite data get glove-6b` fetches it"
