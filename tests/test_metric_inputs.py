@@ -1,4 +1,4 @@
-"""What the metrics take and refuse: a missing answer is a miss, in whatever container; a wrong shape is one sentence."""
+"""What the metrics take and refuse: a missing answer is a miss, a wrong shape is one sentence, in any container."""
 
 import warnings
 
