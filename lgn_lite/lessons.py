@@ -62,9 +62,8 @@ def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict
     for about in sorted(folder.glob("*/best/about.json")):
         data = read_json(about, "remove the model's folder, which is then trained again").get("data", "")
         if data != title:
-            raise InputError(
-                f"{about.parents[1]} was trained on {shown(data)[1:-1]}, not on {title}: give another run_dir"
-            )
+            known = data if isinstance(data, str) and len(data) <= 80 else shown(data)
+            raise InputError(f"{about.parents[1]} was trained on {known}, not on {title}: give another run_dir")
     return folder
 
 
