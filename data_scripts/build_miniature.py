@@ -235,7 +235,8 @@ def _after_relu(random: Random, rows: int) -> np.ndarray:
 
 def _shortest(entries: Entries, number: int, key: str) -> Entries:
     """The `number` shortest videos, in the order of their file."""
-    lengths = {video: amount(entry.get(key), f"video {video!r}: {key}") for video, entry in entries.items()}
+    text = key == "length"  # of a csv, where numbers are texts
+    lengths = {video: amount(entry.get(key), f"video {video!r}: {key}", text=text) for video, entry in entries.items()}
     chosen = sorted(entries, key=lambda video: (lengths[video], video))[:number]
     return {video: entry for video, entry in entries.items() if video in chosen}
 

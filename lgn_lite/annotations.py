@@ -6,7 +6,7 @@ cleans by 2D-TAN's rules and tells what it changed.
 """
 
 import hashlib
-import re
+import math
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,8 @@ from typing import Any
 
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
-from lgn_lite.reading import amount, csv_rows, finite_number, read_json, read_text
+from lgn_lite.reading import amount, csv_rows, finite_number, read_json, read_text, shown
+from lgn_lite.words import LETTER, MOST_LETTERS, MOST_WORDS, find_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,10 @@ class Query:
 
 
 class Queries(list[Query]):
-    """What a reader returns: the queries kept, and in `written` how many pairs the file held before cleaning."""
+    """What a reader returns: the queries kept, their file, and in `written` how many pairs it held before cleaning."""
 
     written: int = 0
+    path: Path | None = None
 
 
 # The query as written, and the place an error names: "file:line", or "file, video 'x', pair 3".
@@ -70,9 +72,7 @@ def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
     """
 
     def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
-        fps = amount(entry.get("fps"), f"{where}: fps")
-        if fps == 0:
-            raise InputError(f"{where}: fps is 0; it must be above 0")
+        fps = finite_number(entry.get("fps"), f"{where}: fps", least=FPS[0], most=FPS[1])
         return amount(entry.get("num_frames"), f"{where}: num_frames") / fps, fps
 
     path = Path(json_path)
@@ -127,9 +127,11 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
     """
     lines = []
     for q in queries:
+        if not math.isfinite(q.start + q.end):
+            raise InputError(f"video {shown(q.video)}: from {q.start} to {q.end} s is no moment; correct it")
         if "##" in q.video or q.video.split() != [q.video] or len(q.sentence.splitlines()) != 1:
             raise InputError(
-                f"video {q.video!r}, sentence {q.sentence!r}: the line format allows no blank and no ## "
+                f"video {shown(q.video)}, sentence {shown(q.sentence)}: the line format allows no blank and no ## "
                 "in the name of a video, and needs a sentence of one line"
             )
         lines.append(f"{q.video} {float(q.start)!r} {float(q.end)!r}##{q.sentence}\n")
@@ -157,6 +159,20 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
     }
 
 
+def film_note(annotated: float, film: float) -> str | None:
+    """One sentence where a video file and its annotation disagree on the duration; None where they agree.
+
+    Both in seconds. A tenth, or half a second of a short video, is what containers and rounding make; None also for a
+    file whose duration is not known (0, NaN).
+    """
+    if not (math.isfinite(film) and film > 0) or abs(film - annotated) <= max(0.5, 0.1 * max(film, annotated)):
+        return None
+    return (
+        f"The video file lasts {film:.1f} s, its annotation says {annotated:.1f} s: moments may not be where they are "
+        "shown; check that it is the right file, uncut and at its original speed."
+    )
+
+
 def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query], list[Query]]:
     """Part a share of the videos from the rest, to choose checkpoints on: Charades-STA has no validation split.
 
@@ -170,8 +186,11 @@ def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query],
     videos = sorted({q.video for q in queries}, key=lambda video: hashlib.sha256(video.encode()).digest())
     count = min(max(round(share * len(videos)), 1), max(len(videos) - 1, 0))
     held = set(videos[:count])
-    rest = [q for q in queries if q.video not in held]
-    return rest, [replace(q, split="val") for q in queries if q.video in held]
+    rest = Queries(q for q in queries if q.video not in held)
+    part = Queries(replace(q, split="val") for q in queries if q.video in held)
+    for some in (rest, part):
+        some.written, some.path = len(some), getattr(queries, "path", None)
+    return rest, part
 
 
 def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tuple[str, str]] = ()) -> None:
@@ -185,7 +204,7 @@ def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tu
     for first, second in combinations(videos, 2):
         common = sorted(videos[first] & videos[second])
         if common and (first, second) not in may_share:
-            some = ", ".join(map(repr, common[:3])) + (", …" if len(common) > 3 else "")
+            some = ", ".join(map(shown, common[:3])) + (", …" if len(common) > 3 else "")
             raise InputError(
                 f"splits {first} and {second} share {len(common)} videos ({some}): a model would be judged on videos "
                 "it has seen; fetch the annotations again, or remove these videos from one of the two"
@@ -194,22 +213,31 @@ def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tu
 
 LATE, EARLY = "ends past the video's duration clipped to it", "starts below 0 set to 0"
 REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped for want of a word"
-LETTER = re.compile(r"[^\W_]")  # or digit: what a word is made of
+SECONDS = (1e-3, 1e7)  # how long a video may last: from one frame to four months
+FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
 
 
 def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
     """2D-TAN's rules: clip the times to the video, then keep start < end; tell once what was changed."""
     kept = Queries()
+    kept.path = path
     told: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
         kept.written += 1
+        _check_length(where, q.sentence)
         if not LETTER.search(q.sentence):
             if not drop_wordless:
                 raise InputError(f"{where}: the sentence is empty; write one or remove the pair")
             told[WORDLESS].append(where)
             continue
-        if q.duration == 0:
-            raise InputError(f"{where}: video {q.video!r} has a duration of 0 s; correct it")
+        if not SECONDS[0] <= q.duration <= SECONDS[1]:
+            bounds = f"from {SECONDS[0]:g} s to {SECONDS[1]:,.0f} s are possible"
+            raise InputError(
+                f"{where}: video {shown(q.video)} has a duration of {q.duration:g} s; {bounds}; correct it"
+            )
+        if max(abs(q.start), abs(q.end)) > SECONDS[1]:
+            times = f"from {q.start:g} s to {q.end:g} s"
+            raise InputError(f"{where}: {times}, but no video is longer than {SECONDS[1]:,.0f} s; correct the times")
         if strict and q.start >= q.end:
             raise InputError(f"{where}: start {q.start:g} s is not before end {q.end:g} s; correct them")
         start, end = max(q.start, 0.0), min(q.end, q.duration)
@@ -231,6 +259,15 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
     return kept
 
 
+def _check_length(where: str, sentence: str) -> None:
+    """Raise InputError for what no one wrote as one sentence; a model would need gigabytes for it."""
+    if len(sentence) > MOST_LETTERS or (len(sentence) > MOST_WORDS and len(find_words(sentence)) > MOST_WORDS):
+        raise InputError(
+            f"{where}: the sentence {shown(sentence)} has {len(sentence):,} characters; one may have {MOST_LETTERS:,}, "
+            f"and {MOST_WORDS:,} words; split it"
+        )
+
+
 def _within(path: Path, where: str) -> str:
     """A place without the file's name: "line 12", or "video 'x', pair 3"."""
     place = where.removeprefix(str(path)).lstrip(":, ")
@@ -241,10 +278,10 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
     """Charades-STA's lines with the durations of the csv."""
     durations: dict[str, float] = {}
     for where, row in csv_rows(durations_csv, columns=("id", "length")):
-        video, length = row["id"], amount(row["length"], f"{where}: length")
+        video, length = row["id"], amount(row["length"], f"{where}: length", text=True)
         if durations.setdefault(video, length) != length:
             raise InputError(
-                f"{where}: video {video!r} has length {length:g} here, {durations[video]:g} above; keep one"
+                f"{where}: video {shown(video)} has length {length:g} here, {durations[video]:g} above; keep one"
             )
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():  # such as after the last line break
@@ -254,11 +291,11 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
         parts = moment.split()
         if not separator or len(parts) != 3:
             what = "has no ##" if not separator else "does not begin with a video, a start and an end"
-            raise InputError(f"{where}: {line.strip()!r} {what}; write `VID start end##sentence.`")
+            raise InputError(f"{where}: {shown(line.strip())} {what}; write `VID start end##sentence.`")
         video, start, end = parts
         if video not in durations:
-            raise InputError(f"{where}: video {video!r} is not in {durations_csv}; add it or remove the line")
-        times = amount(start, f"{where}: start"), amount(end, f"{where}: end")
+            raise InputError(f"{where}: video {shown(video)} is not in {durations_csv}; add it or remove the line")
+        times = amount(start, f"{where}: start", text=True), amount(end, f"{where}: end", text=True)
         yield where, Query(video, sentence.strip(), *times, durations[video], split)
 
 
@@ -275,7 +312,7 @@ def _duration_under(*keys: str) -> Timing:
 def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
     """The pairs of each video of a json file, in seconds."""
     for video, entry in read_json(path).items():
-        where = f"{path}, video {video!r}"
+        where = f"{path}, video {shown(video)}"
         if not isinstance(entry, dict):
             raise InputError(
                 f"{where}: must be an object with timestamps and sentences, not a "
@@ -290,6 +327,8 @@ def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
         for i, (pair, sentence) in enumerate(zip(times, sentences, strict=True), start=1):
             here = f"{where}, pair {i}"
             if not isinstance(pair, list) or len(pair) != 2 or not isinstance(sentence, str):
-                raise InputError(f"{here}: {pair!r}, {sentence!r} must be [start, end] and a text; correct them")
+                raise InputError(
+                    f"{here}: {shown(pair)}, {shown(sentence)} must be [start, end] and a text; correct them"
+                )
             start, end = (finite_number(time, f"{here}: time") / unit for time in pair)
             yield here, Query(video, sentence.strip(), start, end, duration, split)

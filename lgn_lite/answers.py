@@ -68,7 +68,7 @@ def split_answers(
     """
     found = evaluation_set(data, checkpoint, split)
     path, key = _place(checkpoint, data, split, found.queries)
-    logits = _kept(path, key)
+    logits = _kept(path, key, len(found.queries), len(_spans(checkpoint)))
     if logits is None:
         if told is None:
             logits = score_queries(checkpoint.model, found, progress=progress)
@@ -83,7 +83,7 @@ def split_answers(
 
 def kept_answers(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> Answers | None:
     """The answers that `split_answers` has kept; None where it would compute them. `queries` are the split's."""
-    logits = _kept(*_place(checkpoint, data, split, queries))
+    logits = _kept(*_place(checkpoint, data, split, queries), len(queries), len(_spans(checkpoint)))
     return logits if logits is None else Answers(list(queries), logits, _spans(checkpoint))
 
 
@@ -106,23 +106,29 @@ def _in_parts(checkpoint: Checkpoint, found: MomentDataset, told: Callable[[floa
     return torch.cat(parts)
 
 
-def _kept(path: Path, key: str) -> Tensor | None:
-    """The stored logits, where they are of this key and readable."""
-    if not path.exists():
+def _kept(path: Path, key: str, *shape: int) -> Tensor | None:
+    """The stored logits, where they are of this key, readable, and of this shape."""
+    if not path.is_file():
         return None
     try:
         with safe_open(path, "pt") as file:
             if (file.metadata() or {}).get("of") != key:
                 return None
-        return load_file(path)["logits"]
-    except (SafetensorError, KeyError, OSError):
-        return None  # a broken cache is computed again
+        logits = load_file(path)["logits"]
+        if logits.shape == shape and logits.is_floating_point() and not logits.isnan().any():
+            return logits
+    except (SafetensorError, ValueError, KeyError, OSError):
+        pass
+    warnings.warn(f"{path}: damaged: the answers are computed again", stacklevel=3)
+    return None
 
 
 def _fingerprint(weights: Path, queries: Sequence[Query], data: DataSet) -> str:
-    """What the answers depend on: the weights, the queries, and which features there are."""
+    """What the answers depend on: the weights, settings and words, the queries, and which features there are."""
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
+    for name in ("config.json", "vocabulary.json"):
+        digest.update(weights.with_name(name).read_bytes())
     for query in queries:
         digest.update(f"{query.video}\0{query.sentence}\0{query.duration}\n".encode())
     features = data.features.path.stat() if data.features is not None else None

@@ -13,6 +13,7 @@ from lgn_lite.annotations import Query, check_splits, hold_out, read_activitynet
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
+from lgn_lite.reading import shown
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,15 @@ class DataSet:
     length_edges: tuple[float, ...] = (4.0, 5.0)  # seconds; the bins of the tables by moment length
 
     def queries(self, split: str) -> list[Query]:
-        """The queries of "train", "val" or one of `tests`."""
+        """The queries of "train", "val" or one of `tests`; InputError, naming the file, where there is none."""
         splits = ("train", "val", *self.tests)
         if split not in splits:
-            raise InputError(f"{self.title} has no split {split!r}: choose one of {', '.join(splits)}")
-        return self.reader(self.folder, split)
+            raise InputError(f"{self.title} has no split {shown(split)}: choose one of {', '.join(splits)}")
+        queries = self.reader(self.folder, split)
+        if not queries:
+            file = getattr(queries, "path", None) or self.folder
+            raise InputError(f"{file}: no queries: the split {split!r} of {self.title} is empty; fetch the file again")
+        return queries
 
     def released(self, root: str | Path) -> dict[str, list[Query]]:
         """The splits below `root` as they were released, before anything is held out."""
@@ -98,10 +103,10 @@ def open_data_set(
 
         return prepare_toy(size, root / name)
     if name not in REAL:
-        raise InputError(f"no data set {name!r}: choose one of toy-sta, {', '.join(REAL)}")
+        raise InputError(f"no data set {shown(name)}: choose one of toy-sta, {', '.join(REAL)}")
     data = REAL[name]
     data = replace(data, folder=root / data.folder, glove=Path(glove or root / "glove" / "glove.6B.300d.txt"))
-    splits = {split: data.queries(split) for split in ("train", "val", *data.tests)}
+    splits = {split: data.reader(data.folder, split) for split in ("train", "val", *data.tests)}
     try:
         check_splits(splits, data.may_share)
     except InputError as error:

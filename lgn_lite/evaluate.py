@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from lgn_lite.annotations import Query
 from lgn_lite.dataset import MomentDataset, collate
-from lgn_lite.metrics import check_one_each, length_bin, length_bins, summarise, thinned_answers
+from lgn_lite.errors import InputError
+from lgn_lite.metric_inputs import check_one_each
+from lgn_lite.metrics import length_bin, length_bins, summarise, thinned_answers
 from lgn_lite.model import LGN
 
 KS = (1, 5)  # n of R@n: the first answer, and the first five (section 4.2)
@@ -19,14 +21,23 @@ KS = (1, 5)  # n of R@n: the first answer, and the first five (section 4.2)
 
 @torch.inference_mode()
 def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progress: bool = False) -> Tensor:
-    """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU."""
+    """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU.
+
+    Raises InputError where one is NaN: then all figures would be made up.
+    """
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "answers", unit="batch", disable=not progress)
     logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
     model.train(was_training)
-    return torch.cat(logits)
+    logits = torch.cat(logits)
+    if (bad := logits.isnan().any(dim=1)).any():
+        raise InputError(
+            f"the scores of {int(bad.sum())} of {len(bad)} queries are not numbers (NaN), first those of query "
+            f"{int(bad.nonzero()[0])} (from 0): the weights or the features are damaged; train or fetch them again"
+        )
+    return logits
 
 
 def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:

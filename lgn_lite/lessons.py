@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from PIL import Image
 
 from lgn_lite.errors import InputError
 from lgn_lite.look import style
+from lgn_lite.reading import read_json, shown
 from lgn_lite.video import read_frames
 
 
@@ -60,9 +60,10 @@ def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict
     ]
     folder = Path(run_dir) / "-".join(["models", *changes])
     for about in sorted(folder.glob("*/best/about.json")):
-        data = json.loads(about.read_text(encoding="utf-8")).get("data", "")
+        data = read_json(about, "remove the model's folder, which is then trained again").get("data", "")
         if data != title:
-            raise InputError(f"{about.parents[1]} was trained on {data}, not on {title}: give another run_dir")
+            known = data if isinstance(data, str) and len(data) <= 80 else shown(data)
+            raise InputError(f"{about.parents[1]} was trained on {known}, not on {title}: give another run_dir")
     return folder
 
 

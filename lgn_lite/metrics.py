@@ -10,18 +10,32 @@ from torch import Tensor
 from torchvision.ops import nms as box_nms
 
 from lgn_lite.errors import InputError
+from lgn_lite.metric_inputs import (
+    Predictions,
+    check_nms,
+    checked_ks,
+    checked_predictions,
+    checked_segments,
+    checked_targets,
+    checked_thresholds,
+    exact,
+)
 from lgn_lite.moments import interval_iou
-
-Predictions = Tensor | Sequence[Any]  # (Q, P, 2), or Q arrays of (P_q, 2); best first
 
 
 def temporal_nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
     """Non-maximum suppression: drop a segment where a better kept one overlaps it by more than the threshold.
 
     segments: (P, 2), best first, in any unit. Returns the indices of at most `keep` segments, best first.
-    An overlap of exactly the threshold survives.
+    An overlap of exactly the threshold survives. Raises InputError for what are no segments, or no overlap.
     """
-    segments = _exact(segments)
+    checked_thresholds([threshold], "threshold")
+    check_nms(None, keep)
+    return _nms(checked_segments(segments, "segments"), threshold, keep)
+
+
+def _nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
+    """`temporal_nms` of (P, 2) float64, checked."""
     P = len(segments)  # candidates
     boxes = torch.stack([segments, torch.tensor([0.0, 1.0]).expand(P, 2)], dim=-1).flatten(1)  # start 0 end 1
     rank = -torch.arange(P, dtype=torch.float64)
@@ -45,10 +59,11 @@ def recall(
 
     predictions: (Q, P, 2), or a list of (P_q, 2), best first; targets: (Q, 2); all in one unit. With `nms`
     the answers are thinned at that threshold before the first k are taken. Returns {(k, m): percent}.
-    Strict >, as in 2D-TAN; codebases with >= get other numbers.
-    Raises InputError where there is no query, or not one prediction for each target.
+    Strict >, as in 2D-TAN; codebases with >= get other numbers. A query without an answer, [], is a miss.
+    Raises InputError where there is no query, not one prediction for each target, or k < 1, and, naming the query, for
+    what are no rows of [start, end], finite and the start first.
     """
-    ks, thresholds = list(ks), list(thresholds)
+    ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
     iou = answer_iou(first_answers(predictions, targets, max(ks), nms), targets)
     rates = answer_hits(iou, ks, thresholds).double().mean(dim=0)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
@@ -70,7 +85,7 @@ def discounted_recall(
     durations: (Q,), of the videos, in the unit of predictions and targets. Other arguments, result and errors as
     in `recall`; InputError also where a duration is not above 0.
     """
-    ks, thresholds = list(ks), list(thresholds)
+    ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
     answers = first_answers(predictions, targets, max(ks), nms)
     iou, weights = answer_iou(answers, targets), answer_weights(answers, targets, durations)
     rates = answer_hits(iou, ks, thresholds, weights).mean(dim=0)
@@ -101,6 +116,7 @@ def summarise(
     as in `discounted_recall`. Other arguments as in `recall`.
     Raises InputError as `recall` does, and where a group has not one label for each query.
     """
+    ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
     answers = first_answers(predictions, targets, max(ks), nms)
     iou = answer_iou(answers, targets)
     found = answer_hits(iou, ks, thresholds).double()
@@ -149,7 +165,7 @@ def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: in
     of equals, by start, then end, is taken. Returns start and end, fractions of the video.
     Raises InputError where there is no query.
     """
-    train_spans = _exact(train_spans)
+    train_spans = checked_segments(train_spans, "train_spans")
     if len(train_spans) == 0:
         raise InputError("no training queries: a constant interval needs at least one")
     intervals = torch.combinations(torch.arange(grid + 1)).double() / grid  # (G, 2), start < end, in order
@@ -158,32 +174,23 @@ def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: in
     return start, end
 
 
-def _exact(segments: Any) -> Tensor:
-    """Times in float64 on the CPU: in float32 an overlap of 2/5 passes a strict > 0.4."""
-    return torch.as_tensor(segments).detach().to("cpu", torch.float64)
-
-
 def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
     """The first `keep` answers: (Q, keep, 2) float64, of no length where answers are fewer.
 
-    Raises InputError where there is not one prediction for each target, or no target.
+    Where no query has `keep` answers, as many as the most have, at least one. Raises InputError as `recall` does.
     """
-    check_one_each(predictions, targets)
-    if isinstance(predictions, Tensor):
-        predictions = _exact(predictions)  # one copy from the device, not one a part
-        Q, P = predictions.shape[:2]
-        return thinned_answers(lambda queries, size: predictions[queries, :size], Q, P, keep, nms)
-    answers = torch.zeros(len(targets), keep, 2, dtype=torch.float64)  # at no length, an answer overlaps nothing
-    for q, segments in enumerate(map(_exact, predictions)):
-        best = segments[:keep] if nms is None else segments[temporal_nms(segments, nms, keep)]
+    check_nms(nms, keep)
+    found = checked_predictions(predictions, targets)
+    checked_targets(targets)
+    if isinstance(found, Tensor):
+        Q, P = found.shape[:2]
+        return thinned_answers(lambda queries, size: found[queries, :size], Q, P, min(keep, P), nms)
+    keep = min(keep, max(1, *map(len, found)))
+    answers = torch.zeros(len(found), keep, 2, dtype=torch.float64)  # at no length, an answer overlaps nothing
+    for q, segments in enumerate(found):
+        best = segments[:keep] if nms is None else segments[_nms(segments, nms, keep)]
         answers[q, : len(best)] = best
     return answers
-
-
-def check_one_each(predictions: Sequence[Any] | Tensor, targets: Sequence[Any] | Tensor) -> None:
-    """Raise InputError where there is not one prediction for each target, or no target."""
-    if len(predictions) != len(targets) or len(targets) == 0:
-        raise InputError(f"{len(predictions)} predictions for {len(targets)} targets: give one for each, at least one")
 
 
 FIRST = 64  # answers looked at in a first pass, for each that is kept; some 200 give five where scores are smooth
@@ -202,7 +209,7 @@ def thinned_answers(
     answers = torch.zeros(Q, keep, 2, dtype=torch.float64)
     queries, size = torch.arange(Q), min(P, keep if nms is None else FIRST * keep)
     while True:
-        segments = _exact(best(queries, size))
+        segments = exact(best(queries, size))
         if nms is None:
             answers[:, :size] = segments
             return answers
@@ -238,13 +245,13 @@ def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, 
 
 def answer_iou(answers: Tensor, targets: Tensor) -> Tensor:
     """Overlap of answers with their query's target: (Q, keep, 2), (Q, 2) -> (Q, keep) float64."""
-    return interval_iou(answers, _exact(targets)[:, None])
+    return interval_iou(answers, exact(targets)[:, None])
 
 
 def answer_weights(answers: Tensor, targets: Tensor, durations: Tensor) -> Tensor:
     """(1 − |Δstart|) (1 − |Δend|) of answers (Q, keep, 2), with Δ in fractions of the video: (Q, keep) float64."""
-    targets, durations = _exact(targets), _exact(durations)
-    if durations.shape != targets.shape[:1] or not (durations > 0).all():
+    targets, durations = exact(targets), exact(durations, "durations")
+    if durations.shape != targets.shape[:1] or not (durations > 0).all() or not durations.isfinite().all():
         raise InputError(f"{len(targets)} targets need as many durations, all above 0; got {tuple(durations.shape)}")
     off = (answers - targets[:, None]).abs() / durations[:, None, None]  # (Q, keep, 2)
     return (1 - off).clamp(min=0).prod(dim=-1)  # an answer beyond the video may be off by more than all of it

@@ -6,7 +6,7 @@ video, which only a drawn one tells.
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 
 import torch
@@ -14,10 +14,13 @@ import torch
 from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
 from lgn_lite.moments import interval_iou
+from lgn_lite.reading import finite_number, read_json, shown
 from lgn_lite.toy import make_scene
 from lgn_lite.toy_world import Scene
 
 Span = tuple[float, float]  # start and end, seconds
+
+VIDEO = re.compile(r"(?:toy-)?(?P<split>.+)-(?P<index>[0-9]{1,9})")
 
 HIT = "hit"
 # In the order of how near they come
@@ -58,13 +61,19 @@ def scene_of(query: Query, folder: str | Path) -> Scene:
     """
     path = Path(folder) / "toy_sta.json"
     try:
-        drawn = json.loads(path.read_text(encoding="utf-8"))
-        split, index = query.video.removeprefix("toy-").rsplit("-", 1)
-        scene = make_scene(drawn["seed"], split, int(index), drawn["num_figures"])
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: tells nothing of the video {query.video!r} ({error}): only Toy-STA can") from error
+        drawn = read_json(path, "draw the data set again")
+        name = VIDEO.fullmatch(query.video)
+        if name is None:
+            raise InputError("no name of a drawn one, such as toy-test-0000")
+        seed, figures = (finite_number(drawn.get(key), key, least=0) for key in ("seed", "num_figures"))
+        scene = make_scene(int(seed), name["split"], int(name["index"]), int(figures))
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise InputError(
+            f"{path}: tells nothing of the video {shown(query.video)}, as only Toy-STA can: {reason}"
+        ) from error
     if not any((event.start, event.end) == (query.start, query.end) for event in scene.events):
-        raise InputError(f"{path}: video {query.video!r} has no event from {query.start} to {query.end} s")
+        raise InputError(f"{path}: video {shown(query.video)} has no event from {query.start} to {query.end} s")
     return scene
 
 

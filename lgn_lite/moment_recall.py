@@ -11,8 +11,8 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lgn_lite.errors import InputError
+from lgn_lite.metric_inputs import Predictions, check_nms, checked_ks, checked_thresholds
 from lgn_lite.metrics import (
-    Predictions,
     answer_hits,
     answer_iou,
     answer_weights,
@@ -42,6 +42,8 @@ class MomentRecall(Metric):
         **kwargs: Any,  # torchmetrics' own
     ) -> None:
         super().__init__(**kwargs)
+        ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
+        check_nms(nms, max(ks))
         self.ks, self.thresholds, self.nms, self.discounted = tuple(ks), tuple(thresholds), nms, discounted
         self.add_state("hits", torch.zeros(len(ks), len(thresholds), dtype=torch.long), dist_reduce_fx="sum")
         self.add_state("weight_sum", torch.zeros(len(ks), len(thresholds)), dist_reduce_fx="sum")

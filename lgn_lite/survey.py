@@ -9,6 +9,7 @@ import torch
 
 from lgn_lite.annotations import Queries, Query, statistics
 from lgn_lite.config import PRESETS, LGNConfig
+from lgn_lite.errors import InputError
 from lgn_lite.moments import Moments
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def survey(splits: Mapping[str, Mapping[str, Sequence[Query]]]) -> DataFrame:
         if name in PRESETS:
             config = LGNConfig.preset(name)
             moments = Moments(config.num_clips, config.scales)
+        if empty := [split for split, queries in parts.items() if not queries]:
+            file = getattr(parts[empty[0]], "path", None)
+            where = f"{file}: " if file else ""
+            raise InputError(f"{where}no queries: the split {empty[0]!r} of {name} is empty; fetch the file again")
         labelled = dict(parts)
         if len(parts) > 1:
             labelled["all"] = Queries(query for queries in parts.values() for query in queries)

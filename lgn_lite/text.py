@@ -3,10 +3,10 @@
 import contextlib
 import hashlib
 import json
-import re
-import unicodedata
+import os
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,24 +17,31 @@ from torch import Tensor
 
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
+from lgn_lite.reading import read_json, regular_file, shown
+from lgn_lite.words import MOST_LETTERS, MOST_WORDS, find_words
 
 PAD, UNKNOWN = "<pad>", "<unk>"  # no token can look like these: the tokeniser drops < and >
-APOSTROPHES = str.maketrans("‘’ʼ`´＇", "''''''")
-WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")  # letters and digits; apostrophes only between them
 
 
 def tokenize(sentence: str) -> list[str]:
     """Split a sentence into words in lower case.
 
-    Letters and digits make words, apostrophes stay inside them (don't, person's), everything else, hyphens
-    too, separates and is dropped. 2D-TAN splits on blanks instead, and its last word keeps the full stop.
-    Raises InputError for a sentence without a word.
+    Letters and digits make words, accents and vowel signs belong to their letters, apostrophes stay inside (don't,
+    person's), everything else, hyphens too, separates and is dropped. 2D-TAN splits on blanks instead, and its last
+    word keeps the full stop. `words.py` holds the rules.
+    Raises InputError for a sentence without a word, and for one of more than 1,000 words or 20,000 characters.
     """
-    # NFKC first: one spelling for composed and decomposed accents, ligatures, full-width letters
-    words = WORD.findall(unicodedata.normalize("NFKC", sentence.translate(APOSTROPHES)).lower())
-    if not words:
-        raise InputError(f"the sentence {sentence!r} has no words; write one, such as 'person opens a door'")
-    return words
+    if len(sentence) > MOST_LETTERS:
+        found = f"{len(sentence):,} characters"
+    else:
+        words = find_words(sentence)
+        if 0 < len(words) <= MOST_WORDS:
+            return words
+        if not words:
+            raise InputError(f"the sentence {shown(sentence)} has no words; write one, such as 'person opens a door'")
+        found = f"{len(words):,} words"
+    bounds = f"{MOST_WORDS:,} words and {MOST_LETTERS:,} characters"
+    raise InputError(f"the sentence {shown(sentence)} has {found}; one may have {bounds}; split it")
 
 
 class Vocabulary:
@@ -71,61 +78,140 @@ class Vocabulary:
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
         """Read what `save` wrote. Raises InputError naming the file."""
+        advice = "save one with Vocabulary.save"
         try:
-            words = json.loads(Path(path).read_text(encoding="utf-8"))["words"]
-            if words[:2] != [PAD, UNKNOWN] or not all(isinstance(word, str) for word in words):
-                raise ValueError
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: not a readable vocabulary; save one with Vocabulary.save") from error
-        return cls(words[2:])
+            words = read_json(Path(path), advice).get("words")
+            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                raise InputError(f"words must be a list of texts; {advice}")
+            if words[:2] != [PAD, UNKNOWN]:
+                raise InputError(f"the first words must be {PAD} and {UNKNOWN}; {advice}")
+            return cls(words[2:])
+        except InputError as error:
+            reason = str(error).removeprefix(str(path)).lstrip(": ")
+            raise InputError(f"{path}: not a readable vocabulary: {reason}") from error
 
 
 def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[np.ndarray, np.ndarray]:
     """Read the GloVe vectors of some words; the rest of the file (1 to 5 GB) is only skimmed.
 
     Returns vectors (V, dim) float32 aligned with `words`, zeros where the file lacks a word, and found (V,)
-    bool. The result is kept beside the file and read from there the next time.
+    bool. The result is kept beside the file and read from there the next time; what is damaged there is made again.
     Raises InputError, naming the file and the line, for a line that is not a word and `dim` numbers.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of an unpacked GloVe file such as glove.6B.300d.txt")
-    state = path.stat()
-    key = hashlib.sha256(repr((list(words), dim, state.st_size, state.st_mtime_ns)).encode()).hexdigest()[:16]
-    cache = path.with_name(f"{path.stem}.{key}.npz")
-    if cache.exists():
-        with np.load(cache) as stored:
-            return stored["vectors"], stored["found"]
-
-    vectors, found = np.zeros((len(words), dim), np.float32), np.zeros(len(words), bool)
-    rows = {word.encode(): i for i, word in enumerate(words)}
-    heads = {word.split(b" ")[0] for word in rows}
+    state = _glove_file(path)
+    rows = {word.encode(errors="surrogatepass"): i for i, word in enumerate(words)}
     if len(rows) != len(words):
         raise InputError("a word is asked for twice; name each once")
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            line = line.rstrip()
-            blanks = line.count(b" ")  # cheap on every line; only the lines asked for are taken apart
-            if blanks < dim or (number == 1 and blanks != dim):
-                raise InputError(
-                    f"{path}:{number}: {blanks} numbers, not {dim}; give another dim, or fetch the file again"
-                )
-            if line[: line.index(b" ")] not in heads:
-                continue
-            word, *numbers = line.rsplit(b" ", dim)  # from the right: a few tokens of 840B contain blanks
-            row = rows.get(word)
-            if row is None or found[row]:  # the first of two entries counts
-                continue
-            try:
-                vectors[row] = [float(x) for x in numbers]
-                if not np.isfinite(vectors[row]).all():
-                    raise ValueError("a number is not finite")
-            except ValueError as error:
-                raise InputError(f"{path}:{number}: {error}; fetch the file again") from error
-            found[row] = True
-    # a read-only folder, such as a cluster's shared one, only costs the skimming again
-    with contextlib.suppress(OSError), atomic_path(cache) as temporary:
-        np.savez(temporary, vectors=vectors, found=found)
+    of = ("2", list(words), dim, state.st_size, state.st_mtime_ns)  # 2: words before a double blank are found
+    cache = path.with_name(f"{path.stem}.{hashlib.sha256(repr(of).encode(errors='replace')).hexdigest()[:16]}.npz")
+    if (stored := _stored_vectors(cache, len(words), dim)) is not None:
+        return stored
+
+    vectors, found = np.zeros((len(words), dim), np.float32), np.zeros(len(words), bool)
+    heads = {word.split(b" ")[0] for word in rows}
+    number = 0
+    for number, line in _glove_lines(path):
+        # cheap on every line; only the lines asked for are taken apart
+        if (number == 1 or line.count(b" ") < dim) and (count := len(line.split()) - 1) != dim:
+            raise InputError(f"{path}:{number}: {count} numbers, not {dim}{_header(number, line)}")
+        if line[:1].isspace() or line.split(None, 1)[0] not in heads:
+            continue
+        word, *numbers = line.rsplit(None, dim)  # from the right: a few tokens of 840B contain blanks
+        pieces = word.split()
+        count = len(numbers) + sum(map(_is_number, pieces[1:]))
+        if count != dim:
+            raise InputError(f"{path}:{number}: {count} numbers, not {dim}; fetch the file again")
+        row = rows.get(b" ".join(pieces))
+        if row is None or found[row]:  # the first of two entries counts
+            continue
+        if not all(map(_is_number, numbers)):
+            odd = next(x for x in numbers if not _is_number(x)).decode(errors="replace")
+            raise InputError(f"{path}:{number}: could not convert string to float: {shown(odd)}; fetch the file again")
+        with np.errstate(over="ignore"):  # a number beyond float32 is not finite there
+            vectors[row] = [float(x) for x in numbers]
+        if not np.isfinite(vectors[row]).all():
+            raise InputError(f"{path}:{number}: a number is not finite; fetch the file again")
+        found[row] = True
+    if number == 0:
+        raise InputError(f"{path}: is empty; fetch the file again")
+    after = path.stat()
+    if (after.st_size, after.st_mtime_ns) == (state.st_size, state.st_mtime_ns):  # else it was written to meanwhile
+        # a read-only folder, such as a cluster's shared one, only costs the skimming again
+        with contextlib.suppress(OSError), atomic_path(cache) as temporary:
+            np.savez(temporary, vectors=vectors, found=found)
+    return vectors, found
+
+
+MOST_LINE = 2**20  # bytes; a line of 300 numbers has some 3,000
+
+
+def _glove_file(path: Path) -> os.stat_result:
+    """What stat says of a GloVe file; InputError where it is none."""
+    try:
+        return regular_file(path)
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        advice = "give the path of an unpacked GloVe file such as glove.6B.300d.txt"
+        raise InputError(f"{path}: {reason}; {advice}") from error
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether nothing is there: what is there and no file, or cannot be looked at, is for `read_glove` to refuse."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
+
+
+def _glove_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a GloVe file with their numbers, without the blanks at their ends; InputError for an endless one."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(MOST_LINE), b""), start=1):
+                if len(line) == MOST_LINE:
+                    found = f"a line of over {MOST_LINE:,} bytes"
+                    raise InputError(f"{path}:{number}: {found}; give an unpacked GloVe text file")
+                if line := line.rstrip():
+                    yield number, line
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; check the file and its permissions") from error
+
+
+def _is_number(text: bytes) -> bool:
+    """Whether Python's float reads it, but for 1_0; NaN and infinity are said to be numbers that are not finite."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return b"_" not in text
+
+
+def _header(number: int, line: bytes) -> str:
+    if number == 1 and len(fields := line.split()) == 2 and all(field.isdigit() for field in fields):
+        return "; this is the header of word2vec's and fastText's text files: remove the line"
+    return "; give another dim, or fetch the file again"
+
+
+def _stored_vectors(cache: Path, count: int, dim: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The vectors (count, dim) and found (count,) of a cache; None where there is none, or none to be trusted."""
+    if not cache.is_file():
+        return None
+    try:
+        if cache.stat().st_size > count * (4 * dim + 1) + 2**16:
+            raise ValueError("it is too large")
+        with np.load(cache, allow_pickle=False) as stored:
+            vectors, found = stored["vectors"], stored["found"]
+        if (vectors.shape, vectors.dtype, found.shape, found.dtype) != ((count, dim), np.float32, (count,), np.bool_):
+            raise ValueError("it holds something else")
+        if not np.isfinite(vectors).all():
+            raise ValueError("not all its numbers are finite")
+    except Exception as error:  # zip, npy and the system each have their own errors; the file itself is still there
+        warnings.warn(f"{cache}: a damaged cache ({error}): the vectors are read from the file again", stacklevel=3)
+        return None
     return vectors, found
 
 
@@ -134,12 +220,19 @@ def frequent_words(path: str | Path, count: int = 20_000) -> list[str]:
 
     Only what `tokenize` would make of itself is a word. Raises InputError for a file that cannot be read.
     """
+    path, found, dim = Path(path), {}, 0
     try:
-        with Path(path).open(encoding="utf-8", errors="replace") as file:
-            tokens = [line.split(" ", 1)[0] for line in islice(file, count)]
+        regular_file(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give an unpacked GloVe file") from error
-    return [token for token in tokens if WORD.fullmatch(token) and tokenize(token) == [token]]
+    for number, line in islice(_glove_lines(path), count):
+        dim = dim or len(line.split()) - 1
+        if number == 1 and dim == 1:
+            raise InputError(f"{path}:1: 1 numbers{_header(number, line)}")
+        token = line.rsplit(None, dim)[0].decode(errors="replace")
+        if len(token) <= MOST_LETTERS and find_words(token) == [token]:
+            found[token] = None
+    return list(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +260,7 @@ def word_vectors(
     Raises InputError, as `read_glove` does, for a file that is damaged or has vectors of another width.
     """
     words = vocabulary.words[2:]  # without padding and <unk>: a file may hold a token of that name
-    if glove is None or not Path(glove).is_file():
+    if glove is None or _is_absent(Path(glove)):
         vectors = 0.4 * torch.randn(len(vocabulary), dim, generator=torch.Generator().manual_seed(seed))
         vectors[:2] = 0
         where = "was given" if glove is None else f"at {glove}; `lgn-lite data get glove-6b` fetches it"
@@ -180,5 +273,9 @@ def word_vectors(
     if counts:
         source += f", {sum(counts[word] for word in unknown) / counts.total():.2%} of the running words"
     if unknown:
-        source += f" ({', '.join(unknown[:5])}{', …' if len(unknown) > 5 else ''})"
+        source += f" ({', '.join(map(_short, unknown[:5]))}{', …' if len(unknown) > 5 else ''})"
     return WordVectors(vectors, unknown, source)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 40 else shown(word, 40)[1:-1]

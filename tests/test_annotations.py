@@ -253,7 +253,7 @@ def test_times_of_the_cd_splits_are_seconds(tmp_path, key):
         ({"sentences": []}, "two lists of the same length"),
         ({"timestamps": [[1, 2, 3]]}, r"pair 1: \[1, 2, 3\], .* must be \[start, end\] and a text"),
         ({"timestamps": [[1, None]]}, "pair 1: time is None, not a number"),
-        ({"timestamps": [[1, float("nan")]]}, "pair 1: time is nan; it must be finite"),
+        ({"timestamps": [[1, 10**400]]}, "pair 1: time is 1000.*…0+; it must be finite"),
         ({"sentences": [""]}, "pair 1: the sentence is empty"),
         ({"sentences": [3]}, r"pair 1: .* must be \[start, end\] and a text"),
     ],
@@ -272,6 +272,7 @@ def test_a_bad_json_entry_is_named(tacos, changes, message):
         ("", r"bad\.json:1: not json: .*; fetch the file again"),
         ("<!DOCTYPE html>\n<p>404", r"bad\.json:1: not json: .*; fetch the file again"),
         ('{"a": {"timestamps": [[0, 1]], "sent', r"bad\.json:1: not json: .*; fetch the file again"),
+        ('{"a": {"timestamps": [[1, NaN]]}}', r"bad\.json: NaN is not a number that json knows; fetch the file again"),
         ('{"a": {}, "b": {}, "a": {}}', r"bad\.json: 'a' is there twice; merge the two entries or remove one"),
     ],
 )

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 import lgn_lite.answers
-from lgn_lite.answers import Answers, split_answers
+from lgn_lite.answers import Answers, kept_answers, split_answers
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import load_checkpoint, save_checkpoint
 from lgn_lite.course import evaluation_set
+from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
 from lgn_lite.moments import interval_iou
 
@@ -72,8 +75,52 @@ def test_other_weights_or_queries_or_a_broken_file_are_computed_again(checkpoint
     assert split_answers(checkpoint, fewer, progress=False).logits.shape[0] == 3
     kept = checkpoint_folder / "answers" / "made-up-test.safetensors"
     kept.write_bytes(kept.read_bytes()[:100])
-    assert split_answers(checkpoint, fewer, progress=False).logits.shape[0] == 3
+    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged: the answers are computed again"):
+        assert split_answers(checkpoint, fewer, progress=False).logits.shape[0] == 3
     assert len(counted) == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda logits: {"logits": logits[:, :-1]},
+        lambda logits: {"logits": logits[:-1]},
+        lambda logits: {"logits": logits.fill_(float("nan"))},
+        lambda logits: {"logits": logits.long()},
+        lambda logits: {"other": logits},
+    ],
+)
+def test_answers_that_cannot_be_these_are_computed_again(checkpoint_folder, data, counted, damage):
+    checkpoint = load_checkpoint(checkpoint_folder)
+    logits = split_answers(checkpoint, data, progress=False).logits
+    path = checkpoint_folder / "answers" / "made-up-test.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    save_file({name: value.contiguous() for name, value in damage(logits.clone()).items()}, path, metadata)
+    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged: the answers are computed again"):
+        assert kept_answers(checkpoint, data, "test", data.queries("test")) is None
+    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged"):
+        assert torch.equal(split_answers(checkpoint, data, progress=False).logits, logits)
+    assert len(counted) == 2
+    assert torch.equal(kept_answers(checkpoint, data, "test", data.queries("test")).logits, logits)
+
+
+def test_other_settings_make_other_answers(checkpoint_folder, data, counted):
+    split_answers(load_checkpoint(checkpoint_folder), data, progress=False)
+    config = checkpoint_folder / "config.json"
+    config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert kept_answers(load_checkpoint(checkpoint_folder), data, "test", data.queries("test")) is None
+    split_answers(load_checkpoint(checkpoint_folder), data, progress=False)
+    assert len(counted) == 2
+
+
+def test_scores_that_are_not_numbers_are_no_answers(checkpoint_folder, data):
+    checkpoint = load_checkpoint(checkpoint_folder)
+    with torch.no_grad():
+        checkpoint.model.score.bias.fill_(float("nan"))
+    with pytest.raises(InputError, match=r"the scores of 20 of 20 queries are not numbers \(NaN\), first .* query 0"):
+        split_answers(checkpoint, data, progress=False)
+    assert not (checkpoint_folder / "answers").exists()
 
 
 def test_a_folder_that_cannot_be_written_to_costs_a_warning(checkpoint_folder, data, monkeypatch):

@@ -213,3 +213,39 @@ def test_each_absent_annotation_file_is_named(root, name):
 def test_each_name_is_that_of_its_preset():
     for name, data in REAL.items():
         assert data.name == name and data.config == LGNConfig.preset(name)
+
+
+# ── Empty splits ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "file", "content"),
+    [
+        ("tacos", "val", "val.json", "{}"),
+        ("charades-sta", "test", "charades_sta_test.txt", "\n"),
+        ("activitynet-captions", "test", "val_2.json", "{}"),
+    ],
+)
+def test_an_empty_split_is_named_with_its_file(root, name, split, file, content):
+    (root / name / file).write_text(content, encoding="utf-8")
+    data = open_data_set(name, root=root)  # the other splits can be used
+    with pytest.raises(InputError, match=rf"{file}: no queries: the split '{split}' of {data.title} is empty"):
+        data.queries(split)
+    assert data.queries("train")
+
+
+def test_a_split_that_nothing_is_left_for_is_named(root):
+    path = root / "charades-sta" / "charades_sta_train.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    one = [line for line in lines if line.split()[0] == lines[0].split()[0]]  # of one video: none can be held out
+    path.write_text("\n".join(one), encoding="utf-8")
+    data = open_data_set("charades-sta", root=root)
+    with pytest.raises(InputError, match=rf"{path}: no queries: the split 'val' of Charades-STA is empty"):
+        data.queries("val")
+
+
+def test_a_name_of_megabytes_is_quoted_short(root):
+    for call in (lambda: open_data_set("x" * 10**6, root=root), lambda: REAL["tacos"].queries("y" * 10**6)):
+        with pytest.raises(InputError, match="…") as error:
+            call()
+        assert len(str(error.value)) < 300

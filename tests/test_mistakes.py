@@ -78,3 +78,34 @@ def test_other_data_sets_are_refused(tiny_toy, tmp_path, queries):
     moved = Query("toy-test-0000", "x", 1.23, 2.34, 30.0)
     with pytest.raises(InputError, match=r"has no event from 1\.23 to 2\.34 s"):
         scene_of(moved, tiny_toy.folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "[" * 10**5,
+        "{}",
+        '{"seed": "0", "num_figures": 2}',
+        '{"seed": true, "num_figures": 2}',
+        '{"seed": -1, "num_figures": 2}',
+        '{"seed": 0, "num_figures": 1e12}',
+        '{"seed": NaN, "num_figures": 2}',
+        '{"seed": 0, "seed": 1, "num_figures": 2}',
+    ],
+    ids=lambda text: text[:40],
+)
+def test_damaged_notes_of_a_drawn_set_are_one_line(tmp_path, content):
+    (tmp_path / "toy_sta.json").write_text(content, encoding="utf-8")
+    query = Query("toy-test-0000", "x", 1.0, 2.0, 30.0)
+    with pytest.raises(InputError, match=r"toy_sta\.json: tells nothing of the video 'toy-test-0000'") as error:
+        scene_of(query, tmp_path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("video", ["toy-test-1_0", "toy-test-１", "toy-nothing-0001", "toy-test-" + "9" * 5000, "x\ny"])
+def test_a_name_that_no_drawn_video_has_is_one_line(tiny_toy, video):
+    with pytest.raises(InputError, match="tells nothing of the video") as error:
+        scene_of(Query(video, "x", 1.0, 2.0, 30.0), tiny_toy.folder)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400

@@ -76,3 +76,10 @@ def test_pairs_as_written_are_those_of_the_file(tmp_path):
 def test_an_empty_split_is_refused():
     with pytest.raises(InputError, match="no queries"):
         survey({"tacos": {"train": []}})
+
+
+def test_an_empty_split_is_named_with_its_file(tmp_path):
+    (tmp_path / "val.json").write_text("{}", encoding="utf-8")
+    splits = {"train": [Query("v", "He sits.", 0, 1, 2)], "val": read_tacos(tmp_path / "val.json", split="val")}
+    with pytest.raises(InputError, match=rf"{tmp_path}/val\.json: no queries: the split 'val' of tacos is empty"):
+        survey({"tacos": splits})
