@@ -1,0 +1,358 @@
+"""One pass over the pictures of a video file: the frames in order of display, and when each is shown.
+
+Frames decide, not headers: where a file's clock starts again or jumps, or the picture goes on past the stated
+end, all frames are taken; what is lost is counted. `Pictures.finish` says all that in one warning, or refuses.
+"""
+
+import heapq
+import math
+import os
+import re
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import av.error
+from av.codec.context import Flags as CodecFlags
+from av.format import Flags as FormatFlags
+from av.stream import Disposition
+
+from lgn_lite.errors import InputError
+
+TOLERANCE = 5e-4  # seconds; Matroska and FLV round time stamps to whole milliseconds
+MAX_LOST = 0.5  # share of the pictures that may be undecodable; a file with more is refused
+MAX_GAP = 3600.0  # seconds that one picture may be shown; a longer gap is a clock that jumped
+MAX_GAP_BROADCAST = 10.0  # the same in MPEG-TS and MPEG-PS, whose clocks may jump; FFmpeg's own bound
+MAX_BACK = 0.5  # seconds by which time stamps may be out of order; further back they start again
+MAX_PIXELS = 2**27  # of one picture, four times 8K: above, a few bytes could ask for gigabytes
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat")  # files that make FFmpeg open others, pipes among them
+
+
+class Pictures:
+    """The picture stream of an opened file; either `frames` or `scan`, then `finish`.
+
+    `end` is where the picture ends so far, in seconds from the file's first time stamp, as all times here.
+    """
+
+    def __init__(self, path: str | Path, container, stream, max_lost: float = MAX_LOST):
+        self.path, self.container, self.stream, self.max_lost = path, container, stream, max_lost
+        self.start = (container.start_time or 0) / av.time_base
+        self.stated, self.own = _stated_end(container, stream)
+        self.end = 0.0
+        self.packets, self.lost, self.damaged = 0, 0, 0  # pictures in the file; not decodable; shown with errors
+        self.jumps: list[float] = []  # where the clock jumped or started again, in seconds
+        self.past = False  # whether the picture goes on past the stated end
+        broadcast = FormatFlags.ts_discont.value & container.format.flags
+        self._gap = MAX_GAP_BROADCAST if broadcast else MAX_GAP
+        self._without_pts = container.format.name == "avi"  # FFmpeg guesses them, wrongly with B-frames
+        self._due: list[int] = []  # AVI: time stamps of packets whose frame is still to come, a heap
+        self._offset = self._before = 0.0  # what is added to the clock now; and what was before it last jumped
+        self._step = 0.04  # seconds between the last two pictures
+        self._lost_at: float | None = None  # where the first of the lost is
+        self._packet_end = self._all_end = 0.0  # as the packets say: of the picture, of all streams
+        self._regular = True  # whether packets alone say when the picture ends
+        self._failed: av.error.FFmpegError | None = None  # what ended the reading before the end of the file
+        self._packets = self._demuxed()
+
+    def frames(self) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Every frame in order of display, with the time in seconds from which it is shown."""
+        count, time, shown, timed = 0, None, 0.0, False  # shown: for how long the frame before is
+        for packet in self._packets:
+            for frame in self._decode(packet):
+                stamp = self._stamp(frame)
+                seconds = self._seconds(frame)
+                timed = timed or stamp is not None
+                if stamp is not None:
+                    time = self._joined(stamp, time, shown)
+                elif timed:
+                    time += shown
+                else:  # a raw stream has no time stamps: its frames are evenly spaced
+                    time = (count + self.lost) * seconds
+                self.end, shown = max(self.end, time + seconds), seconds
+                self.damaged += frame.is_corrupt
+                count += 1
+                self._show_damaged()
+                yield time, frame
+
+    def scan(self) -> None:
+        """Go through the rest of the packets without decoding, which is fast, unless only frames tell the end."""
+        for _ in self._packets:
+            pass
+        self.end = max(self.end, self._packet_end)
+
+    @property
+    def regular(self) -> bool:
+        """Whether the packets so far have time stamps in order, so that `scan` and `frames` find the same end."""
+        return self._regular
+
+    def finish(self, check: bool = True, warn: bool = True) -> float:
+        """The end of the picture in seconds: the stated one, or where the frames go on past it, theirs.
+
+        Warns, once, of what is odd. Raises InputError, where `check`, for a file that is cut off or mostly lost.
+        """
+        end, whole = self.end, max(self.end, self._packet_end) if not self.jumps else self.end
+        if check:
+            self._check(end, whole)
+        notes = []
+        if self.lost or self.damaged:
+            what = [f"{self.lost} of {self.packets} pictures cannot be decoded"] if self.lost else []
+            what += [f"{self.damaged} are damaged"] if self.damaged else []
+            at = "" if self._lost_at is None else f", first at {self._lost_at:.1f} s"
+            notes.append(f"{' and '.join(what)}{at}; players go on, and so does this")
+        if self.jumps:
+            times = "" if len(self.jumps) == 1 else f", {len(self.jumps)} times"
+            notes.append(f"its clock starts again or jumps at {self.jumps[0]:.1f} s{times}; the parts are joined")
+        if self.stated is not None and whole > self.stated + max(self._seconds(None), 0.02) + TOLERANCE:
+            self.past = True
+            if not self.jumps:
+                notes.append(f"the picture goes on to {whole:.1f} s, past the {self.stated:.1f} s stated; all is taken")
+        if notes and warn:
+            warnings.warn(f"{self.path}: {'; '.join(notes)}", stacklevel=3)
+        return whole if self.past or self.jumps or not self.stated or not self._pictures_own else self.stated
+
+    # ---- packets
+
+    def _demuxed(self) -> Iterator[av.Packet | None]:
+        """The packets of the picture, then None; on the way, where it and all streams end."""
+        wanted = [self.stream] if self.own else None  # the other streams only where they are asked for their end
+        highest: float | None = None
+        for packet in self._read(wanted):
+            stamp = packet.pts if packet.pts is not None else packet.dts
+            seconds = float((packet.duration or 0) * packet.time_base) if packet.time_base else 0.0
+            time = None if stamp is None else float(stamp * packet.time_base) - self.start
+            if time is not None:
+                self._all_end = max(self._all_end, time + seconds)
+            if packet.stream_index != self.stream.index:
+                continue
+            if not packet.size:
+                continue  # the end; or, in AVI, a picture that stays
+            if not packet.is_discard:
+                self.packets += 1
+                if self._without_pts and packet.dts is not None:
+                    heapq.heappush(self._due, packet.dts)
+                    time = float(packet.dts * packet.time_base) - self.start
+                if time is None:
+                    self._regular = False
+                else:
+                    ahead = time - (highest if highest is not None else min(time, 0.0))
+                    if not -max(MAX_BACK, 8 * seconds) <= ahead <= self._gap:
+                        self._regular = False
+                    highest = time if highest is None else max(highest, time)
+                    self._packet_end = max(self._packet_end, time + self._bounded(seconds))
+            yield packet
+        yield None  # makes the decoder give what it still holds
+
+    def _read(self, wanted) -> Iterator[av.Packet]:
+        """FFmpeg's packets; where one cannot be read, those after it."""
+        for _ in range(100):
+            try:
+                for packet in self.container.demux(wanted) if wanted else self.container.demux():
+                    if packet.size:
+                        self._failed = None  # it goes on
+                    yield packet
+                return
+            except av.error.InvalidDataError as error:
+                self._failed = error
+            except av.error.FFmpegError as error:  # a disc or a network that fails, not the file
+                raise self._broken(error) from error
+
+    def _decode(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        try:
+            return self.stream.decode(packet)
+        except av.error.BlockingIOError:  # the decoder is stuck on what it could not read
+            self.stream.codec_context.flush_buffers()
+            self._lose(packet)
+        except av.error.EOFError:
+            pass
+        except (av.error.FFmpegError, ValueError) as error:
+            if isinstance(error, MemoryError):
+                raise
+            self._lose(packet)
+        return []
+
+    def _lose(self, packet: av.Packet | None) -> None:
+        self.lost += 1
+        self._show_damaged()
+        stamp = packet and (packet.dts if self._without_pts else packet.pts)
+        if stamp is not None and stamp in self._due:
+            self._due.remove(stamp)
+            heapq.heapify(self._due)
+        if self._lost_at is None:
+            time = self.end if stamp is None else float(stamp * packet.time_base) - self.start + self._offset
+            self._lost_at = max(0.0, time)
+
+    def _show_damaged(self) -> None:
+        """Take frames that follow lost ones, as players do.
+
+        Not before the first frame: a recording that begins between two key frames begins with the second.
+        """
+        flags = self.stream.codec_context.flags
+        if not flags & CodecFlags.output_corrupt.value:
+            self.stream.codec_context.flags = flags | CodecFlags.output_corrupt.value
+
+    # ---- times
+
+    def _stamp(self, frame: av.VideoFrame) -> float | None:
+        """The file's own time of a frame, in seconds from its first time stamp."""
+        if self._without_pts:  # frames come in order of display: each has the lowest time that is due
+            return float(heapq.heappop(self._due) * self.stream.time_base) - self.start if self._due else None
+        return None if frame.pts is None else float(frame.pts * self.stream.time_base) - self.start
+
+    def _joined(self, stamp: float, last: float | None, shown: float) -> float:
+        """The time of a frame, counted on where the clock jumps or starts again."""
+        if last is None:
+            if abs(stamp) <= MAX_GAP:
+                return stamp
+            self._offset, _ = -stamp, self.jumps.append(0.0)  # the sound's clock is another one's
+            return 0.0
+        back = max(MAX_BACK, 8 * shown)
+        step = stamp + self._offset - last
+        returned = stamp + self._before - last  # a single stamp that was wrong: the clock is as before
+        if self.jumps and not -back <= step <= 1.0 and -back <= returned <= 1.0:
+            self._offset, self._before, step = self._before, self._offset, returned
+        if not -back <= step <= self._gap:
+            self.jumps.append(last + shown)
+            self._offset, self._before, step = last + shown - stamp, self._offset, shown
+        if step > 0:
+            self._step = step
+        return max(last, stamp + self._offset)
+
+    def _seconds(self, frame: av.VideoFrame | None) -> float:
+        """How long one frame is shown."""
+        return self._bounded(float(frame.duration * self.stream.time_base) if frame and frame.duration else 0.0)
+
+    def _bounded(self, seconds: float) -> float:
+        if 0 < seconds <= self._gap:
+            return seconds
+        average = float(1 / self.stream.average_rate) if self.stream.average_rate else 0.0
+        return self._step if self.jumps or average > self._gap else average  # a jump spoils the average
+
+    # ---- whether it is whole
+
+    @property
+    def _pictures_own(self) -> bool:
+        """Whether the stated end is the picture's, not another stream's."""
+        return self.own or len(self.container.streams) == 1
+
+    def _check(self, end: float, whole: float) -> None:
+        """InputError where too much is lost, or where the picture ends long before it should."""
+        if self.packets and self.lost > self.max_lost * self.packets:
+            raise InputError(
+                f"{self.path}: broken or cut off: {self.lost} of {self.packets} pictures cannot be decoded, more than "
+                f"max_lost={self.max_lost:g}, first at {self._lost_at or 0:.1f} s; copy it again"
+            )
+        if self._failed and not self.stated:
+            raise self._broken(self._failed)
+        if self.jumps:
+            return
+        # The length of the whole file says nothing of the picture if there is sound too: then all streams count.
+        found = end if self._pictures_own else max(end, self._all_end)
+        for stated, reached in ((self.stated, found), (whole, end)):
+            if stated and stated - reached > max(1.0, 0.1 * stated):
+                what = "picture" if reached == end else "file"
+                raise InputError(
+                    f"{self.path}: cut off: the {what} stops at {reached:.1f} s of {stated:.1f} s; copy it again"
+                )
+
+    def _broken(self, error: av.error.FFmpegError) -> InputError:
+        return InputError(
+            f"{self.path}: broken or cut off: not readable after {self.end:.1f} s ({error.strerror}); copy it again"
+        )
+
+
+@contextmanager
+def opened(path: str | Path, threads: int = 1) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
+    """Open a file and its best picture stream. Raises InputError, naming the file, where there is none."""
+    _check_kind(path)
+    try:
+        container = av.open(f"file:{path}")  # "file:", so that a colon in the name starts no protocol
+    except (av.error.FFmpegError, OSError) as error:
+        reason = error.strerror or type(error).__name__
+        hint = "check the path" if isinstance(error, OSError) else "not a video, or cut off: copy it again"
+        raise InputError(f"{path}: cannot be opened ({reason}); {hint}") from error
+    with container:
+        streams = pictures_of(container)
+        if container.format.name == "tty":  # FFmpeg draws any text file as a terminal would
+            raise InputError(f"{path}: is a text file, not a video")
+        if not streams:
+            kinds = ", ".join({s.type for s in container.streams if s.type != "video"})
+            what = f"only {kinds}; give a file with a picture" if kinds else "nothing; it may be cut off"
+            raise InputError(f"{path}: holds no video stream, {what}")
+        stream = max(streams, key=_rank)  # the first of equals
+        context = stream.codec_context
+        if context is None or not _area(stream):
+            raise InputError(f"{path}: its picture has a codec that FFmpeg does not know, or no size; convert it")
+        if _area(stream) > MAX_PIXELS:
+            size = f"{context.width} × {context.height} pixels"
+            raise InputError(f"{path}: pictures of {size}, more than {MAX_PIXELS:,} in all; make them smaller")
+        stream.thread_count = threads
+        if threads != 1:
+            stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def pictures_of(container) -> list[av.video.VideoStream]:
+    """The picture streams that are no cover images."""
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+
+
+def _check_kind(path: str | Path) -> None:
+    """InputError for what is no file, and would hang (a pipe) or never end (a device), and for playlists."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116, as Path.stat would not take what `av.open` takes
+    except (OSError, ValueError):
+        return  # av.open says why
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: is a folder; give a video file")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: is a pipe or a device, not a file; save the video to a file first")
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_PLAYLISTS) or b"<MPD" in head:
+        raise InputError(f"{path}: is a playlist that names other files; give the video itself")
+
+
+def _area(stream) -> int:
+    context = stream.codec_context
+    return (context.width or 0) * (context.height or 0) if context else 0
+
+
+def _rank(stream) -> tuple[bool, int, bool]:
+    """Of several picture streams the best: one that moves, of the most pixels, and marked as the default.
+
+    FFmpeg's own order in full, `streams.best`, takes a preview that comes first where no bit rates are stated.
+    """
+    moves = stream.frames != 1 and not stream.disposition & (Disposition.still_image | Disposition.timed_thumbnails)
+    return bool(moves), _area(stream), bool(stream.disposition & Disposition.default)
+
+
+def _stated_end(container, stream) -> tuple[float | None, bool]:
+    """The end in seconds from the file's first time stamp, as the file states it; whether the picture's own."""
+    start = (container.start_time or 0) / av.time_base
+    kinds = container.format.name.split(",")
+    tag = next((value for key, value in stream.metadata.items() if key.split("-")[0] == "DURATION"), "")
+    if parts := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tag):  # Matroska: this stream's end, not its length
+        hours, minutes, seconds = parts.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - start, True
+    if (FormatFlags.ts_discont.value | FormatFlags.no_timestamps.value) & container.format.flags:
+        return None, True  # nothing is stated: FFmpeg guesses, by the last time stamps or the bit rate
+    if stream.duration:
+        end = float((stream.duration + (stream.start_time or 0)) * stream.time_base) - start
+        return end, "mov" in kinds or "avi" in kinds  # elsewhere it may be the file's
+    if container.duration:
+        end = container.duration / av.time_base
+        if "matroska" in kinds or "flv" in kinds:  # they count from zero, not from the first time stamp
+            end -= start
+        return (end if end > 0 else None), False
+    return None, False
+
+
+def count(end: float, rate: float) -> int:
+    """How many of the times 0, 1/rate, 2/rate … come before the end; at least one."""
+    return max(1, math.ceil((end - TOLERANCE) * rate))
