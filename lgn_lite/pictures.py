@@ -51,7 +51,7 @@ class Pictures:
         self._due: list[int] = []  # AVI: time stamps of packets whose frame is still to come, a heap
         self._offset = self._before = 0.0  # what is added to the clock now; and what was before it last jumped
         self._step = 0.04  # seconds between the last two pictures
-        self._lost_at: float | None = None  # where the first of the lost is
+        self._lost_at: list[float] = []  # where the first and the last of those are
         self._packet_end = self._all_end = 0.0  # as the packets say: of the picture, of all streams
         self._regular = True  # whether packets alone say when the picture ends
         self._failed: av.error.FFmpegError | None = None  # what ended the reading before the end of the file
@@ -72,7 +72,9 @@ class Pictures:
                 else:  # a raw stream has no time stamps: its frames are evenly spaced
                     time = (count + self.lost) * seconds
                 self.end, shown = max(self.end, time + seconds), seconds
-                self.damaged += frame.is_corrupt
+                if frame.is_corrupt:
+                    self.damaged += 1
+                    self._note_lost(time)
                 count += 1
                 self._show_damaged()
                 yield time, frame
@@ -93,15 +95,15 @@ class Pictures:
 
         Warns, once, of what is odd. Raises InputError, where `check`, for a file that is cut off or mostly lost.
         """
-        end, whole = self.end, max(self.end, self._packet_end) if not self.jumps else self.end
+        end, whole = self.end, self._packet_end if self._regular and self._packet_end else self.end
         if check:
             self._check(end, whole)
         notes = []
-        if self.lost or self.damaged:
-            what = [f"{self.lost} of {self.packets} pictures cannot be decoded"] if self.lost else []
-            what += [f"{self.damaged} are damaged"] if self.damaged else []
-            at = "" if self._lost_at is None else f", first at {self._lost_at:.1f} s"
-            notes.append(f"{' and '.join(what)}{at}; players go on, and so does this")
+        if check and (self.lost or self.damaged):
+            many = f"{self.lost or self.damaged} of {self.packets} pictures "
+            many += "cannot be decoded" if self.lost else "decode with errors"
+            more = f", {self.damaged} others decode with errors" if self.lost and self.damaged else ""
+            notes.append(f"{many}{more}, {self._where_lost()}; they are passed over, as players do")
         if self.jumps:
             times = "" if len(self.jumps) == 1 else f", {len(self.jumps)} times"
             notes.append(f"its clock starts again or jumps at {self.jumps[0]:.1f} s{times}; the parts are joined")
@@ -121,10 +123,8 @@ class Pictures:
         highest: float | None = None
         for packet in self._read(wanted):
             stamp = packet.pts if packet.pts is not None else packet.dts
-            seconds = float((packet.duration or 0) * packet.time_base) if packet.time_base else 0.0
-            time = None if stamp is None else float(stamp * packet.time_base) - self.start
-            if time is not None:
-                self._all_end = max(self._all_end, time + seconds)
+            if stamp is not None:
+                self._all_end = max(self._all_end, self._time(stamp + (packet.duration or 0), packet))
             if packet.stream_index != self.stream.index:
                 continue
             if not packet.size:
@@ -132,18 +132,28 @@ class Pictures:
             if not packet.is_discard:
                 self.packets += 1
                 if self._without_pts and packet.dts is not None:
-                    heapq.heappush(self._due, packet.dts)
-                    time = float(packet.dts * packet.time_base) - self.start
-                if time is None:
-                    self._regular = False
-                else:
-                    ahead = time - (highest if highest is not None else min(time, 0.0))
-                    if not -max(MAX_BACK, 8 * seconds) <= ahead <= self._gap:
-                        self._regular = False
-                    highest = time if highest is None else max(highest, time)
-                    self._packet_end = max(self._packet_end, time + self._bounded(seconds))
+                    stamp = packet.dts
+                    heapq.heappush(self._due, stamp)
+                highest = self._follow(packet, stamp, highest)
             yield packet
         yield None  # makes the decoder give what it still holds
+
+    def _follow(self, packet: av.Packet, stamp: int | None, highest: float | None) -> float | None:
+        """Note where the picture ends and whether time goes on; the highest time so far."""
+        if stamp is None:
+            self._regular = False
+            return highest
+        time, seconds = self._time(stamp, packet), float((packet.duration or 0) * packet.time_base)
+        ahead = time - (highest if highest is not None else min(time, 0.0))
+        self._regular &= -max(MAX_BACK, 8 * seconds) <= ahead <= self._gap
+        shown = self._bounded(seconds)
+        # not time + seconds, which rounds twice
+        end = self._time(stamp + packet.duration, packet) if shown == seconds else time + shown
+        self._packet_end = max(self._packet_end, end)
+        return time if highest is None else max(highest, time)
+
+    def _time(self, stamp: int, packet: av.Packet) -> float:
+        return float(stamp * packet.time_base) - self.start
 
     def _read(self, wanted) -> Iterator[av.Packet]:
         """FFmpeg's packets; where one cannot be read, those after it."""
@@ -180,9 +190,15 @@ class Pictures:
         if stamp is not None and stamp in self._due:
             self._due.remove(stamp)
             heapq.heapify(self._due)
-        if self._lost_at is None:
-            time = self.end if stamp is None else float(stamp * packet.time_base) - self.start + self._offset
-            self._lost_at = max(0.0, time)
+        self._note_lost(self.end if stamp is None else self._time(stamp, packet) + self._offset)
+
+    def _note_lost(self, time: float) -> None:
+        time = max(0.0, time)
+        self._lost_at = [min([time, *self._lost_at]), max([time, *self._lost_at])]
+
+    def _where_lost(self) -> str:
+        first, last = (f"{time:.1f}" for time in self._lost_at)
+        return f"at {first} s" if first == last else f"between {first} s and {last} s"
 
     def _show_damaged(self) -> None:
         """Take frames that follow lost ones, as players do.
@@ -242,7 +258,7 @@ class Pictures:
         if self.packets and self.lost > self.max_lost * self.packets:
             raise InputError(
                 f"{self.path}: broken or cut off: {self.lost} of {self.packets} pictures cannot be decoded, more than "
-                f"max_lost={self.max_lost:g}, first at {self._lost_at or 0:.1f} s; copy it again"
+                f"max_lost={self.max_lost:g}, {self._where_lost()}; copy it again"
             )
         if self._failed and not self.stated:
             raise self._broken(self._failed)
