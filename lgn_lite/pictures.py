@@ -6,20 +6,16 @@ end, all frames are taken; what is lost is counted. `Pictures.finish` says all t
 
 import heapq
 import math
-import os
-import re
-import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import av.error
 from av.codec.context import Flags as CodecFlags
 from av.format import Flags as FormatFlags
-from av.stream import Disposition
 
+from lgn_lite.containers import films_in, stated_end
 from lgn_lite.errors import InputError
 
 TOLERANCE = 5e-4  # seconds; Matroska and FLV round time stamps to whole milliseconds
@@ -27,8 +23,6 @@ MAX_LOST = 0.5  # share of the pictures that may be undecodable; a file with mor
 MAX_GAP = 3600.0  # seconds that one picture may be shown; a longer gap is a clock that jumped
 MAX_GAP_BROADCAST = 10.0  # the same in MPEG-TS and MPEG-PS, whose clocks may jump; FFmpeg's own bound
 MAX_BACK = 0.5  # seconds by which time stamps may be out of order; further back they start again
-MAX_PIXELS = 2**27  # of one picture, four times 8K: above, a few bytes could ask for gigabytes
-_PLAYLISTS = (b"#EXTM3U", b"ffconcat")  # files that make FFmpeg open others, pipes among them
 
 
 class Pictures:
@@ -40,7 +34,9 @@ class Pictures:
     def __init__(self, path: str | Path, container, stream, max_lost: float = MAX_LOST):
         self.path, self.container, self.stream, self.max_lost = path, container, stream, max_lost
         self.start = (container.start_time or 0) / av.time_base
-        self.stated, self.own = _stated_end(container, stream)
+        self.stated, self.own = stated_end(container, stream)
+        # FLV's length counts from zero or from the first time stamp, nobody knows: it is only roughly believed.
+        self._rough = self.start if container.format.name == "flv" else 0.0
         self.end = 0.0
         self.packets, self.lost, self.damaged = 0, 0, 0  # pictures in the file; not decodable; shown with errors
         self.jumps: list[float] = []  # where the clock jumped or started again, in seconds
@@ -103,17 +99,22 @@ class Pictures:
             many = f"{self.lost or self.damaged} of {self.packets} pictures "
             many += "cannot be decoded" if self.lost else "decode with errors"
             more = f", {self.damaged} others decode with errors" if self.lost and self.damaged else ""
-            notes.append(f"{many}{more}, {self._where_lost()}; they are passed over, as players do")
+            notes.append(f"{many}{more}, {self._where_lost()}; the rest is used, as players do")
         if self.jumps:
             times = "" if len(self.jumps) == 1 else f", {len(self.jumps)} times"
             notes.append(f"its clock starts again or jumps at {self.jumps[0]:.1f} s{times}; the parts are joined")
-        if self.stated is not None and whole > self.stated + max(self._seconds(None), 0.02) + TOLERANCE:
+        if self.stated is not None and whole > self.stated + self._rough + max(self._seconds(None), 0.02) + TOLERANCE:
             self.past = True
             if not self.jumps:
                 notes.append(f"the picture goes on to {whole:.1f} s, past the {self.stated:.1f} s stated; all is taken")
+        elif check and not self.jumps and self._pictures_own and self.stated and self.stated - end > 1.0:
+            notes.append(f"the picture stops at {end:.1f} s of {self.stated:.1f} s; its last frame fills the rest")
+        if (films := films_in(self.path, self.container)) > 1:
+            notes.append(f"it is {films} files in one, of which the first is read, as players do; split them")
         if notes and warn:
             warnings.warn(f"{self.path}: {'; '.join(notes)}", stacklevel=3)
-        return whole if self.past or self.jumps or not self.stated or not self._pictures_own else self.stated
+        believed = self.stated and self._pictures_own and not (self._rough or self.past or self.jumps)
+        return self.stated if believed else whole
 
     # ---- packets
 
@@ -255,118 +256,26 @@ class Pictures:
 
     def _check(self, end: float, whole: float) -> None:
         """InputError where too much is lost, or where the picture ends long before it should."""
+        if self._failed and not self.stated:
+            raise self._broken(self._failed)
+        # The length of the whole file says nothing of the picture if there is sound too: then all streams count.
+        found = end if self._pictures_own else max(end, self._all_end)
+        for stated, reached in ((self.stated, found), (whole, end)):
+            if stated and not self.jumps and stated - reached > max(1.0, 0.1 * stated):
+                what = "picture" if reached == end else "file"
+                raise InputError(
+                    f"{self.path}: cut off: the {what} stops at {reached:.1f} s of {stated:.1f} s; copy it again"
+                )
         if self.packets and self.lost > self.max_lost * self.packets:
             raise InputError(
                 f"{self.path}: broken or cut off: {self.lost} of {self.packets} pictures cannot be decoded, more than "
                 f"max_lost={self.max_lost:g}, {self._where_lost()}; copy it again"
             )
-        if self._failed and not self.stated:
-            raise self._broken(self._failed)
-        if self.jumps:
-            return
-        # The length of the whole file says nothing of the picture if there is sound too: then all streams count.
-        found = end if self._pictures_own else max(end, self._all_end)
-        for stated, reached in ((self.stated, found), (whole, end)):
-            if stated and stated - reached > max(1.0, 0.1 * stated):
-                what = "picture" if reached == end else "file"
-                raise InputError(
-                    f"{self.path}: cut off: the {what} stops at {reached:.1f} s of {stated:.1f} s; copy it again"
-                )
 
     def _broken(self, error: av.error.FFmpegError) -> InputError:
         return InputError(
             f"{self.path}: broken or cut off: not readable after {self.end:.1f} s ({error.strerror}); copy it again"
         )
-
-
-@contextmanager
-def opened(path: str | Path, threads: int = 1) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
-    """Open a file and its best picture stream. Raises InputError, naming the file, where there is none."""
-    _check_kind(path)
-    try:
-        container = av.open(f"file:{path}")  # "file:", so that a colon in the name starts no protocol
-    except (av.error.FFmpegError, OSError) as error:
-        reason = error.strerror or type(error).__name__
-        hint = "check the path" if isinstance(error, OSError) else "not a video, or cut off: copy it again"
-        raise InputError(f"{path}: cannot be opened ({reason}); {hint}") from error
-    with container:
-        streams = pictures_of(container)
-        if container.format.name == "tty":  # FFmpeg draws any text file as a terminal would
-            raise InputError(f"{path}: is a text file, not a video")
-        if not streams:
-            kinds = ", ".join({s.type for s in container.streams if s.type != "video"})
-            what = f"only {kinds}; give a file with a picture" if kinds else "nothing; it may be cut off"
-            raise InputError(f"{path}: holds no video stream, {what}")
-        stream = max(streams, key=_rank)  # the first of equals
-        context = stream.codec_context
-        if context is None or not _area(stream):
-            raise InputError(f"{path}: its picture has a codec that FFmpeg does not know, or no size; convert it")
-        if _area(stream) > MAX_PIXELS:
-            size = f"{context.width} × {context.height} pixels"
-            raise InputError(f"{path}: pictures of {size}, more than {MAX_PIXELS:,} in all; make them smaller")
-        stream.thread_count = threads
-        if threads != 1:
-            stream.thread_type = "AUTO"
-        yield container, stream
-
-
-def pictures_of(container) -> list[av.video.VideoStream]:
-    """The picture streams that are no cover images."""
-    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-
-
-def _check_kind(path: str | Path) -> None:
-    """InputError for what is no file, and would hang (a pipe) or never end (a device), and for playlists."""
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116, as Path.stat would not take what `av.open` takes
-    except (OSError, ValueError):
-        return  # av.open says why
-    if stat.S_ISDIR(mode):
-        raise InputError(f"{path}: is a folder; give a video file")
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: is a pipe or a device, not a file; save the video to a file first")
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(4096)
-    except OSError:
-        return
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_PLAYLISTS) or b"<MPD" in head:
-        raise InputError(f"{path}: is a playlist that names other files; give the video itself")
-
-
-def _area(stream) -> int:
-    context = stream.codec_context
-    return (context.width or 0) * (context.height or 0) if context else 0
-
-
-def _rank(stream) -> tuple[bool, int, bool]:
-    """Of several picture streams the best: one that moves, of the most pixels, and marked as the default.
-
-    FFmpeg's own order in full, `streams.best`, takes a preview that comes first where no bit rates are stated.
-    """
-    moves = stream.frames != 1 and not stream.disposition & (Disposition.still_image | Disposition.timed_thumbnails)
-    return bool(moves), _area(stream), bool(stream.disposition & Disposition.default)
-
-
-def _stated_end(container, stream) -> tuple[float | None, bool]:
-    """The end in seconds from the file's first time stamp, as the file states it; whether the picture's own."""
-    start = (container.start_time or 0) / av.time_base
-    kinds = container.format.name.split(",")
-    tag = next((value for key, value in stream.metadata.items() if key.split("-")[0] == "DURATION"), "")
-    if parts := re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tag):  # Matroska: this stream's end, not its length
-        hours, minutes, seconds = parts.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - start, True
-    if (FormatFlags.ts_discont.value | FormatFlags.no_timestamps.value) & container.format.flags:
-        return None, True  # nothing is stated: FFmpeg guesses, by the last time stamps or the bit rate
-    if stream.duration:
-        end = float((stream.duration + (stream.start_time or 0)) * stream.time_base) - start
-        return end, "mov" in kinds or "avi" in kinds  # elsewhere it may be the file's
-    if container.duration:
-        end = container.duration / av.time_base
-        if "matroska" in kinds or "flv" in kinds:  # they count from zero, not from the first time stamp
-            end -= start
-        return (end if end > 0 else None), False
-    return None, False
 
 
 def count(end: float, rate: float) -> int:

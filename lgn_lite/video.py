@@ -16,9 +16,10 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from lgn_lite.containers import opened, pictures_of
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path
-from lgn_lite.pictures import MAX_LOST, TOLERANCE, Pictures, count, opened, pictures_of
+from lgn_lite.pictures import MAX_LOST, TOLERANCE, Pictures, count
 
 MAX_RATE = 1000.0  # frames per second that may be asked for
 BITS_A_PIXEL = 0.05  # that a copy for browsers has at the least
