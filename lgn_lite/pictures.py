@@ -25,6 +25,10 @@ MAX_GAP_BROADCAST = 10.0  # the same in MPEG-TS and MPEG-PS, whose clocks may ju
 MAX_BACK = 0.5  # seconds by which time stamps may be out of order; further back they start again
 
 
+class VideoWarning(UserWarning):
+    """What is odd about a video file that was read all the same."""
+
+
 class Pictures:
     """The picture stream of an opened file; either `frames` or `scan`, then `finish`.
 
@@ -112,7 +116,7 @@ class Pictures:
         if (films := films_in(self.path, self.container)) > 1:
             notes.append(f"it is {films} files in one, of which the first is read, as players do; split them")
         if notes and warn:
-            warnings.warn(f"{self.path}: {'; '.join(notes)}", stacklevel=3)
+            warnings.warn(f"{self.path}: {'; '.join(notes)}", VideoWarning, stacklevel=3)
         believed = self.stated and self._pictures_own and not (self._rough or self.past or self.jumps)
         return self.stated if believed else whole
 

@@ -144,6 +144,35 @@ def test_frames_go_on_past_a_stated_end(tmp_path, names, sound):
     agree(path, 6, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("film.avi", "mpeg4"),
+        ("film.avi", "libx264"),
+        ("film.mkv", "libx264"),
+        ("film.webm", "libvpx-vp9"),
+        ("film.flv", "libx264"),
+    ],
+)
+def test_other_headers_that_state_too_little(tmp_path, name, codec):
+    """The same in AVI, Matroska and FLV: 2 s stated, 6 there."""
+    path = write(tmp_path / name, codec, range(60))
+    data = bytearray(path.read_bytes())
+    if name.endswith("avi"):
+        struct.pack_into("<I", data, data.index(b"avih") + 24, 20)
+        struct.pack_into("<I", data, data.index(b"strh") + 40, 20)
+    elif name.endswith("flv"):
+        struct.pack_into(">d", data, data.index(b"duration") + 9, 2.0)
+    else:
+        struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, 2000.0)
+        data = data.replace(b"00:00:06.", b"00:00:02.")
+    path.write_bytes(data)
+    frames, _ = warned(path, r"goes on to 6\.0 s, past the [12]\.\d s stated", read_frames, 10)
+    assert levels(frames) == expected(60)
+    assert warned(path, "past the", probe).duration == pytest.approx(6)
+    agree(path, 6, tmp_path)
+
+
 def test_a_shorter_edit_list_is_meant(tmp_path):
     """A film trimmed by its edit list ends where players end it, without a word."""
     path = write(tmp_path / "trimmed.mp4", stamps=range(60))
@@ -352,6 +381,22 @@ def test_one_damaged_packet_is_passed_over(tmp_path, name, codec, threads):
     wrong = np.abs(frames.astype(int) - whole).mean((1, 2, 3)) > 30
     assert not wrong[:58].any()  # the damage is not felt before it
     assert quietly(probe, path).duration == pytest.approx(8)  # nothing is decoded here, so nothing is said
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_a_recording_that_begins_between_key_frames(tmp_path, codec):
+    """As cut from a broadcast: what cannot be decoded before the first key frame is not waited for."""
+    options = {"g": "25", "bf": "0"}
+    path = write(tmp_path / "film.ts", codec, range(100), 25, noise=True, options=options)
+    data = path.read_bytes()
+    path.write_bytes(data[len(data) // 5 // 188 * 188 :])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frames, _ = read_frames(path, 25)
+        assert probe(path).duration == pytest.approx(len(frames) / 25, abs=0.03)
+    assert 75 <= len(frames) <= 85
+    close = np.subtract(levels(frames)[-70:], expected(100)[-70:])
+    assert np.abs(close).max() <= 1
 
 
 def test_where_most_is_lost_the_file_is_refused(tmp_path):
