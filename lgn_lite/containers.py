@@ -17,7 +17,7 @@ from av.stream import Disposition
 from lgn_lite.errors import InputError
 
 MAX_PIXELS = 2**27  # of one picture, four times 8K: above, a few bytes could ask for gigabytes
-_PLAYLISTS = (b"#EXTM3U", b"ffconcat")  # files that make FFmpeg open others, pipes among them
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD")  # files that make FFmpeg open others, pipes among them
 _FLV_HEADER = 13  # bytes: "FLV", version, flags, its own length; and the empty tag before the first
 _FLV_KINDS = (8, 9, 18)  # sound, picture, script
 
@@ -30,7 +30,8 @@ def opened(path: str | Path, threads: int = 1) -> Iterator[tuple[av.container.In
     try:
         joined = _joined_flv(path)
         # "file:", so that a colon in the name starts no protocol
-        container = av.open(joined, format="flv") if joined else av.open(f"file:{path}")
+        source = {"file": joined, "format": "flv"} if joined else {"file": f"file:{path}"}
+        container = av.open(**source, metadata_errors="replace")  # a title may be in any encoding
     except (av.error.FFmpegError, OSError) as error:
         reason = error.strerror or type(error).__name__
         hint = "check the path" if isinstance(error, OSError) else "not a video, or cut off: copy it again"
@@ -77,7 +78,8 @@ def _check_kind(path: str | Path) -> None:
             head = file.read(4096)
     except OSError:
         return
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_PLAYLISTS) or b"<MPD" in head:
+    head = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(_PLAYLISTS) or (head.startswith(b"<?xml") and b"<MPD" in head):
         raise InputError(f"{path}: is a playlist that names other files; give the video itself")
 
 

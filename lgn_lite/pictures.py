@@ -171,6 +171,8 @@ class Pictures:
                 return
             except av.error.InvalidDataError as error:
                 self._failed = error
+            except IndexError:  # PyAV's own, at the end, where streams appeared on the way (broadcasts)
+                return
             except av.error.FFmpegError as error:  # a disc or a network that fails, not the file
                 raise self._broken(error) from error
 

@@ -576,6 +576,21 @@ def test_an_unknown_codec(tmp_path):
     refused(path, "codec")
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.avi"])
+def test_a_title_in_another_encoding(tmp_path, name):
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Grüße"
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height = stream.width = 64
+        for n in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey(n), format="rgb24")))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes().replace("üß".encode(), b"\xfc\xdf\xfc\xdf"))
+    assert b"Gr\xfc" in path.read_bytes()
+    assert len(quietly(read_frames, path, 10)[0]) == 10
+
+
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), 1e9])
 def test_rates_without_sense(clip, rate):
     with pytest.raises(InputError, match="rate"):
