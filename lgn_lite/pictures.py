@@ -53,6 +53,7 @@ class Pictures:
         self._step = 0.04  # seconds between the last two pictures
         self._lost_at: list[float] = []  # where the first and the last of those are
         self._packet_end = self._all_end = 0.0  # as the packets say: of the picture, of all streams
+        self._dts: int | None = None  # of the packet before
         self._regular = True  # whether packets alone say when the picture ends
         self._failed: av.error.FFmpegError | None = None  # what ended the reading before the end of the file
         self._packets = self._demuxed()
@@ -66,7 +67,7 @@ class Pictures:
                 seconds = self._seconds(frame)
                 timed = timed or stamp is not None
                 if stamp is not None:
-                    time = self._joined(stamp, time, shown)
+                    time = self._joined(stamp, time, shown, frame.key_frame)
                 elif timed:
                     time += shown
                 else:  # a raw stream has no time stamps: its frames are evenly spaced
@@ -118,7 +119,7 @@ class Pictures:
         if notes and warn:
             warnings.warn(f"{self.path}: {'; '.join(notes)}", VideoWarning, stacklevel=3)
         believed = self.stated and self._pictures_own and not (self._rough or self.past or self.jumps)
-        return self.stated if believed else whole
+        return self.stated if believed else whole if self._regular else round(whole, 6)
 
     # ---- packets
 
@@ -150,6 +151,9 @@ class Pictures:
             return highest
         time, seconds = self._time(stamp, packet), float((packet.duration or 0) * packet.time_base)
         ahead = time - (highest if highest is not None else min(time, 0.0))
+        if packet.dts is not None:
+            self._regular &= self._dts is None or packet.dts >= self._dts
+            self._dts = packet.dts
         self._regular &= -max(MAX_BACK, 8 * seconds) <= ahead <= self._gap
         shown = self._bounded(seconds)
         # not time + seconds, which rounds twice
@@ -224,14 +228,15 @@ class Pictures:
             return float(heapq.heappop(self._due) * self.stream.time_base) - self.start if self._due else None
         return None if frame.pts is None else float(frame.pts * self.stream.time_base) - self.start
 
-    def _joined(self, stamp: float, last: float | None, shown: float) -> float:
+    def _joined(self, stamp: float, last: float | None, shown: float, key: bool) -> float:
         """The time of a frame, counted on where the clock jumps or starts again."""
         if last is None:
             if abs(stamp) <= MAX_GAP:
                 return stamp
             self._offset, _ = -stamp, self.jumps.append(0.0)  # the sound's clock is another one's
             return 0.0
-        back = max(MAX_BACK, 8 * shown)
+        usual = min(shown, self._step)
+        back = max(MAX_BACK / 5, 2 * usual) if key else max(MAX_BACK, 8 * usual)  # a recording begins with a key frame
         step = stamp + self._offset - last
         returned = stamp + self._before - last  # a single stamp that was wrong: the clock is as before
         if self.jumps and not -back <= step <= 1.0 and -back <= returned <= 1.0:

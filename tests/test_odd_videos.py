@@ -13,9 +13,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from lgn_lite import cli
 from lgn_lite.containers import MAX_PIXELS
 from lgn_lite.errors import InputError
+from lgn_lite.pictures import VideoWarning
 from lgn_lite.vgg import VGGFrames, extract_video
 from lgn_lite.video import iter_frames, playable, probe, read_frames, write_video
 
@@ -253,6 +256,17 @@ def test_joined_recordings_are_read_to_the_end(tmp_path, name, codec, starts):
     assert times.tolist() == pytest.approx(np.arange(count) / rate)
     assert warned(path, "joined", probe).duration == pytest.approx(count / rate, abs=0.01)
     agree(path, count / rate, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("slow.mkv", "libx264"), ("slow.webm", "libvpx-vp9")])
+@pytest.mark.parametrize("count", [4, 40])
+def test_joined_recordings_of_few_frames(tmp_path, name, codec, count):
+    """One frame per second: a step back of three seconds is no disorder of B-frames."""
+    parts = [write(tmp_path / f"{n}-{name}", codec, range(count), 1, first=count * n).read_bytes() for n in (0, 1)]
+    path = tmp_path / name
+    path.write_bytes(b"".join(parts))
+    assert levels(warned(path, "joined", read_frames, 1)[0]) == expected(2 * count)
+    assert warned(path, "joined", probe).duration == pytest.approx(2 * count)
 
 
 @pytest.mark.parametrize(
@@ -601,6 +615,13 @@ def test_a_warning_comes_once_for_features(tmp_path):
     path = damage(write(tmp_path / "film.mp4", "mpeg4", range(60), noise=True), [30])
     features, info = warned(path, "1 of 60", extract_video, VGGFrames.small(2, width=8, image_size=16), 4)
     assert len(features) == 24 and info.duration == pytest.approx(6)
+
+
+def test_the_command_line_says_it_too(tmp_path, checkpoint_folder):
+    path = damage(write(tmp_path / "film.mp4", "mpeg4", range(60), noise=True), [30])
+    with pytest.warns(VideoWarning, match=r"film\.mp4: 1 of 60 pictures"):
+        ran = CliRunner().invoke(cli.app, ["predict", str(checkpoint_folder), str(path), "red light"])
+    assert ran.exit_code == 0
 
 
 def test_a_written_video_is_read_without_a_word(tmp_path):
