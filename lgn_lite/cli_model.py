@@ -94,11 +94,13 @@ def predict(
     from dataclasses import asdict
 
     from .checkpoint import load_checkpoint
+    from .pictures import VideoWarning
     from .prediction import predict as find
     from .vgg import VGGFrames
 
     with warnings.catch_warnings():  # said below, in the command's own words
         warnings.simplefilter("ignore")
+        warnings.simplefilter("default", VideoWarning)  # but what is odd about the video is said only here
         loaded = load_checkpoint(checkpoint, device)
         vgg16 = VGGFrames.vgg16(loaded.about.layer, encoder).to(device) if encoder else None
         predictions = find(loaded, video, sentences, top=top, encoder=vgg16, device=device)

@@ -6,7 +6,7 @@ path: `extract_video`. Many videos at a time: `features.extract_folder`.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from torchvision.transforms.v2 import functional as transforms
 
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_tensors
-from lgn_lite.video import VideoInfo, iter_frames, probe
+from lgn_lite.pictures import MAX_LOST
+from lgn_lite.video import VideoInfo, iter_frames
 from lgn_lite.weights import read_weights
 
 LAYERS = ("fc6", "fc7")
@@ -216,14 +217,22 @@ def _download(weights: WeightsEnum) -> Mapping[str, Tensor]:
         ) from error
 
 
-def extract_video(path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64) -> tuple[Tensor, VideoInfo]:
+def extract_video(
+    path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64, max_lost: float = MAX_LOST
+) -> tuple[Tensor, VideoInfo]:
     """Any video file → its features (T, D) float32, `rate` frames a second, and what `probe` says of it.
 
-    Row i belongs to second i / rate. Only `batch` frames are in memory at a time. Raises InputError, naming
-    the file, as `iter_frames` does.
+    Row i belongs to second i / rate. Only `batch` frames are in memory at a time. Warns, and raises InputError,
+    naming the file, as `iter_frames` does.
     """
-    frames = (frame for _, frame in iter_frames(path, rate, encoder.frame_size, threads=0))
+    info = None
+
+    def decoded() -> Iterator[tuple[float, np.ndarray]]:
+        nonlocal info
+        info = yield from iter_frames(path, rate, encoder.frame_size, 0, max_lost)
+
+    frames = decoded()
     pieces = []
-    while piece := list(islice(frames, batch)):
+    while piece := [frame for _, frame in islice(frames, batch)]:
         pieces.append(encoder.extract(np.stack(piece), batch))
-    return torch.cat(pieces), probe(path)
+    return torch.cat(pieces), info
