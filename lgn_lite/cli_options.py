@@ -36,20 +36,17 @@ Training = Annotated[list[str] | None, _repeatable("--training", "-t", "A settin
 
 def parse_parameters(words: list[str]) -> dict[str, Any]:
     """`key=value` words as a dict, the values read by `values.read_values`; InputError for any other word."""
-    import yaml
+    from .values import check_value, read_values, short
 
-    from .values import read_values
-
-    parameters = {}
+    parameters: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
-            raise InputError(f"{word!r} has to be KEY=VALUE, such as seed=1")
-        try:
-            parameters[key] = read_values(value)
-        except yaml.YAMLError as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{word!r}: the value is not YAML ({reason}); quote it") from error
+            raise InputError(f"{short(word)} has to be KEY=VALUE, such as seed=1")
+        if key in parameters:
+            raise InputError(f"{key} is given twice, the second time as {short(word)}; keep one of them")
+        parameters[key] = read_values(value, short(word), one_line=True)
+        check_value(parameters[key], short(word))
     return parameters
 
 

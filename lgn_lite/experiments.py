@@ -153,10 +153,10 @@ def run_state(
     `failed`, `interrupted`, `running` (also where it was killed), or `new`. Raises InputError as `run_notebooks`.
     """
     run_dir, notebook = (root / run_dir).resolve(), notebook.resolve()
-    given, declared = _given(parameters, run_dir, root), _declared_parameters([notebook])[notebook]
     entry = read_record(run_dir)["notebooks"].get(notebook.stem, {})
     if not entry:
         return "new", {}
+    given, declared = _given(parameters, run_dir, root), _declared_parameters([notebook])[notebook]
     digest = _digest(notebook, {key: given[key] for key in declared if key in given})
     done = _done(entry, digest, run_dir / "notebooks" / notebook.name)
     return ("done" if done else "changed" if entry["status"] == "done" else entry["status"]), entry

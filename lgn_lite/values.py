@@ -87,9 +87,16 @@ def check_value(value: Any, where: str) -> None:
     check(value, 0)
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 100
+
+
 def short(value: Any) -> str:
     """A value in a message: of a long one, its beginning and its end."""
-    return reprlib.repr(value)
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number too long to be shown"
 
 
 def _plain(value: Any) -> bool:

@@ -486,7 +486,7 @@ def test_places_of_a_worker(threads, offered, asked, runs):
 def test_one_sweep_in_a_folder_at_a_time(project):
     (project / "runs" / "train").mkdir(parents=True)
     lock = FileLock(project / "runs" / "train" / ".lock")
-    with lock, pytest.raises(InputError, match="this sweep is running already"):
+    with lock, pytest.raises(InputError, match="another process is running this sweep already"):
         sweep(project, 1).run(None, quiet())
 
 
