@@ -29,6 +29,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     or a folder; a folder replaces `path` only where `path` does not exist yet.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # the rename would replace the device itself
+        raise InputError(f"{path}: a device or a pipe; give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
     try:
