@@ -62,13 +62,13 @@ def folder_name(name: str, option: str = "--name") -> str:
 def given_path(text: str | Path, what: str, *, file: bool = False) -> Path:
     """A path to write to; InputError for an empty one, which would be the current folder, as `$UNSET` becomes.
 
-    With `file`, also for a folder, before anything is computed.
+    With `file`, also for what is no file, before anything is computed.
     """
     if not str(text).strip():
         raise InputError(f"{what}: an empty path; the current folder is '.'")
     path = Path(text)
-    if file and path.is_dir():
-        raise InputError(f"{what} {text}: a folder; give the name of a file")
+    if file and path.exists() and not path.is_file():
+        raise InputError(f"{what} {text}: a folder, a device or a pipe; give the name of a file")
     return path
 
 
