@@ -140,6 +140,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     """The end of a run: a table of the notebooks, and where to find what came out."""
     from rich.table import Table
 
+    from .files import is_hidden
     from .progress import clock, here
 
     table = Table("notebook", box=None, header_style="dim", pad_edge=False)
@@ -150,7 +151,8 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     console.print()
     console.print(table)
     console.print()
-    for path in [run_dir / "notebooks", *sorted((run_dir / "results").glob("*.json"))]:
+    written = sorted(path for path in (run_dir / "results").glob("*.json") if not is_hidden(path))
+    for path in [run_dir / "notebooks", *written]:
         console.print(here(path), **SAY)
 
 

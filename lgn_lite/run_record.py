@@ -47,11 +47,11 @@ def _wrong_in(record: Any) -> str | None:
         return "parameters"
     for name, entry in notebooks.items():
         if not isinstance(entry, dict) or "status" not in entry:
-            return f"notebooks: {name}"
+            return f"notebooks: {name[:50]}"
         for key, value in entry.items():
             number = isinstance(value, float) and not math.isfinite(value)
             if (key in KINDS and (not isinstance(value, KINDS[key]) or isinstance(value, bool))) or number:
-                return f"notebooks: {name}: {key}"
+                return f"notebooks: {name[:50]}: {key}"
     return None
 
 
