@@ -266,7 +266,7 @@ def _read_notebook(path: Path) -> nbformat.NotebookNode:
                 raise InputError(broken)
     except OSError as error:
         raise InputError(f"{path}: no such notebook, or it cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:  # also nbformat's own errors
+    except Exception as error:  # nbformat has errors of many kinds
         raise InputError(broken) from error
     return notebook
 

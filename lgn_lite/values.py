@@ -57,6 +57,8 @@ def read_values(text: str, where: str, *, one_line: bool = False) -> Any:
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         place = where if mark is None or one_line else f"{where}:{mark.line + 1}"
         raise InputError(f"{place}: not YAML: {problem}{'; quote it' if one_line else ''}") from error
+    except (ValueError, OverflowError, AssertionError) as error:  # ruamel's own: "\\UFFFFFFFF", %YAML 1.99
+        raise InputError(f"{where}: not YAML: {str(error).partition('; ')[0]}") from error
 
 
 def check_value(value: Any, where: str) -> None:

@@ -61,6 +61,8 @@ LAUGHS += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in r
         ("a:\n" + "".join(f"{' ' * n}- b:\n" for n in range(1, 200, 2)), "nested more than 50 levels"),
         ("9" * 5000, "a number of 5,000 digits; at most 400"), ("0x" + "f" * 5000, "a number of 5,002 digits"),
         ("x" * 1_000_001, "has 1,000,001 characters; at most 1,000,000"), ("a: \x00", "not YAML: unacceptable"),
+        ('"\\UFFFFFFFF"', "not YAML"), ('"\\U00110000"', "not YAML"), ("%YAML 1.9999999999\n---\na", "not YAML"),
+        ("%YAML " + "9" * 5000 + ".1\n---\na", "not YAML"), ("a: |9999999999\n x", "not YAML"), ("\tb", "not YAML"),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_one_line_soon(text, message):
@@ -86,8 +88,11 @@ def test_what_json_cannot_hold_is_one_line(value):
         check_value(value, "here")
 
 
-@pytest.mark.parametrize("word", ["x=.nan", "x=-.INF", "x=1e999", "x=2026-01-01", "x=2026-13-45", "x={1: 2}",
-                                  "x=[2001-12-14 21:59:43]", 'x="\\ud800"', "x=!!set {a}", "x=[", "x=a: b: c"])  # fmt: skip
+@pytest.mark.parametrize(
+    "word",
+    ["x=.nan", "x=-.INF", "x=1e999", "x=2026-01-01", "x=2026-13-45", "x={1: 2}", "x=[2001-12-14 21:59:43]",
+     'x="\\ud800"', "x=!!set {a}", "x=[", "x=a: b: c"],
+)  # fmt: skip
 def test_such_a_value_on_the_command_line_is_quoted_in_one_line(word):
     with pytest.raises(InputError, match=r"^'x=[^\n]+quote it[^\n]*$"):
         parse_parameters([word])
