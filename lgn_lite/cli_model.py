@@ -46,8 +46,8 @@ def train(
     from .train import is_main_process, selection
 
     path = given_path(folder, "FOLDER")
-    data_set = open_data_set(data, size, root, glove)
     settings, of_training = parse_parameters(setting or []), parse_parameters(training or [])
+    data_set = open_data_set(data, size, root, glove)  # may draw Toy-STA, for minutes
     main = is_main_process()
     try:
         history = train_variant(data_set, path, variant, profile.value, seed, settings, of_training, progress=main)
