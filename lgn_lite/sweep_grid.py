@@ -124,11 +124,11 @@ def _product(path: Path, grid: Any, fixed: Parameters) -> list[Parameters]:
 
 def _check_size(path: Path, runs: int, largest: int) -> None:
     if runs > MOST:
-        raise InputError(f"{path}: makes {runs:,} runs; at most {MOST:,} are possible: split the file")
+        count = f"{runs:,}" if runs < 10**15 else "more than 10^15"
+        raise InputError(f"{path}: makes {count} runs; at most {MOST:,} are possible: split the file")
     if runs * largest > LARGEST:
-        raise InputError(
-            f"{path}: {runs:,} runs of up to {largest:,} characters of parameters each; shorten the values"
-        )
+        size = f"{runs:,} runs with parameters of up to {largest:,} characters"
+        raise InputError(f"{path}: {size}; at most {LARGEST:,} in all are possible: shorten the values")
 
 
 def _length(value: Any) -> int:
