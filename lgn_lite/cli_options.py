@@ -49,7 +49,7 @@ def folder_name(name: str, option: str = "--name") -> str:
     if name in (".", "..") or "/" in name or "\\" in name:
         raise InputError(f"{shown} has to be the name of a folder, not a path")
     if name.startswith(".") or name.endswith(".") or name != name.strip():
-        raise InputError(f"{shown}: no dot or blank at the beginning or the end, please")
+        raise InputError(f"{shown} begins or ends with a dot or a blank; choose another")
     if found := re.search(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]', name):
         raise InputError(f"{shown}: {found[0]!r} cannot be in a folder's name; choose another")
     if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, flags=re.IGNORECASE):
