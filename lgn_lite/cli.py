@@ -13,7 +13,7 @@ import typer
 
 from .cli_data import data_app
 from .cli_model import model_app
-from .cli_options import SAY, Parameters, Profile, console, parse_parameters
+from .cli_options import SAY, Parameters, Profile, RunsDir, console, folder_name, given_path, parse_parameters
 from .cli_see import see_app
 from .cli_sweep import sweep_app
 from .errors import InputError, errors_as_lines
@@ -68,7 +68,7 @@ def run(
         Profile | None, typer.Option(help="Short for -p profile=…", show_default="the notebooks' own")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs, from the project's folder.")] = Path("runs"),
+    runs_dir: RunsDir = "runs",
 ) -> None:
     """Run the notebooks in order; executed copies and results go to runs/NAME.
 
@@ -78,15 +78,14 @@ def run(
     from .files import project_root
     from .progress import show_failure
 
-    if Path(name).name != name or name == "..":
-        raise InputError(f"--name {name!r} has to be the name of a folder, not a path")
+    folder_name(name)
     parameters = parse_parameters(parameter or [])
     if profile is not None:
         if "profile" in parameters:
             raise InputError("--profile and -p profile=… are the same parameter: give one of them")
         parameters["profile"] = profile.value
     root = project_root()
-    run_dir = root / runs_dir / name
+    run_dir = root / given_path(runs_dir, "--runs-dir") / name
     again = shlex.join(["lgn-lite", *(word for word in sys.argv[1:] if word != "--force")])
     try:
         outcomes = run_notebooks(
@@ -117,19 +116,22 @@ def find_notebooks(asked: list[str], folder: Path) -> list[Path]:
 
     `asked` holds paths, names, or the beginning of a name. InputError lists the known ones.
     """
-    known = sorted(folder.glob("*.ipynb"))
+    from .files import is_hidden
+    from .values import short
+
+    known = sorted(path for path in folder.glob("*.ipynb") if not is_hidden(path))
     if not known and not asked:
         raise InputError(f"{folder}: no notebooks in this folder")
     found = []
     for word in asked:
         matches = [path for path in known if path.stem == word or path.name == word]
-        matches = matches or [path for path in known if path.stem.startswith(word)]
+        matches = matches or [path for path in known if path.stem.startswith(word) and word]
         if Path(word).is_file():
             matches = [Path(word)]
         if len(matches) != 1:
             problem = "no notebook" if not matches else f"{len(matches)} notebooks"
             listed = ", ".join(path.stem for path in matches or known)
-            raise InputError(f"{problem} named {word!r}; name one of: {listed}")
+            raise InputError(f"{problem} named {short(word)}; name one of: {listed}")
         found += matches
     return found or known
 
@@ -138,6 +140,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     """The end of a run: a table of the notebooks, and where to find what came out."""
     from rich.table import Table
 
+    from .files import is_hidden
     from .progress import clock, here
 
     table = Table("notebook", box=None, header_style="dim", pad_edge=False)
@@ -148,12 +151,15 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     console.print()
     console.print(table)
     console.print()
-    for path in [run_dir / "notebooks", *sorted((run_dir / "results").glob("*.json"))]:
+    written = sorted(path for path in (run_dir / "results").glob("*.json") if not is_hidden(path))
+    for path in [run_dir / "notebooks", *written]:
         console.print(here(path), **SAY)
 
 
 def _show_site(outcomes: list, run_dir: Path) -> None:
     """The executed notebooks as a site; where that fails, one line says why, and the run stands."""
+    from .experiments import hold_run
+    from .files import is_hidden
     from .progress import here
     from .site import site_or_reason
 
@@ -161,7 +167,12 @@ def _show_site(outcomes: list, run_dir: Path) -> None:
     line = str(site / "index.html")
     if any(outcome.status == "done" for outcome in outcomes) or not (site / "index.html").exists():
         copies = sorted((run_dir / "notebooks").glob("*.ipynb"))
-        line = site_or_reason([path for path in copies if not path.name.endswith(".failed.ipynb")], site)
+        copies = [path for path in copies if not (path.name.endswith(".failed.ipynb") or is_hidden(path))]
+        try:
+            with hold_run(run_dir):
+                line = site_or_reason(copies, site)
+        except (InputError, OSError) as error:
+            line = f"no site: {error}"
     line = line if line.startswith("no site") else here(Path(line))
     console.print(line, **SAY)
 

@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import SAY, Device, Profile, Root, Settings, Size, Training, console, parse_parameters, print_whole
+from .cli_options import (
+    SAY,
+    Device,
+    Profile,
+    Root,
+    Settings,
+    Size,
+    Training,
+    console,
+    given_path,
+    parse_parameters,
+    print_whole,
+)
 
 model_app = typer.Typer()
 DATA_SETS = "toy-sta, charades-sta, tacos or activitynet-captions."
@@ -14,7 +26,7 @@ DATA_SETS = "toy-sta, charades-sta, tacos or activitynet-captions."
 
 @model_app.command()
 def train(
-    folder: Annotated[Path, typer.Argument(help="Where checkpoints and logs go, e.g. runs/mine.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where checkpoints and logs go, e.g. runs/mine.")],
     data: Annotated[str, typer.Option(help=DATA_SETS)] = "toy-sta",
     variant: Annotated[str, typer.Option(help="full, baseline, early, late or blind.")] = "full",
     profile: Annotated[Profile, typer.Option(help="How much to compute.")] = Profile.cpu,
@@ -33,11 +45,12 @@ def train(
     from .course import train_variant
     from .train import is_main_process, selection
 
-    data_set = open_data_set(data, size, root, glove)
+    path = given_path(folder, "FOLDER")
     settings, of_training = parse_parameters(setting or []), parse_parameters(training or [])
+    data_set = open_data_set(data, size, root, glove)  # may draw Toy-STA, for minutes
     main = is_main_process()
     try:
-        history = train_variant(data_set, folder, variant, profile.value, seed, settings, of_training, progress=main)
+        history = train_variant(data_set, path, variant, profile.value, seed, settings, of_training, progress=main)
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from the last saved state.", markup=False, highlight=False)
         raise typer.Exit(130) from None
@@ -45,7 +58,7 @@ def train(
         return
     best = max(history, key=selection)
     console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
-    console.print(folder / "best", **SAY)
+    console.print(path / "best", **SAY)
 
 
 @model_app.command()
@@ -56,7 +69,7 @@ def evaluate(
         str | None, typer.Option(help=DATA_SETS, show_default="the one that the checkpoint was trained on")
     ] = None,
     discounted: Annotated[bool, typer.Option("--discounted", help="Show dR@n,m too.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Also write the results here, as JSON.")] = None,
+    output: Annotated[str | None, typer.Option(metavar="PATH", help="Also write the results here, as JSON.")] = None,
     device: Device = "cpu",
     size: Size = "small",
     root: Root = Path("data"),
@@ -67,12 +80,13 @@ def evaluate(
     from .course import evaluate_checkpoint
     from .files import write_json
 
+    path = given_path(output, "--output", file=True) if output is not None else None
     loaded = load_checkpoint(checkpoint, device)
     data_set = open_data_set(data or loaded.about.data_set, size, root)
     results = evaluate_checkpoint(data_set, loaded, split, discounted)
     print_whole(results_table(results))
-    if output is not None:
-        write_json(output, results)
+    if path is not None:
+        write_json(path, results)
 
 
 @model_app.command()
@@ -124,7 +138,9 @@ def predict(
 def blind(
     data: Annotated[str, typer.Argument(help=DATA_SETS)] = "charades-sta",
     seeds: Annotated[int, typer.Option(help="Trainings of the sentence-only LGN.")] = 3,
-    runs_dir: Annotated[Path, typer.Option(help="Models and results go to a folder blind/DATA in it.")] = Path("runs"),
+    runs_dir: Annotated[
+        str, typer.Option(metavar="PATH", help="Models and results go to a folder blind/DATA in it.")
+    ] = "runs",
     size: Size = "small",
     root: Root = Path("data"),
 ) -> None:
@@ -136,8 +152,9 @@ def blind(
     from .files import write_json
     from .sentence_only import compare_without_video
 
+    runs = given_path(runs_dir, "--runs-dir")
     data_set = open_data_set(data, size, root)
-    folder = runs_dir / "blind" / data
+    folder = runs / "blind" / data
     results = compare_without_video(data_set, folder, range(seeds))
     print_whole(blind_table(results))
     console.print(write_json(folder / "results.json", results), **SAY)

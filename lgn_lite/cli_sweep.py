@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_options import SAY, Parameters, console, parse_parameters, print_whole
+from .cli_options import SAY, Parameters, RunsDir, console, folder_name, given_path, parse_parameters, print_whole
 from .errors import InputError
 
 sweep_app = typer.Typer()
@@ -33,10 +33,15 @@ def sweep(
         int | None,
         typer.Option(min=0, help="GPUs that a run takes (dask's resource GPU).", show_default="1 if there are any"),
     ] = None,
+    tls_ca_file: Annotated[
+        str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: whose certificates count.")
+    ] = "",
+    tls_cert: Annotated[str, typer.Option(metavar="PEM", help="This side's certificate.")] = "",
+    tls_key: Annotated[str, typer.Option(metavar="PEM", help="Its key.")] = "",
     parameter: Parameters = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and how they stand.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Folder of all runs, from the project's folder.")] = Path("runs"),
+    runs_dir: RunsDir = "runs",
 ) -> None:
     """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
 
@@ -45,6 +50,7 @@ def sweep(
     to see the project's folder at the same place.
     """
     from .cli import find_notebooks
+    from .experiments import check_names, check_parameters
     from .files import project_root
     from .sweep import Sweep, gpu_ids, local_cluster, places, standing_cluster
     from .sweep_grid import read_grid
@@ -53,15 +59,19 @@ def sweep(
     root = project_root()
     path = find_notebooks([notebook], root / "notebooks")[0].resolve()
     name = path.stem if name is None else name
-    if Path(name).name != name or name == "..":
-        raise InputError(f"--name {name!r} has to be the name of a folder, not a path")
+    folder = given_path(runs_dir, "--runs-dir") / folder_name(name)
+    tls = (tls_ca_file, tls_cert, tls_key)
+    if scheduler is None and any(tls):
+        raise InputError("--tls-…: these are for a --scheduler; the local one makes its own certificate")
     if scheduler is not None and workers is not None:
         raise InputError("--workers is for the local cluster; with --scheduler, those that it has are taken")
     runs = read_grid(grid, parse_parameters(parameter or []))
+    declared = check_parameters([path], {})
     try:
-        asked = Sweep(path, runs, runs_dir / name, root=root, force=force)
+        check_names(declared, {key: None for parameters in runs.values() for key in parameters})
     except InputError as error:
         raise InputError(f"{grid}: {error}") from error
+    asked = Sweep(path, runs, folder, root=root, force=force)
     waiting = asked.waiting()
     _say_plan(asked, waiting)
     if dry_run:
@@ -75,7 +85,7 @@ def sweep(
             raise InputError("--gpus: a local run takes one GPU or none; start dask workers that offer more")
         if scheduler is None and gpus and not ids:
             raise InputError("--gpus 1: this machine has no GPU; leave the option out")
-        cluster = local_cluster(workers, ids) if scheduler is None else standing_cluster(scheduler)
+        cluster = local_cluster(workers, ids) if scheduler is None else standing_cluster(scheduler, *tls)
         try:
             with cluster as client:
                 if scheduler is not None and gpus is None:
@@ -86,6 +96,8 @@ def sweep(
         except KeyboardInterrupt:
             console.print(f"Stopped. What is done is kept; go on with: {again}", **SAY)
             raise typer.Exit(130) from None
+        except BrokenPipeError:  # of the terminal: `| head`
+            raise
         except ConnectionError as error:
             console.print(f"Stopped: {error}. What is done is kept; go on with: {again}", **SAY)
             raise typer.Exit(1) from None
@@ -121,7 +133,9 @@ def _show_end(asked: Any, again: str) -> None:
     failed = asked.failed()
     for name, record in failed.items():
         where = f", {record['where']}" if "where" in record else ""
-        console.print(f"\n✗ {name}{where}\n  {record.get('error', '')}", **SAY)
+        error = record.get("error", "")
+        error = error if len(error) < 2000 else f"{error[:2000]} …"  # whole in the notebook's copy
+        console.print(f"\n✗ {name}{where}\n  {error}", **SAY)
         copy = asked.folder / name / "notebooks" / f"{asked.notebook.stem}.failed.ipynb"
         if copy.exists():
             console.print(f"  the notebook as far as it came: {here(copy)}", **SAY)
@@ -134,7 +148,9 @@ def _show_end(asked: Any, again: str) -> None:
 
 @sweep_app.command()
 def results(
-    folders: Annotated[list[Path], typer.Argument(help="Runs, sweeps, or folders that hold some.")],
+    folders: Annotated[
+        list[str], typer.Argument(metavar="FOLDERS...", help="Runs, sweeps, or folders that hold some.")
+    ],
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -146,20 +162,24 @@ def results(
         list[str] | None,
         typer.Option(help="Mean ± standard deviation over this parameter, such as seed; repeatable."),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Also write the table here, as CSV.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Also write the table here, as one HTML file.")] = None,
+    csv: Annotated[str | None, typer.Option(metavar="PATH", help="Also write the table here, as CSV.")] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Also write the table here, as one HTML file.")
+    ] = None,
 ) -> None:
     """Collect runs into a table: a row for each, the parameters that differ, and the numbers of its results."""
     from .files import atomic_path
     from .results_table import results_table, rich_table, write_html
 
-    table = results_table(folders, metric or [], over or [])
+    csv_path = given_path(csv, "--csv", file=True) if csv is not None else None
+    html_path = given_path(html, "--html", file=True) if html is not None else None
+    table = results_table([given_path(folder, "FOLDERS") for folder in folders], metric or [], over or [])
     print_whole(rich_table(table))
     if table.about:
         console.print(f"\n{table.about}", **SAY)
-    if csv is not None:
-        with atomic_path(csv) as temporary:
-            table.frame.to_csv(temporary, index=False)
-        console.print(csv, **SAY)
-    if html is not None:
-        console.print(write_html(html, table), **SAY)
+    if csv_path is not None:
+        with atomic_path(csv_path) as temporary:
+            table.frame.to_csv(temporary, index=False, encoding="utf-8", errors="replace")
+        console.print(csv_path, **SAY)
+    if html_path is not None:
+        console.print(write_html(html_path, table), **SAY)

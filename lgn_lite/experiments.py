@@ -4,16 +4,14 @@ A run is a folder: `notebooks/` (executed copies), `results/` (JSON files that t
 `run.json` (parameters, versions, and each notebook's status). A second call goes on where the first stopped.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-import platform
-import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +24,12 @@ from rich.console import Console
 from traitlets import default
 
 from .errors import InputError
-from .files import atomic_path, project_root
+from .files import atomic_path, hold_folder, project_root, remove_leftovers
+from .notebook_parameters import declared_names
 from .progress import NotebookProgress
-
-PACKAGES = ("torch", "torchvision", "numpy", "papermill", "lgn-lite")  # the versions that a result depends on
+from .run_record import commit, read_record, versions, write_entry
+from .run_record import results as results  # offered here too
+from .values import check_value
 
 # papermill and nbclient log what is told here anyway; without a handler it would be printed
 logging.getLogger("papermill").addHandler(logging.NullHandler())
@@ -64,26 +64,51 @@ def run_notebooks(
     root: Path | None = None,
     console: Console | None = None,
     progress: NotebookProgress | None = None,
+    held: bool = False,
 ) -> list[Outcome]:
     """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
 
     A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run
     since. Each parameter goes to the notebooks whose parameters cell declares it; `run_dir` is set by this
     function. Kernels start in `root` (default: the project's folder). `progress` is told of every notebook and
-    cell; without it, `console` shows bars or lines.
+    cell; without it, `console` shows bars or lines. With `held` the caller has hold of the folder (`hold_run`).
 
-    Raises InputError (no such notebook, unknown parameter, unreadable run.json), NotebookFailed, and
-    KeyboardInterrupt with the place as its text; in each case what was done before is kept.
+    Raises InputError (no such notebook, unknown parameter, a value that JSON cannot hold, unreadable run.json, a run
+    in this folder already), NotebookFailed, and KeyboardInterrupt with the place as its text; in each case what was
+    done before is kept.
     """
     parameters = dict(parameters or {})
     root = (root or project_root()).resolve()
     run_dir = (root / run_dir).resolve()
     notebooks = [Path(notebook).resolve() for notebook in notebooks]
     declared = check_parameters(notebooks, parameters)
-    given = _given(parameters, run_dir, root)
+    parameters = json.loads(json.dumps(parameters))  # a tuple becomes a list in run.json and in the notebook alike
+    if (run_dir / "sweep.json").exists():
+        raise InputError(f"{run_dir}: holds a sweep, whose runs a run there would hide; choose another name")
+    with contextlib.nullcontext() if held else hold_run(run_dir):
+        for folder in (run_dir, run_dir / "notebooks", run_dir / "results"):
+            remove_leftovers(folder)
+        return _run(notebooks, declared, run_dir, parameters, root, force, console, progress)
 
-    about = {"parameters": parameters, "versions": _versions(), "commit": _commit(root)}
-    record = about | {"notebooks": _read_done(run_dir)}
+
+def hold_run(run_dir: Path, wait: float = 0.0) -> contextlib.AbstractContextManager[None]:
+    """Hold a run's folder against other processes; InputError where one is running notebooks in it."""
+    return hold_folder(run_dir, "running notebooks in it", wait)
+
+
+def _run(
+    notebooks: list[Path],
+    declared: dict[Path, list[str]],
+    run_dir: Path,
+    parameters: dict[str, Any],
+    root: Path,
+    force: bool,
+    console: Console | None,
+    progress: NotebookProgress | None,
+) -> list[Outcome]:
+    given = _given(parameters, run_dir, root)
+    about = {"parameters": parameters, "versions": versions(), "commit": commit(root)}
+    record = about | {"notebooks": read_record(run_dir)["notebooks"]}
     outcomes: list[Outcome] = []
     before = ""  # when the latest notebook before this one finished; ISO times of one zone compare as text
     with progress or NotebookProgress(console or Console(), len(notebooks)) as progress:
@@ -93,12 +118,12 @@ def run_notebooks(
             injected = {key: given[key] for key in declared[notebook] if key in given}
             digest = _digest(notebook, injected)
             entry = record["notebooks"].get(name, {})
-            if _done(entry, digest, copy) and not force and before <= entry["started"]:
+            if _done(entry, digest, copy) and not force and before <= entry.get("started", ""):
                 progress.kept(name)
-                outcomes.append(Outcome(name, "kept", entry["seconds"], copy))
+                outcomes.append(Outcome(name, "kept", entry.get("seconds", 0.0), copy))
             else:
                 entry = {"status": "running", "sha256": digest, "parameters": injected, "started": _now()}
-                _update(record, run_dir, name, entry)
+                write_entry(record, run_dir, name, entry)
                 start = time.perf_counter()
                 try:
                     _execute(notebook, copy, injected, root, progress)
@@ -112,10 +137,10 @@ def run_notebooks(
                     raise KeyboardInterrupt(f"{name}, {progress.where}") from interrupt
                 finally:
                     entry |= {"seconds": round(time.perf_counter() - start, 2), "finished": _now()}
-                    _update(record, run_dir, name, entry)
+                    write_entry(record, run_dir, name, entry)
                     progress.end(entry["status"], entry["seconds"])
                 outcomes.append(Outcome(name, "done", entry["seconds"], copy))
-            before = max(before, entry["finished"])
+            before = max(before, entry.get("finished", ""))
     return outcomes
 
 
@@ -128,10 +153,10 @@ def run_state(
     `failed`, `interrupted`, `running` (also where it was killed), or `new`. Raises InputError as `run_notebooks`.
     """
     run_dir, notebook = (root / run_dir).resolve(), notebook.resolve()
-    given, declared = _given(parameters, run_dir, root), _declared_parameters([notebook])[notebook]
-    entry = _read_done(run_dir).get(notebook.stem, {})
+    entry = read_record(run_dir)["notebooks"].get(notebook.stem, {})
     if not entry:
         return "new", {}
+    given, declared = _given(parameters, run_dir, root), _declared_parameters([notebook])[notebook]
     digest = _digest(notebook, {key: given[key] for key in declared if key in given})
     done = _done(entry, digest, run_dir / "notebooks" / notebook.name)
     return ("done" if done else "changed" if entry["status"] == "done" else entry["status"]), entry
@@ -145,17 +170,6 @@ def _given(parameters: dict[str, Any], run_dir: Path, root: Path) -> dict[str, A
     """The parameters with run_dir; a path inside the project is written without the folders of this machine."""
     inside = run_dir.is_relative_to(root)
     return parameters | {"run_dir": run_dir.relative_to(root).as_posix() if inside else run_dir.as_posix()}
-
-
-def results(run_dir: str | Path) -> dict[str, Any]:
-    """The JSON files in `run_dir/results`, by name; InputError names a file that is not JSON."""
-    found = {}
-    for path in sorted((Path(run_dir) / "results").glob("*.json")):
-        try:
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not a JSON file ({error}); run its notebook again") from error
-    return found
 
 
 class _ThisPython(AsyncKernelManager):
@@ -179,7 +193,10 @@ class _ThisPython(AsyncKernelManager):
 
 def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress) -> None:
     """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
-    progress.start(notebook.stem, sum(1 for cell in _read_notebook(notebook).cells if _counts(cell)))
+    source = _read_notebook(notebook)
+    # of an executed copy: papermill replaces it where it injects, and would leave it to act where it does not
+    source.cells = [cell for cell in source.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    progress.start(notebook.stem, sum(1 for cell in source.cells if _counts(cell)))
     failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
     stopped: PapermillExecutionError | RuntimeError | None = None
     with atomic_path(copy) as temporary:
@@ -187,7 +204,7 @@ def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, p
         kernel = type("ThisPython", (_ThisPython,), {"log_file": log_file})
         try:
             papermill.execute_notebook(
-                _plain(notebook),
+                source,
                 _plain(temporary),
                 injected,
                 cwd=root,  # the course's paths are written from the project's folder
@@ -238,12 +255,20 @@ def _failure(
 
 
 def _read_notebook(path: Path) -> nbformat.NotebookNode:
+    broken = f"{path}: not a notebook; open and save it in JupyterLab"
+    if path.exists() and not path.is_file():
+        raise InputError(broken)
     try:
-        return nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            cell.metadata.get("tags", [])
+            if not isinstance(cell.source, str) or cell.cell_type not in ("code", "markdown", "raw"):
+                raise InputError(broken)
     except OSError as error:
-        raise InputError(f"{path}: no such notebook") from error
-    except ValueError as error:  # also nbformat's own errors
-        raise InputError(f"{path}: not a notebook; open and save it in JupyterLab") from error
+        raise InputError(f"{path}: no such notebook, or it cannot be read ({error.strerror})") from error
+    except Exception as error:  # nbformat has errors of many kinds
+        raise InputError(broken) from error
+    return notebook
 
 
 def _counts(cell: nbformat.NotebookNode) -> bool:
@@ -258,17 +283,24 @@ def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:
     for path in notebooks:
         if any(path.stem == other.stem for other in declared):
             raise InputError(f"{path}: a notebook named {path.stem} is in this run already")
-        _read_notebook(path)
-        try:
-            declared[path] = list(papermill.inspect_notebook(_plain(path)))
-        except ValueError as error:
-            raise InputError(f"{path}: names no kernel or language; open and save it in JupyterLab") from error
+        declared[path] = declared_names(_read_notebook(path), path)
     return declared
 
 
-def check_parameters(notebooks: list[Path], parameters: Iterable[str]) -> dict[Path, list[str]]:
-    """The names in each notebook's parameters cell; InputError for a name in `parameters` that none declares."""
+def check_parameters(notebooks: list[Path], parameters: Mapping[str, Any]) -> dict[Path, list[str]]:
+    """The names in each notebook's parameters cell; InputError for a name in `parameters` that none declares.
+
+    And for a value that run.json and the notebook cannot both hold: one check for runs and sweeps.
+    """
     declared = _declared_parameters(notebooks)
+    check_names(declared, parameters)
+    for name, value in parameters.items():
+        check_value(value, f"the parameter {name}")
+    return declared
+
+
+def check_names(declared: dict[Path, list[str]], parameters: Iterable[str]) -> None:
+    """InputError for a parameter that no notebook declares."""
     known = sorted({name for names in declared.values() for name in names} - {"run_dir"})
     if "run_dir" in parameters:
         raise InputError("the parameter run_dir is the run's own folder: choose it by the run's name")
@@ -276,7 +308,6 @@ def check_parameters(notebooks: list[Path], parameters: Iterable[str]) -> dict[P
         if name not in known:
             listed = ", ".join(known) or "none"
             raise InputError(f"no notebook of this run has a parameter {name!r}; known parameters: {listed}")
-    return declared
 
 
 def _digest(notebook: Path, injected: dict[str, Any]) -> str:
@@ -292,46 +323,3 @@ def _plain(path: Path) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _read_done(run_dir: Path) -> dict[str, Any]:
-    """What run.json tells of the notebooks, by name."""
-    path = run_dir / "run.json"
-    if not path.exists():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["notebooks"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not the record of a run; remove it, or choose another name") from error
-
-
-def _update(record: dict[str, Any], run_dir: Path, name: str, entry: dict[str, Any]) -> None:
-    record["notebooks"][name] = entry
-    with atomic_path(run_dir / "run.json") as temporary:
-        text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package.replace("-", "_")] = version(package)
-        except PackageNotFoundError:
-            found[package.replace("-", "_")] = "not installed"
-    return found
-
-
-def _commit(root: Path) -> str | None:
-    """The git commit of the project, with `-dirty` where files differ from it; None outside a repository."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        if git("rev-parse", "--show-prefix"):  # a repository around the project is not the project's
-            return None
-        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -48,6 +48,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     or a folder; a folder replaces `path` only where `path` does not exist yet. An OSError of the disk names `path`.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # the rename would replace the device itself
+        raise InputError(f"{path}: a device or a pipe; give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         os.lstat(path)  # a name too long for the file system is told now, not after hours

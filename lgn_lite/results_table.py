@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from .errors import InputError
-from .experiments import results
-from .files import atomic_path
+from .files import atomic_path, is_hidden
+from .run_record import read_record, results
 
 Name = tuple[str, ...]  # file, key, key, …: a key may hold dots, as R1@0.5 does
 
@@ -51,7 +51,7 @@ def find_runs(folders: Iterable[str | Path]) -> list[Path]:
     for folder in map(Path, folders):
         here = []
         for path, below, files in os.walk(folder):
-            below.sort(key=_natural)
+            below[:] = sorted((name for name in below if not is_hidden(Path(name))), key=_natural)
             if "run.json" in files:
                 here.append(Path(path).resolve())
                 below.clear()  # a run holds no runs
@@ -67,14 +67,10 @@ def read_run(folder: Path) -> RunResult:
 
     Raises InputError, naming the file, for one that is broken.
     """
-    path = folder / "run.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        states = {name: entry["status"] for name, entry in record["notebooks"].items()}
-        given = [entry.get("parameters", {}) for entry in record["notebooks"].values()]
-        parameters = dict(record.get("parameters", {}))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the record of a run; remove it, or run its notebooks again") from error
+    record = read_record(folder)
+    states = {name: entry["status"] for name, entry in record["notebooks"].items()}
+    given = [entry.get("parameters", {}) for entry in record["notebooks"].values()]
+    parameters = dict(record["parameters"])
     for injected in given:
         parameters |= {key: value for key, value in injected.items() if key != "run_dir"}
     unfinished = {name: state for name, state in states.items() if state != "done"}
@@ -82,7 +78,10 @@ def read_run(folder: Path) -> RunResult:
     numbers: dict[Name, float] = {}
     for name, content in results(folder).items():
         if done and name not in unfinished:
-            numbers |= _flat(content, (name,))
+            try:
+                numbers |= _flat(content, (name,))
+            except RecursionError:
+                raise InputError(f"{folder / 'results' / name}.json: nested too deep; run its notebook again") from None
     return RunResult(folder, next(iter(unfinished.values()), "done"), parameters, numbers)
 
 
@@ -93,7 +92,8 @@ def _flat(content: Any, name: Name) -> dict[Name, float]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """A number that fits into a float: longer ones are no measurements."""
+    return isinstance(value, float) or (type(value) is int and value.bit_length() < 1024)
 
 
 def _natural(text: str) -> list[tuple[int, Any]]:

@@ -13,7 +13,6 @@ import json
 import mimetypes
 import re
 import struct
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +26,7 @@ from nbconvert.filters.highlight import Highlight2HTML
 from pygments.formatters import HtmlFormatter
 
 from lgn_lite.errors import InputError
-from lgn_lite.files import project_root
+from lgn_lite.files import atomic_path, is_hidden, project_root, remove_folder
 
 TITLE = "Language-guided moment retrieval, the course"
 HERE = Path(__file__).parent
@@ -64,19 +63,16 @@ def build_site(notebooks: Sequence[Path], out: Path) -> Path:
     The folder is replaced as a whole once the new site is complete, so that an error leaves the old one as it was.
     Raises InputError where there is no notebook, one is unreadable, or `out` holds something that is no such site.
     """
-    notebooks, out = [Path(path) for path in notebooks], Path(out)
+    notebooks, out = [Path(path) for path in notebooks if not is_hidden(Path(path))], Path(out)
     if not notebooks:
         raise InputError("no notebooks: a site needs at least one")
     if out.exists() and any(out.iterdir()) and not (out / "search.js").exists():
         raise InputError(f"{out}: holds something else than a site; give another folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        new = Path(folder) / "site"
+    with atomic_path(out) as new:
         (new / "files").mkdir(parents=True)
         _write(notebooks, new)
         if out.exists():
-            out.rename(Path(folder) / "old")
-        new.rename(out)
+            remove_folder(out)
     return out / "index.html"
 
 

@@ -4,33 +4,31 @@ A sweep is a folder of runs, each as `lgn-lite run` makes it, and `sweep.json`, 
 and the seconds of all. What is done is kept; the same command goes on with the rest.
 """
 
+import asyncio
 import contextlib
+import ipaddress
 import os
-import queue
-import time
-import uuid
-from collections import Counter
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from .cores import cpu_count
 from .errors import InputError
-from .experiments import check_parameters, run_state
-from .files import project_root, write_json
+from .experiments import check_names, check_parameters, run_state
+from .files import hold_folder, project_root, write_json
 from .sweep_progress import SweepProgress
-from .sweep_run import Event, Job, run_on_worker
+from .sweep_run import Job
+from .sweep_schedule import Running
+from .sweep_schedule import places as places  # offered here too
+from .values import check_value
 
 Record = dict[str, Any]  # of a run: parameters, status, and what there is of seconds, error, where, worker, tries
 
-CONNECT = 10  # seconds for a scheduler to answer
-EVERY = 1  # seconds after which the workers are counted again
-TRIES = 3  # of a run whose worker dies
+CONNECT = 20  # seconds for a scheduler to answer
 LOST = "5 minutes"  # after which a local worker that does not come back is given up, and replaced
-STOP = 15  # seconds for the running notebooks to stop
 
 
 class Sweep:
@@ -54,8 +52,13 @@ class Sweep:
         self.notebook, self.folder = (self.root / notebook).resolve(), (self.root / folder).resolve()
         self.force = force
         self.records: dict[str, Record] = {}
-        check_parameters([self.notebook], {name for parameters in runs.values() for name in parameters})
+        declared = check_parameters([self.notebook], {})
+        check_names(declared, {name: None for parameters in runs.values() for name in parameters})
+        if (self.folder / "run.json").exists():
+            raise InputError(f"{self.folder}: holds a run, which would hide the sweep's; choose another name")
         for name, parameters in runs.items():
+            for key, value in parameters.items():
+                check_value(value, f"{name}: the parameter {key}")
             state, told = run_state(self.notebook, self.folder / name, dict(parameters), self.root)
             known = {key: told[key] for key in ("seconds", "error", "where") if key in told and state != "changed"}
             self.records[name] = {"parameters": dict(parameters), "status": state, **known}
@@ -80,15 +83,8 @@ class Sweep:
         Raises InputError where this folder's sweep is running already, ConnectionError where the scheduler has gone,
         and KeyboardInterrupt; what runs then is stopped, and what was done is kept.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(FileLock(self.folder / ".lock", timeout=0))
-            except Timeout:
-                told = f"{self.folder}: this sweep is running already; wait for it, or give another --name"
-                raise InputError(told) from None
-            stack.enter_context(progress)
-            _Running(self, client, progress, gpus).run()
+        with hold_folder(self.folder, "running this sweep already"), progress:
+            Running(self, client, progress, gpus).run()
 
     def save(self) -> None:
         """Write sweep.json, whole or not at all."""
@@ -97,165 +93,6 @@ class Sweep:
 
     def _from_root(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
-
-
-class _Running:
-    """The runs of a sweep while they go; which worker has which is decided here, not by dask.
-
-    Dask gives a task to a worker beforehand, by how long it thinks that tasks take, and counts a worker's death
-    against all that it holds: notebooks of hours would wait for one worker beside another that is idle.
-    """
-
-    def __init__(self, sweep: Sweep, client: Any, progress: SweepProgress, gpus: int):
-        self.sweep, self.client, self.progress, self.gpus = sweep, client, progress, gpus
-        self.topic = f"lgn-lite-sweep-{uuid.uuid4().hex}"
-        self.happened: queue.Queue[Event] = queue.Queue()  # from dask's threads to this one
-        self.waiting: list[str] = []
-        self.futures: dict[str, Any] = {}
-        self.homes: dict[str, str] = {}  # the worker of each run
-        self.places: dict[str, int] = {}  # of each worker
-        self.counted = float("-inf")
-        self.stopped = False
-
-    def run(self) -> None:
-        self.waiting = self.sweep.waiting()
-        for name in self.waiting:
-            self.sweep.records[name] = {"parameters": self.sweep.records[name]["parameters"], "status": "waiting"}
-        self.sweep.save()
-        self.client.subscribe_topic(self.topic, lambda event: self.happened.put(event[1]))
-        try:
-            while self.waiting or self.futures:
-                self._count()
-                self._fill()
-                self._handle(0.5)
-        except BaseException:  # also Ctrl-C
-            self._stop()
-            raise
-        finally:
-            with contextlib.suppress(Exception):  # of a scheduler that has gone
-                self.client.unsubscribe_topic(self.topic)
-            self.sweep.save()
-
-    def _count(self) -> None:
-        """See which workers there are: some come, some go, and with these what they were running."""
-        if self.client.status not in ("running", "connecting"):
-            raise ConnectionError("the scheduler has gone")
-        if self.client.status != "running" or time.monotonic() - self.counted < EVERY:
-            return
-        workers = self.client.scheduler_info()["workers"]
-        self.places = {address: places(worker, self.gpus) for address, worker in workers.items()}
-        self.counted = time.monotonic()
-        self.progress.places(sum(self.places.values()))
-        for name in [name for name in self.futures if self.homes[name] not in workers]:
-            self._lost(name)
-        if cluster := self.client.cluster:  # a local one starts again what it has given up only where it is asked to
-            cluster.scale(len(cluster.worker_spec))
-
-    def _fill(self) -> None:
-        """Give a run to each free place."""
-        free = Counter(self.places)
-        free.subtract(self.homes[name] for name in self.futures)
-        for address in free.elements():
-            if not self.waiting:
-                return
-            name = self.waiting.pop(0)
-            self.homes[name] = address
-            future = self.client.submit(
-                run_on_worker,
-                self.sweep.job(name),
-                self.topic,
-                key=f"{name}-{uuid.uuid4().hex}",
-                pure=False,
-                workers=[address],
-                resources={"GPU": self.gpus} if self.gpus else None,
-            )
-            self.futures[name] = future
-            future.add_done_callback(lambda done, name=name: self.happened.put({"run": name, "future": done}))
-
-    def _handle(self, timeout: float) -> None:
-        """Wait for something to happen, and take note of it and of what has happened since."""
-        with contextlib.suppress(queue.Empty):
-            self._note(self.happened.get(timeout=timeout))
-            while True:
-                self._note(self.happened.get_nowait())
-
-    def _note(self, event: Event) -> None:
-        name = event["run"]
-        record = self.sweep.records[name]
-        if "future" in event:
-            if self.futures.get(name) is event["future"]:  # and not one that was given up
-                end = _end_of(event["future"])
-                if end is None:
-                    self._lost(name)
-                else:
-                    del self.futures[name]
-                    self._end(name, end)
-        elif name in self.futures and "started" in event:
-            record |= {"status": "running", "worker": event["worker"], "tries": record.get("tries", 0) + 1}
-            self.progress.started(name)
-            self.sweep.save()
-        elif name in self.futures and "cell" in event:
-            self.progress.cell(name, event)
-
-    def _lost(self, name: str) -> None:
-        """A run's worker is gone: it starts again on another, unless it seems to be the run that kills them."""
-        self.client.cancel([self.futures.pop(name)])
-        record = self.sweep.records[name]
-        if record.get("tries", 0) >= TRIES:
-            why = f"its worker died {TRIES} times; perhaps the run takes too much memory"
-            self._end(name, {"status": "failed", "error": why})
-        else:
-            record["status"] = "waiting"
-            self.waiting.insert(0, name)
-            self.progress.lost(name)
-            self.sweep.save()
-
-    def _end(self, name: str, end: Event) -> None:
-        record = self.sweep.records[name]
-        if end["status"] == "interrupted" and not self.stopped:  # its worker was shut down, or retired
-            self.waiting.insert(0, name)
-            self.counted = float("-inf")  # it may be gone now
-        record |= {key: end[key] for key in ("status", "seconds", "error", "where", "worker") if key in end}
-        self.progress.ended(name, record)
-        self.sweep.save()
-
-    def _stop(self) -> None:
-        """Cancel what was submitted, and wait until its processes have told that they ended."""
-        self._handle(0)
-        self.stopped = True
-        running = {name for name, record in self.sweep.records.items() if record["status"] == "running"}
-        self.progress.stopping(len(running))
-        with contextlib.suppress(Exception):  # of a scheduler that has gone, whose workers stop by themselves
-            self.client.cancel(list(self.futures.values()))
-        end = time.monotonic() + STOP
-        while running and self.client.status == "running" and time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                event = self.happened.get(timeout=0.2)
-                if "status" in event and event["run"] in running:
-                    running.discard(event["run"])
-                    self._end(event["run"], event)
-        for name in running:
-            self._end(name, {"status": "interrupted"})
-
-
-def places(worker: Mapping[str, Any], gpus: int) -> int:
-    """How many runs a worker takes at once: a thread each, and of its GPUs what each run takes."""
-    threads = int(worker["nthreads"])
-    return min(threads, int(worker["resources"].get("GPU", 0) // gpus)) if gpus else threads
-
-
-def _end_of(future: Any) -> Event | None:
-    """What a finished task returned, or why it could not begin; None where its worker died."""
-    from distributed import KilledWorker
-
-    if future.cancelled():
-        raise ConnectionError("the scheduler has gone, and with it what it knew of the runs")
-    try:
-        return future.result()
-    except KilledWorker:
-        return None
-    except Exception as error:  # such as a worker without this package
-        return {"status": "failed", "error": f"on its worker: {type(error).__name__}: {error}"}
 
 
 # ── where the runs go ─────────────────────────────────────────────────────────────────────────
@@ -290,11 +127,15 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
     """
     import dask
     from distributed import Client, Nanny, Scheduler, SpecCluster
+    from distributed.security import Security
 
     cores = cpu_count()
     workers = workers or len(gpus) or cores
-    # nothing that another machine can reach, and no fixed port that a second sweep would find taken
-    here: dict[str, Any] = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    # A scheduler runs what it is sent, for whoever reaches its port, and the loopback's are reached by every user of
+    # the machine. Hence a certificate that lives as long as this process: only its own workers have it.
+    security = Security.temporary()
+    here: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls", "security": security}
+    here |= {"dashboard": False, "dashboard_address": "127.0.0.1:0"}  # a fixed port may be taken by a second sweep
     options = here | {
         "nthreads": 1,
         "memory_limit": 0,  # dask would count the worker's memory only, and kill it: the kernel is another process
@@ -312,23 +153,76 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
         "distributed.deploy.lost-worker-timeout": LOST,
         "distributed.nanny.pre-spawn-environ": {},  # dask would set it in this process too, and leave it there
     }
-    with (
-        dask.config.set(settings),
-        SpecCluster(workers=specification, scheduler=scheduler, silence_logs=50) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    settings |= {f"distributed.{part}.http.routes": [] for part in ("scheduler", "nanny", "worker")}  # nothing to see
+    with dask.config.set(settings), contextlib.ExitStack() as stack:
+        try:
+            cluster = SpecCluster(workers=specification, scheduler=scheduler, security=security, silence_logs=50)
+            stack.enter_context(cluster)
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise InputError(f"the local workers did not start ({reason}); try fewer --workers") from error
         yield client
 
 
 @contextlib.contextmanager
-def standing_cluster(address: str) -> Iterator[Any]:
-    """A dask client of a scheduler that stands; InputError where none answers there."""
-    from distributed import Client
+def standing_cluster(address: str, ca: str | Path = "", cert: str | Path = "", key: str | Path = "") -> Iterator[Any]:
+    """A dask client of a scheduler that stands; InputError where none answers there within CONNECT seconds.
 
+    `ca`, `cert` and `key` are PEM files for TLS, which an address tls://… asks for; without them dask's own settings
+    are taken (distributed.comm.tls). Warns where the connection is not encrypted and leaves this machine.
+    """
+    from distributed import Client
+    from distributed.security import Security
+
+    files = {"tls_ca_file": ca, "tls_client_cert": cert, "tls_client_key": key}
+    given = {name: str(path) for name, path in files.items() if str(path)}
+    if 0 < len(given) < len(files):
+        raise InputError("--tls-ca-file, --tls-cert and --tls-key belong together: give all three")
+    for path in given.values():
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file; give the PEM files that the scheduler was started with")
+    if address.startswith("tcp://") or "://" not in address:
+        if given:
+            raise InputError(f"--scheduler {address}: is not encrypted; with TLS its address begins with tls://")
+        if not _is_loopback(address):
+            warnings.warn(
+                f"--scheduler {address}: without TLS everybody who reaches its port can run code there and here;"
+                " README shows how to start it with TLS",
+                stacklevel=2,
+            )
     try:
-        client = Client(address, timeout=CONNECT, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+        security = Security(**given, require_encryption=True) if given else Security()
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop already
+            about = thread.submit(asyncio.run, asyncio.wait_for(_identity(address, security), CONNECT)).result()
+        if about.get("type") != "Scheduler":
+            raise ValueError("what answers is not a scheduler")
+        client = Client(address, timeout=CONNECT, set_as_default=False, security=security)
+    except Exception as error:  # of many kinds: what answers may be anything
+        reason = str(error).partition("\n")[0] or f"{type(error).__name__} after {CONNECT} s"
         message = "start one by `dask scheduler`, and workers by `dask worker ADDRESS --nthreads 1`"
-        raise InputError(f"--scheduler {address}: no scheduler answers there ({error}); {message}") from error
+        if address.startswith("tls://") and not given:
+            message += "; tls:// needs --tls-ca-file, --tls-cert and --tls-key"
+        raise InputError(f"--scheduler {address}: no scheduler answers there ({reason}); {message}") from error
     with client:
         yield client
+
+
+async def _identity(address: str, security: Any) -> Any:
+    """What a scheduler says of itself. Dask's client would wait for minutes for one that takes calls and is silent."""
+    from distributed.core import connect
+
+    comm = await connect(address, timeout=CONNECT, **security.get_connection_args("client"))
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        return await comm.read()
+    finally:
+        comm.abort()
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition("://")[2].rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import psutil
-from filelock import FileLock
 from rich.console import Console
 
-from .errors import InputError
-from .experiments import NotebookFailed, run_notebooks
+from .errors import InputError, os_error_line
+from .experiments import NotebookFailed, hold_run, run_notebooks
 from .files import write_json
 from .progress import NotebookProgress
 from .sweep_run import Event, Job
@@ -35,21 +34,21 @@ WAIT = 60  # seconds for the lock on a run's folder, whose last process may stil
 def main() -> None:
     """Read a job from standard input, run it, and tell of it in lines of JSON on standard output."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # scripts start their background jobs without it
-    out = os.fdopen(os.dup(1), "w")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no event
     with os.fdopen(0, "rb", buffering=0, closefd=False) as pipe:
         job = Job(**json.loads(pipe.readline()))
     stopper = _Stopper()
-    run_dir = Path(job.root) / job.run_dir
-    run_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(run_dir / ".lock", timeout=WAIT):  # held until also the kernel's own processes have ended
+        with hold_run(Path(job.root) / job.run_dir, WAIT):  # until also the kernel's own processes have ended
             end = _run(job, out, stopper)
             if stopper.stopping.is_set():
                 stopper.ended.set()
                 stopper.join()
-    except TimeoutError:
-        end = {"status": "failed", "error": f"{job.run_dir}: another process has been running in it for {WAIT} s"}
+    except InputError as error:
+        end = {"status": "failed", "error": str(error)}
+    except OSError as error:
+        end = {"status": "failed", "error": os_error_line(error)}
     _send(out, end)
 
 
@@ -59,14 +58,16 @@ def _run(job: Job, out: TextIO, stopper: "_Stopper") -> Event:
         stopper.start()
         write_json(Path(job.root) / job.run_dir / "environment.json", environment())
         notebook, root, told = Path(job.notebook), Path(job.root), _Told(out)
-        run_notebooks([notebook], job.run_dir, job.parameters, force=job.force, root=root, progress=told)
+        run_notebooks([notebook], job.run_dir, job.parameters, force=job.force, root=root, progress=told, held=True)
         end: Event = {"status": "done"}
     except KeyboardInterrupt as interrupt:
         end = {"status": "interrupted", "where": str(interrupt)}
     except NotebookFailed as failure:
         end = {"status": "failed", "error": f"{failure.error}: {failure.message}", "where": failure.where}
-    except (InputError, OSError) as error:
+    except InputError as error:
         end = {"status": "failed", "error": str(error)}
+    except OSError as error:
+        end = {"status": "failed", "error": os_error_line(error)}
     if stopper.stopping.is_set() and end["status"] == "failed":  # a kernel that was killed looks like one that failed
         end["status"] = "interrupted"
     return end | {"seconds": round(time.perf_counter() - start, 2)}
@@ -131,8 +132,8 @@ def environment() -> dict[str, Any]:
     found["variables"] = {name: os.environ[name] for name in names if name in os.environ}
     if tool := shutil.which("nvidia-smi"):
         command = [tool, "--query-gpu=index,name,memory.total,driver_version", "--format=csv,noheader"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        found["gpus"] = shown.stdout.strip().splitlines()
+        shown = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        found["gpus"] = shown.stdout.decode(errors="replace").strip().splitlines()
     found["python"] = platform.python_version()
     packages = {package.metadata["Name"]: package.version for package in distributions()}
     return found | {"packages": dict(sorted(packages.items(), key=lambda item: item[0].lower()))}

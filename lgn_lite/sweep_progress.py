@@ -68,7 +68,8 @@ class SweepProgress:
         self.finished += status in MARKS
         self._bars.update(self._all, completed=self.finished)
         self._remove(name)
-        error = f": {record['error']}" if status == "failed" and "error" in record else ""
+        first = record.get("error", "").partition("\n")[0][:300]  # a notebook's error may be long
+        error = f": {first}" if status == "failed" and first else ""
         if self.live:
             mark, style = MARKS.get(status, ("–", "yellow"))
             self.console.print(Text.assemble((mark, style), f" {name}  ", (clock(seconds), "dim"), error))

@@ -69,14 +69,14 @@ def run_on_worker(job: Job, topic: str) -> Event:
 def run_in_process(job: Job, wanted: Callable[[], bool], tell: Callable[[Event], None]) -> Event:
     """Run a job in a process of its own, and return its end; stop it once `wanted()` is false."""
     start = time.perf_counter()
-    with tempfile.TemporaryFile("w+", errors="replace") as complaints:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
         process = subprocess.Popen(
             [sys.executable, "-m", "lgn_lite.sweep_process"],
             cwd=job.root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,  # Ctrl-C in a terminal reaches it once, through the pipe
         )
         threading.Thread(target=_hold, args=(process, job, wanted), daemon=True).start()

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lgn_lite import experiments
 from lgn_lite.errors import InputError
-from lgn_lite.experiments import NotebookFailed, results, run_notebooks
+from lgn_lite.experiments import NotebookFailed, check_parameters, hold_run, results, run_notebooks
 from lgn_lite.progress import NotebookProgress, clock, show_failure
 
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -264,6 +264,152 @@ def test_bad_notebooks_and_records_are_named(tmp_path):
         (tmp_path / "run" / "run.json").write_text(content)
         with pytest.raises(InputError, match=r"run\.json: not the record"):
             run_notebooks([good], "run", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("seed = 0\nwidth: int | None = None\nscales: tuple[int, ...] = (16, 8)", ["seed", "width", "scales"]),
+        ("import pathlib\nroot: pathlib.Path | str = 'data'\nname: 'str | None'", ["root", "name"]),
+        ("rates: dict[str, list[float]] = {\n    'a=b': [1e-3],  # x = 1\n}\ntext = 'a = b'", ["rates", "text"]),
+        ("a, (b, *c) = 1, (2, 3)\nd = e = 4  # f = 5", ["a", "b", "c", "d", "e"]),
+        ("%matplotlib inline\n!true\nseed: int = 1; width = 2", ["seed", "width"]),
+        ("if True:\n    on = 1\nelse:\n    off = 2\nx[0] = y.z = 3\nassert on == 1", ["on", "off"]),
+        ("def f(a=1):\n    b = 2\nclass C:\n    c = 3\ngröße: float = 1.0", ["größe"]),
+        ('text = """\nwidth = 3\n"""\nmode: Literal["x", "y"] = "x"', ["text", "mode"]),
+        ("", []),
+    ],
+)
+def test_parameters_are_what_python_assigns(tmp_path, cell, names):
+    notebook = write_notebook(tmp_path / "a.ipynb", "1", parameters=cell)
+    assert check_parameters([notebook], {})[notebook] == names
+    for name in names:
+        check_parameters([notebook], {name: 1})
+
+
+def test_a_parameters_cell_that_is_no_python_or_there_twice_is_one_line(tmp_path):
+    for cell in ("seed = ", "seed = 0\n  width = 1", "seed = 1 = 2", "x = " + "(" * 5000):
+        with pytest.raises(InputError, match=r"a\.ipynb: the parameters cell is not Python[^\n]+$"):
+            check_parameters([write_notebook(tmp_path / "a.ipynb", "1", parameters=cell)], {})
+    twice = write_notebook(tmp_path / "b.ipynb", "seed = 2", parameters="seed = 0", tags=("parameters",))
+    with pytest.raises(InputError, match="2 cells have the tag parameters"):
+        check_parameters([twice], {"seed": 1})
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], {1, 2}, Path("x"), {1: 2}])
+def test_a_value_that_the_files_cannot_hold_is_refused_before_anything_runs(course, value):
+    with pytest.raises(InputError, match=r"the parameter seed: a (value|key) that JSON cannot hold"):
+        course(parameters={"seed": value})
+    assert not (course.folder / "run").exists()
+
+
+def test_a_notebook_gets_the_values_that_run_json_tells(tmp_path):
+    values = {"width": None, "scales": (16, 8), "text": 'a "b" \\\n½ {x}', "nested": {"a b": [1e-300, True, -1]}}
+    cell = "width: int | None = 3\nscales: tuple[int, ...] = ()\ntext = ''\nnested: dict = {}\nrun_dir = ''"
+    work = (
+        "import json, pathlib\npathlib.Path(run_dir, 'got.json').write_text(json.dumps([width, scales, text, nested]))"
+    )
+    notebook = write_notebook(tmp_path / "a.ipynb", work, parameters=cell)
+    run_notebooks([notebook], "run", values, root=tmp_path, console=quiet())
+    told = record(tmp_path / "run")
+    assert told["parameters"] == {**values, "scales": [16, 8]}
+    assert json.loads((tmp_path / "run" / "got.json").read_text()) == list(told["parameters"].values())
+    # an executed copy as a notebook of its own: the values that were injected there are not its defaults
+    copy = tmp_path / "run" / "notebooks" / "a.ipynb"
+    (tmp_path / "again").mkdir()
+    run_notebooks([copy], "again", {"text": "x"}, root=tmp_path, console=quiet())
+    assert json.loads((tmp_path / "again" / "got.json").read_text()) == [3, [], "x", {}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["null", "[1]", '{"notebooks": null}', '{"notebooks": [], "parameters": {}}', '{"notebooks": {"a": null}}',
+     '{"notebooks": {"a": {}}}', '{"notebooks": {"a": {"status": null}}}', '{"notebooks": {"a": {"status": ["done"]}}}',
+     '{"notebooks": {"a": {"status": "done", "seconds": null}}}',
+     '{"notebooks": {"a": {"status": "done", "seconds": true}}}',
+     '{"notebooks": {"a": {"status": "done", "seconds": NaN}}}',
+     '{"notebooks": {"a": {"status": "done", "started": 3}}}',
+     '{"notebooks": {"a": {"status": "done", "parameters": null}}}', '{"notebooks": {}, "parameters": [1]}',
+     '{"notebooks": {}, "notebooks": {}}', '{"notebooks": ' * 100_000, "9" * 5000, "\x00", ""],
+)  # fmt: skip
+def test_a_damaged_record_is_named_and_left_as_it_is(course, content):
+    (course.folder / "run").mkdir()
+    path = course.folder / "run" / "run.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"run\.json: not the record of a run[^\n]*; move it away"):
+        course()
+    assert path.read_text() == content
+
+
+def test_a_record_with_less_in_it_than_ours_runs_again(course):
+    course()
+    told = record(course.folder / "run")
+    told["notebooks"]["a"] = {"status": "done"}
+    (course.folder / "run" / "run.json").write_text(json.dumps(told))
+    assert course() == "abc"
+
+
+def test_a_run_clears_what_a_killed_one_left_and_only_that(course):
+    course()
+    folder = course.folder / "run"
+    (folder / "results").mkdir()
+    left = [folder / "notebooks" / ".b.12345678901.ipynb", folder / ".run.12345678901.json",
+            folder / "results" / ".train.12345678901.json", folder / ".site.12345678901"]  # fmt: skip
+    others = [folder / "notebooks" / "._b.ipynb", folder / "results" / ".hidden.json", folder / "notes.txt"]
+    for path in [*left, *others]:
+        path.write_text("{")
+    assert results(folder) == {}  # hidden files are none of the notebooks'
+    assert course() == ""
+    assert [path for path in left if path.exists()] == [] and all(path.exists() for path in others)
+
+
+def test_one_run_in_a_folder_at_a_time(course):
+    course()
+    before = record(course.folder / "run")
+    left = course.folder / "run" / "notebooks" / ".b.12345678901.ipynb"
+    left.touch()
+    with hold_run(course.folder / "run"), pytest.raises(InputError, match="another process is running notebooks in it"):
+        course(force=True)
+    assert record(course.folder / "run") == before and left.exists()  # it may be the other's
+    assert course(force=True) == "abc"
+
+
+def test_a_run_in_a_sweep_s_folder_is_refused(course):
+    (course.folder / "run").mkdir()
+    (course.folder / "run" / "sweep.json").write_text("{}")
+    with pytest.raises(InputError, match="holds a sweep"):
+        course()
+    assert names(course.folder / "run") == ["sweep.json"]
+
+
+def test_a_pipe_or_a_folder_in_a_file_s_place_is_named_and_not_waited_for(course):
+    folder = course.folder / "run"
+    (folder / "results").mkdir(parents=True)
+    os.mkfifo(folder / "results" / "pipe.json")
+    with pytest.raises(InputError, match=r"pipe\.json: a folder or a pipe"):
+        results(folder)
+    os.mkfifo(folder / "run.json")
+    with pytest.raises(InputError, match=r"run\.json: not the record"):
+        course()
+    os.mkfifo(course.folder / "pipe.ipynb")
+    with pytest.raises(InputError, match=r"pipe\.ipynb: not a notebook"):
+        run_notebooks([course.folder / "pipe.ipynb"], "other", root=course.folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["null", "[]", "3", "{}", '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": null}',
+     '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}',
+     '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code"}]}',
+     '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "metadata": null}]}',
+     '{"nbformat": "x", "cells": []}', "[" * 100_000,
+     '{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}'],
+)  # fmt: skip
+def test_what_is_not_quite_a_notebook_is_one_line(tmp_path, content):
+    path = tmp_path / "odd.ipynb"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"odd\.ipynb: not a notebook[^\n]*$"):
+        check_parameters([path], {})
 
 
 def test_results_by_name(tmp_path):

@@ -1,5 +1,6 @@
 """Tables of runs: which folders are found, which numbers are shown, seeds put together, text that stays text."""
 
+import contextlib
 import csv
 import html.parser
 import json
@@ -128,6 +129,19 @@ def test_errors_name_the_folder_the_pattern_and_the_parameter(runs):
         (runs / "alone" / "run.json").write_text(content)
         with pytest.raises(InputError, match=r"alone/run\.json: not the record of a run"):
             results_table([runs])
+
+
+def test_hidden_folders_and_files_are_no_runs_and_odd_numbers_no_measurements(tmp_path):
+    write_run(tmp_path / "a", {"seed": 0}, {"x": 1.5, "nan": float("nan"), "huge": 10**400, "on": True, "no": None})
+    write_run(tmp_path / ".trash" / "b", {"seed": 1}, {"x": 2.5})
+    (tmp_path / "a" / "results" / "._09_train.json").write_bytes(b"\xff")
+    table = results_table([tmp_path], ["*"])
+    assert list(table.frame["run"]) == ["a"] and table.metrics == ["x", "nan"]
+    assert len(results_table([tmp_path / ".trash"]).frame) == 1  # asked for by name
+    for content in ('{"a": ' * 400 + "1" + "}" * 400, "[" * 100_000, "9" * 5000, "\x00"):
+        (tmp_path / "a" / "results" / "09_train.json").write_text(content)
+        with contextlib.suppress(InputError):  # deep is read or refused, never a traceback
+            results_table([tmp_path])
 
 
 class Cells(html.parser.HTMLParser):

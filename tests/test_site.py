@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from lgn_lite import site
 from lgn_lite.errors import InputError
+from lgn_lite.files import remove_leftovers
 from lgn_lite.site import build_site, site_or_reason
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
@@ -187,6 +188,20 @@ def test_an_error_is_one_line_and_leaves_the_old_site(folder, built):
     assert reason.startswith("no site: InputError: ") and "02_second.ipynb" in reason and "\n" not in reason
     assert (built / "01_first.html").read_bytes() == before
     assert site_or_reason([folder / "01_first.ipynb"], built) == str(built / "index.html")
+
+
+def test_hidden_notebooks_are_passed_by_and_a_killed_build_s_folder_can_be_told(folder):
+    (folder / "._01_first.ipynb").write_bytes(b"\xff")
+    hidden = folder / ".01_first.12345678901.ipynb"
+    hidden.write_text((folder / "01_first.ipynb").read_text(encoding="utf-8"), encoding="utf-8")
+    out = folder.parent / "out" / "site"
+    build_site(sorted(folder.glob("*.ipynb")), out)
+    assert not [path for path in out.glob("*.html") if path.name.startswith(".")]
+    with pytest.raises(InputError, match="no notebooks"):
+        build_site([hidden], out)
+    (out.parent / ".site.12345678901").mkdir()  # as a kill leaves it
+    remove_leftovers(out.parent)
+    assert [path.name for path in out.parent.iterdir()] == ["site"]
 
 
 def test_a_folder_with_something_else_is_not_replaced(folder):

@@ -1,15 +1,18 @@
 """Sweeps with real schedulers, workers and kernels: one worker killed, Ctrl-C, what is done, kept and run again."""
 
 import _thread
+import asyncio
 import contextlib
 import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import psutil
@@ -242,6 +245,106 @@ def test_a_scheduler_that_goes_ends_the_sweep_and_its_notebooks(project, standin
         standing_cluster(standing.address).__enter__()
 
 
+@contextlib.contextmanager
+def answering(answer):
+    """A server on 127.0.0.1 that hands each call to `answer`; gives its address for dask."""
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as calls:
+
+        def serve():
+            with contextlib.suppress(OSError):  # the server is closed
+                while True:
+                    call = calls.enter_context(server.accept()[0])
+                    answer(call)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda call: None, "TimeoutError after 0.5 s"),
+        (lambda call: call.close(), ""),
+        (lambda call: call.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), ""),
+        (lambda call: threading.Thread(target=echo, args=(call,), daemon=True).start(), "is not a scheduler"),
+    ],
+)
+def test_what_is_no_scheduler_is_given_up_in_one_line(monkeypatch, answer, reason):
+    monkeypatch.setattr(sweeps, "CONNECT", 0.5)
+    with answering(answer) as address, pytest.raises(InputError) as caught:
+        standing_cluster(address).__enter__()
+    assert str(caught.value).startswith(f"--scheduler {address}: no scheduler answers there (")
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+def echo(call: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while sent := call.recv(10_000):
+            call.sendall(sent)
+
+
+@pytest.mark.parametrize("address", ["", "x", "tcp://", "tcp://127.0.0.1:port", "nonsense://x:1", "tls://127.0.0.1:1"])
+def test_an_address_that_is_none_is_one_line(monkeypatch, address):
+    monkeypatch.setattr(sweeps, "CONNECT", 0.5)
+    with warnings.catch_warnings(), pytest.raises(InputError) as caught:
+        warnings.simplefilter("ignore")
+        standing_cluster(address).__enter__()
+    assert "no scheduler answers there" in str(caught.value) and "\n" not in str(caught.value)
+    assert ("needs --tls-ca-file" in str(caught.value)) == address.startswith("tls://")
+
+
+@pytest.mark.parametrize(
+    ("address", "open_to_others"),
+    [("tcp://192.0.2.1:8786", True), ("192.0.2.1:8786", True), ("tcp://[2001:db8::1]:8786", True),
+     ("tcp://scheduler.invalid:8786", True), ("tcp://127.0.0.1:1", False), ("127.8.0.1:1", False),
+     ("tcp://localhost:1", False), ("tcp://[::1]:1", False), ("tls://192.0.2.1:8786", False)],
+)  # fmt: skip
+def test_a_connection_that_others_can_read_is_warned_of_in_one_line(monkeypatch, address, open_to_others):
+    async def nobody(*_):
+        raise OSError("nobody")
+
+    monkeypatch.setattr(sweeps, "_identity", nobody)
+    with warnings.catch_warnings(record=True) as told, pytest.raises(InputError, match="nobody"):
+        warnings.simplefilter("always")
+        standing_cluster(address).__enter__()
+    lines = [str(warning.message) for warning in told if "without TLS" in str(warning.message)]
+    assert len(lines) == open_to_others and not any("\n" in line for line in lines)
+
+
+@limited
+def test_a_scheduler_with_tls_lets_in_who_has_the_files(tmp_path, monkeypatch):
+    from distributed.security import Security
+
+    made = Security.temporary()
+    files = {"ca": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
+    for name, pem in files.items():
+        (tmp_path / f"{name}.pem").write_text(pem)
+    paths = {name: str(tmp_path / f"{name}.pem") for name in files}
+    options = ["--tls-ca-file", paths["ca"], "--tls-cert", paths["cert"], "--tls-key", paths["key"]]
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--protocol", "tls", "--host", "127.0.0.1"]
+    told = tmp_path / "scheduler.json"
+    command += ["--port", "0", "--no-dashboard", "--scheduler-file", str(told), *options]
+    with (tmp_path / "log").open("w") as log, psutil.Popen(command, stdout=log, stderr=log, cwd=tmp_path) as process:
+        try:
+            wait_for(lambda: told.exists() and told.read_text().endswith("}"))
+            address = json.loads(told.read_text())["address"]
+            with standing_cluster(address, **paths) as client:
+                assert client.scheduler_info()["address"] == address
+            monkeypatch.setattr(sweeps, "CONNECT", 3)
+            for options, message in (
+                ({}, "needs --tls-ca-file"),
+                ({"ca": paths["ca"]}, "belong together"),
+                (paths | {"key": str(tmp_path / "no.pem")}, r"no\.pem: no such file"),
+                (paths | {"cert": str(told)}, "no scheduler answers there"),
+            ):
+                with pytest.raises(InputError, match=message):
+                    standing_cluster(address, **options).__enter__()
+            with pytest.raises(InputError, match="begins with tls://"):
+                standing_cluster(address.replace("tls", "tcp"), **paths).__enter__()
+        finally:
+            process.kill()
+
+
 # ── a local cluster ───────────────────────────────────────────────────────────────────────────
 
 
@@ -261,12 +364,32 @@ def test_local_runs_go_side_by_side_each_with_its_gpu_and_a_killed_worker_comes_
     with beside(kill_both_workers_once), local_cluster(2, ["3", "5"]) as client:
         assert {places(worker, 1) for worker in client.scheduler_info()["workers"].values()} == {1}
         assert {address for address, _ in listening() - before} == {"127.0.0.1"}
+        assert_closed_to_others(client, listening() - before)
         asked.run(client, quiet(2), gpus=1)
         assert not set(killed) & set(client.run(os.getpid).values())
     assert {run["status"] for run in saved(project).values()} == {"done"}
     results = [json.loads(path.read_text()) for path in project.glob("runs/train/*/results/train.json")]
     assert {result["gpu"] for result in results} == {"3", "5"}
     assert os.environ.get("OMP_NUM_THREADS") == variables.get("OMP_NUM_THREADS")  # the workers' are theirs alone
+
+
+def assert_closed_to_others(client, ports: set[tuple]) -> None:
+    """No port of a local cluster takes calls of a process without its certificate, nor shows anything to a browser."""
+    from distributed.security import Security
+
+    info = client.scheduler_info()
+    addresses = [info["address"], *info["workers"], *(worker["nanny"] for worker in info["workers"].values())]
+    assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+    for address, security in ((addresses[0], Security.temporary()), (addresses[1], Security.temporary())):
+        with pytest.raises(OSError):
+            asyncio.run(sweeps._identity(address, security))
+    for host, port in ports:
+        with socket.create_connection((host, port), timeout=20) as stranger:
+            stranger.settimeout(20)
+            with contextlib.suppress(OSError):  # a TLS port ends the call
+                stranger.sendall(b"GET /info/main/workers.html HTTP/1.0\r\n\r\n")
+                answer = stranger.recv(1000)
+                assert not answer or b" 404 " in answer or answer[:1] == b"\x15", answer  # 0x15: TLS's alert
 
 
 @limited
@@ -421,14 +544,47 @@ def test_words_that_older_yaml_takes_for_booleans_stay_words(tmp_path):
         ("list: {seed: 1}", "list: has to hold the parameters of each run"),
         ("list: [{seed: 1}, 2]", "list: entry 2: has to hold parameters"),
         ("grid: {seed: [1]}\nfixed: {seed: 2}", "seed: in fixed: (or -p) and in grid: too"),
+        ("grid: {rate: [.nan]}", "grid: rate: a value that JSON cannot hold, nan"),
+        ("grid: {rate: [1, [.inf]]}", "grid: rate: a value that JSON cannot hold, inf"),
+        ("list: [{rate: 1e999}]", "list: entry 1: rate: a value that JSON cannot hold, inf"),
+        ("grid: {seed: [0]}\nfixed: {when: 2026-01-01}", "fixed: when: a value that JSON cannot hold, 2026-01-01"),
+        ("grid: {seed: [{1: 2}]}", "grid: seed: a key that JSON cannot hold, 1"),
+        ("grid: {seed: [0]}\nfixed: []", "fixed: has to hold parameters with their values"),
+        ("grid: {seed: [0]}\nfixed: 0", "fixed: has to hold parameters with their values"),
+        ("grid:\n  seed: !!set {a}", "grid.yaml:2: not YAML: the tag !!set"),
+        ("grid: !!python/object/apply:os.system [x]", "grid.yaml:1: not YAML: the tag !!python/object"),
+        ("grid:\n  ? [a]\n  : [1]", "grid.yaml:2: not YAML: a list or a mapping as a key"),
+        ("grid: {[a, b]: [1]}", "grid.yaml:1: not YAML: a list or a mapping as a key"),
+        ("grid: &g {seed: [*g]}", "grid.yaml:1: not YAML: the alias *g"),
+        ("grid: {? {a: 1} : [1]}", "grid.yaml:1: not YAML: a list or a mapping as a key"),
+        ("1: 2", "1: no such key"),
+        ("grid: {1: [2]}", "grid: 1 is not a parameter's name"),
+        ("grid: {" + ", ".join(f"{c}: [0,1,2,3,4,5,6,7,8,9]" for c in "abcdefghi") + "}",
+         "makes 1,000,000,000 runs; at most 10,000"),
+        ("grid: {" + ", ".join(f"p{n}: [0,1,2,3,4,5,6,7,8,9]" for n in range(5000)) + "}",
+         "makes more than 10^15 runs; at most 10,000"),
+        ("list: [" + "{}, " * 10_001 + "]", "makes 10,001 runs; at most 10,000"),
+        (f"grid: {{a: {list(range(100))}, b: {list(range(100))}}}\nfixed: {{text: {'x' * 20_000}}}",
+         "10,000 runs with parameters of up to 20,0"),
+        ("a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"{d}: &{d} [{','.join([f'*{c}'] * 10)}]\n"
+         for c, d in zip("abcdefghi", "bcdefghij", strict=True)), "more than 1,000,000 values"),
     ],
 )  # fmt: skip
 def test_a_bad_grid_names_the_file_the_key_and_the_remedy(tmp_path, text, message):
     with pytest.raises(InputError) as caught:
         read(tmp_path, text)
     assert str(caught.value).startswith(str(tmp_path / "grid.yaml")) and message in str(caught.value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400 + len(str(tmp_path))
     with pytest.raises(InputError, match=r"absent\.yaml: no such file"):
         read_grid(tmp_path / "absent.yaml")
+
+
+def test_a_pipe_a_folder_and_a_file_of_bytes_are_no_grid(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "bytes").write_bytes(b"grid: {a: [\xff]}")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "bytes"):
+        with pytest.raises(InputError, match=r"^[^\n]*; write the grid"):
+            read_grid(path)
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=200)
@@ -486,8 +642,38 @@ def test_places_of_a_worker(threads, offered, asked, runs):
 def test_one_sweep_in_a_folder_at_a_time(project):
     (project / "runs" / "train").mkdir(parents=True)
     lock = FileLock(project / "runs" / "train" / ".lock")
-    with lock, pytest.raises(InputError, match="this sweep is running already"):
+    with lock, pytest.raises(InputError, match="another process is running this sweep already"):
         sweep(project, 1).run(None, quiet())
+
+
+def test_a_damaged_record_of_a_run_is_named_and_not_the_grid(command, project):
+    (project / "runs" / "train" / "seed=1").mkdir(parents=True)
+    for content in ("{", "null", '{"notebooks": {"train": null}}', '{"notebooks": {"train": {"status": 3}}}'):
+        (project / "runs" / "train" / "seed=1" / "run.json").write_text(content)
+        done = command("grid.yaml", "--dry-run")
+        assert isinstance(done.exception, InputError) and "grid.yaml" not in str(done.exception)
+        assert f"seed=1{os.sep}run.json: not the record of a run" in str(done.exception)
+    (project / "notebooks" / "train.ipynb").write_text("{")
+    with pytest.raises(InputError, match=r"train\.ipynb: not a notebook") as caught:
+        command("grid.yaml", "--dry-run", catch_exceptions=False)
+    assert "grid.yaml" not in str(caught.value)
+
+
+def test_a_sweep_in_a_run_s_folder_and_values_that_no_file_holds_are_refused(project):
+    with pytest.raises(InputError, match="seed=1: the parameter slow: a value that JSON cannot hold, nan"):
+        Sweep("notebooks/train.ipynb", {"seed=1": {"slow": float("nan")}}, "runs/train", root=project)
+    (project / "runs" / "train").mkdir(parents=True)
+    (project / "runs" / "train" / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="holds a run"):
+        sweep(project, 1)
+
+
+def test_a_long_error_of_a_notebook_is_a_line_in_the_log():
+    console = Console(file=io.StringIO(), width=30)
+    with SweepProgress(console, 1) as progress:
+        progress.ended("seed=1", {"status": "failed", "seconds": 1.0, "error": "E: " + "x" * 10**6 + "\nmore"})
+    (line,) = console.file.getvalue().splitlines()
+    assert len(line) < 400
 
 
 def play(console: Console) -> None:
@@ -534,7 +720,7 @@ def command(project, monkeypatch):
     monkeypatch.setattr(files, "project_root", lambda: project)
     monkeypatch.chdir(project)
     (project / "grid.yaml").write_text("grid: {seed: [0, 1]}")
-    return lambda *words: CliRunner().invoke(cli.app, ["sweep", "train", *words])
+    return lambda *words, **options: CliRunner().invoke(cli.app, ["sweep", "train", *words], **options)
 
 
 def test_a_dry_run_lists_the_runs_and_writes_nothing(command, project):
@@ -552,6 +738,14 @@ def test_a_dry_run_lists_the_runs_and_writes_nothing(command, project):
         (["grid.yaml", "-p", "run_dir=x"], "run_dir is the run's own folder"),
         (["grid.yaml", "-p", "seed=1"], "seed: in fixed: (or -p) and in grid: too"),
         (["grid.yaml", "--name", "a/b"], "not a path"),
+        (["grid.yaml", "--name", ""], "is empty"),
+        (["grid.yaml", "--name", " "], "is empty"),
+        (["grid.yaml", "--name", "."], "not a path"),
+        (["grid.yaml", "--runs-dir", ""], "an empty path"),
+        (["grid.yaml", "-p", "slow=.inf"], "JSON cannot hold, inf"),
+        (["grid.yaml", "-p", "slow=1", "-p", "slow=2"], "slow is given twice"),
+        (["grid.yaml", "--tls-key", "x"], "these are for a --scheduler"),
+        (["grid.yaml", "--scheduler", "tls://127.0.0.1:1", "--tls-key", "x"], "belong together"),
         (["grid.yaml", "--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "--workers is for the local cluster"),
         (["grid.yaml", "--gpus", "2"], "--gpus: a local run takes one GPU or none"),
         (["grid.yaml", "--gpus", "1"], "this machine has no GPU"),
