@@ -31,6 +31,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
+from lgn_lite.limits import Range, shown
 from lgn_lite.files import atomic_path, remove_folder, remove_leftovers, write_json
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
@@ -60,18 +61,29 @@ class TrainSettings:
     memory: float = 4.0  # gigabytes of prepared features that the training split may keep, in each process
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, wanted = getattr(self, field.name), {"int": int, "float": int | float}.get(field.type)
-            if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
-                raise InputError(f"training setting {field.name}={value!r}: must be of type {field.type}")
-        if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine", "trapezoid"):
-            raise InputError(
-                f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine | trapezoid"
-            )
-        if self.precision not in ("no", "bf16", "fp16"):
-            raise InputError(f"precision={self.precision!r}: no | bf16 | fp16")
-        if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0 or not 0 <= self.warmup < 1:
-            raise InputError(f"epochs and batch_size >= 1, learning_rate > 0, 0 <= warmup < 1 must hold; got {self}")
+        for name, allowed in SETTINGS.items():
+            value, label = getattr(self, name), f"training setting {name}"
+            if isinstance(allowed, Range):
+                allowed.check(value, label)
+            elif value not in allowed:
+                raise InputError(f"{label}={shown(value)}: choose one of {', '.join(map(repr, allowed))}")
+
+
+SETTINGS: dict[str, Range | tuple[str, ...]] = {
+    "epochs": Range(1, 10**6, whole=True),
+    "batch_size": Range(1, 10**6, whole=True),
+    "learning_rate": Range(0, above=True),
+    "optimiser": ("adam", "adamw"),
+    "weight_decay": Range(0),
+    "schedule": ("constant", "cosine", "trapezoid"),
+    "warmup": Range(0, 1, below=True),
+    "clip": Range(0, above=True),
+    "seed": Range(-(10**12), 10**12, whole=True),  # times a million, in 64 bits: the order of an epoch
+    "precision": ("no", "bf16", "fp16"),
+    "save_every": Range(0, 10**12, whole=True),
+    "workers": Range(0, 1024, whole=True),
+    "memory": Range(0, 10**6),
+}
 
 
 def train(
