@@ -12,7 +12,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +31,8 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
-from lgn_lite.limits import Range, shown
 from lgn_lite.files import atomic_path, remove_folder, remove_leftovers, write_json
+from lgn_lite.limits import Range, shown
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN

@@ -14,7 +14,7 @@ from lgn_lite.text import Vocabulary
 
 def test_what_is_saved_is_loaded(tmp_path, tiny_config, vocabulary):
     model = LGN(tiny_config(vocabulary_size=len(vocabulary), scales=(2, 1)))
-    about = About("videos of ten lights", "vgg-small", "fc7", 2.5, {"variant": "full", "seed": 3})
+    about = About("videos of ten lights", "toy-sta", "vgg-small", "fc7", 2.5, {"variant": "full", "seed": 3})
     save_checkpoint(tmp_path / "deep" / "best", model, vocabulary, about, {"epoch": 3, "R1@0.5": 41.25})
     found = load_checkpoint(tmp_path / "deep" / "best")
     assert found.model.config == model.config
@@ -65,9 +65,9 @@ BROKEN = {
     "unknown setting": ("config.json", lambda path: edit(path, hiden=16), "unknown setting hiden"),
     "contradiction": ("config.json", lambda path: edit(path, num_clips=3), "contradictory"),
     "text for a number": ("config.json", lambda path: edit(path, hidden="wide"), "hidden='wide'"),
-    "settings not JSON": ("config.json", lambda path: path.write_text("{"), "not JSON"),
-    "settings no object": ("config.json", lambda path: path.write_text("[]"), "expected an object"),
-    "about not JSON": ("about.json", lambda path: path.write_text("x"), "not JSON"),
+    "settings not JSON": ("config.json", lambda path: path.write_text("{"), "not json"),
+    "settings no object": ("config.json", lambda path: path.write_text("[]"), "must hold an object"),
+    "about not JSON": ("about.json", lambda path: path.write_text("x"), "not json"),
     "about of others": ("about.json", lambda path: edit(path, trained_by="me"), "trained_by"),
     "words not JSON": ("vocabulary.json", lambda path: path.write_text("x"), "vocabulary"),
     "other words": ("vocabulary.json", other_vocabulary, r"6 words, but config\.json says"),
