@@ -36,8 +36,6 @@ from lgn_lite.text import Vocabulary
 from lgn_lite.weights import check_weights
 
 DIVERGED = "the training diverged: try a lower learning_rate, a smaller clip or precision=no, and check the features"
-    "the training has diverged: try a lower learning_rate, a smaller clip, or precision=no, and check the features"
-)
 
 
 @dataclass(frozen=True)
