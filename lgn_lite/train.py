@@ -233,10 +233,17 @@ def selection(entry: dict[str, float]) -> float:
 def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = None) -> dict[str, float]:
     """R1@0.5, R1@0.7 and mIoU of the first answers, in percent.
 
-    With an accelerator its processes share the queries, and each of them returns the numbers of all.
+    With an accelerator its processes share the queries, and each of them returns the numbers of all. Raises
+    InputError where a score is NaN: then all figures would be made up.
     """
     truth, durations = query_tensors(data.queries)
     logits = score_queries(model, data) if accelerator is None else _score_together(model, data, accelerator)
+    if (bad := logits.isnan().any(dim=1)).any():
+        first = data.queries[int(bad.nonzero()[0])]
+        raise InputError(
+            f"the scores of {int(bad.sum())} of {len(bad)} queries are not numbers (NaN), first those of video "
+            f"{first.video!r}, {first.sentence!r}: the features or the weights are damaged; fetch or train them again"
+        )
     segments, _ = rank(model, logits, durations)
     found = recall(segments[:, :1], truth, ks=(1,), thresholds=(0.5, 0.7))
     return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], truth)}
@@ -247,7 +254,10 @@ def _score_together(model: LGN, data: MomentDataset, accelerator: Accelerator) -
     mine = range(accelerator.process_index, len(data), accelerator.num_processes)
     logits = torch.zeros(len(data), len(model.moments))  # (Q, P)
     if mine:
-        logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
+        try:
+            logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
+        except InputError:  # NaN: said by `validate`, in all processes
+            logits[mine.start :: mine.step] = math.nan
     return accelerator.reduce(logits.to(accelerator.device), "sum").cpu()
 
 
