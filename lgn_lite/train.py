@@ -140,6 +140,7 @@ def train(
         at = load_newest(folder, accelerator, steps_per_epoch)
         if at is None:
             at = {"step": 0, "history": [], "losses": []}
+            _check_finite(folder, model, optimiser, 0, settings.learning_rate)
             save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
 
         def save(kind: str, entry: dict[str, float]) -> None:
@@ -169,8 +170,7 @@ def train(
                     whole = accelerator.reduce(loss.detach(), "mean")  # the loss of the whole batch
                     value, norm = torch.stack([whole, norm.to(whole)]).tolist()  # read at once: one wait for the device
                     skipped = 0 if math.isfinite(norm) else skipped + 1
-                    if not math.isfinite(value) or skipped > (SKIPPED if accelerator.scaler is not None else 0):
-                        what = f"the gradient's norm is {norm}" if math.isfinite(value) else f"the loss is {value}"
+                    if what := _not_finite(value, norm, skipped if accelerator.scaler is None else skipped - SKIPPED):
                         raise _stopped(folder, at["step"] + 1, schedule.get_last_lr()[0], what)
                     optimiser.step()
                     schedule.step()
@@ -205,6 +205,13 @@ def train(
                     write_json(folder / "history.json", at["history"])
                 save_state(folder, accelerator, at, keep=KEPT if at["step"] < steps else 1)
         return at["history"]
+
+
+def _not_finite(loss: float, norm: float, skipped: int) -> str | None:
+    """Why training must stop: a loss that is not finite, or a gradient in more steps in a row than may be skipped."""
+    if not math.isfinite(loss):
+        return f"the loss is {loss}"
+    return f"the gradient's norm is {norm}" if skipped > 0 else None
 
 
 def _stopped(folder: Path, step: int, rate: float, what: str) -> InputError:
