@@ -121,6 +121,9 @@ def _fault(state: Path, accelerator: Accelerator, steps_per_epoch: int) -> str |
     needed = (*NEEDED, "scaler.pt") if accelerator.scaler is not None else NEEDED
     if missing := [name for name in needed if not (state / name).is_file()]:
         return f"{', '.join(missing)} is missing"
+    if not (state / MANIFEST).is_file():
+        for name in needed:  # torch raises OSError for a damaged file too: trouble with reading shows here
+            _described(state / name)
     try:
         return _fault_of_progress(read_json(state / PROGRESS), int(state.name[6:]), steps_per_epoch)
     except InputError as error:
@@ -174,8 +177,8 @@ def _fault_of_loading(state: Path, accelerator: Accelerator) -> str | None:
                 raise ValueError(f"{RANDOM} could not be set")
     except Exception as error:  # a damaged file can make the reader stumble over anything
         fault = f"cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            fault = error  # trouble with reading
+        if isinstance(error, OSError) and (state / MANIFEST).is_file():
+            fault = error  # the files hold: trouble with reading, which may pass
     fault = next(filter(None, gather_object([fault])), None)
     if isinstance(fault, OSError):
         raise fault

@@ -358,7 +358,7 @@ def test_training_stops_at_the_first_step_that_is_not_finite(run, whole, tmp_pat
             patch.setattr(training, "moment_loss", spoilt(step - len(steps), how))
             with pytest.raises(
                 InputError, match=f"stopped at step {step}, learning rate 0[.]0.*: {what}; .*lower"
-            ) as e:
+            ) as error:
                 run(tmp_path, settings, lambda step, loss: steps.append(step))
         assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
         assert steps == list(range(1, step))
