@@ -117,9 +117,7 @@ def _score(checkpoint: Checkpoint, prepared: Tensor, words: Tensor) -> Tensor:
     counts = torch.tensor([len(words)], device=device)
     logits = checkpoint.model(prepared[None].to(device), words[None].to(device), counts).cpu()
     if not logits.isfinite().all():
-        raise InputError(
-            f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again"
-        )
+        raise InputError(f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again")
     return logits
 
 

@@ -166,12 +166,13 @@ def train(
                     loss = weight * moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
                     optimiser.zero_grad()
                     accelerator.backward(loss)  # and the gradient becomes the mean over the processes
+                    rate = schedule.get_last_lr()[0]
                     norm = accelerator.clip_grad_norm_(network.parameters(), settings.clip)
                     whole = accelerator.reduce(loss.detach(), "mean")  # the loss of the whole batch
                     value, norm = torch.stack([whole, norm.to(whole)]).tolist()  # read at once: one wait for the device
                     skipped = 0 if math.isfinite(norm) else skipped + 1
                     if what := _not_finite(value, norm, skipped if accelerator.scaler is None else skipped - SKIPPED):
-                        raise _stopped(folder, at["step"] + 1, schedule.get_last_lr()[0], what)
+                        raise _stopped(folder, at["step"] + 1, rate, what)
                     optimiser.step()
                     schedule.step()
                     at["step"] += 1
@@ -182,10 +183,13 @@ def train(
                     if on_step is not None:
                         on_step(at["step"], at["losses"][-1])
                     if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
-                        _check_finite(folder, model, optimiser, at["step"], schedule.get_last_lr()[0])
+                        _check_finite(folder, model, optimiser, at["step"], rate)
                         save_state(folder, accelerator, at)
-                _check_finite(folder, model, optimiser, at["step"], schedule.get_last_lr()[0])
-                scores = validate(model, validation, accelerator)
+                _check_finite(folder, model, optimiser, at["step"], rate)
+                try:
+                    scores = validate(model, validation, accelerator)
+                except InputError as error:  # scores beyond the numbers
+                    raise _stopped(folder, at["step"], rate, f"validation: {error}") from error
                 entry = {
                     "epoch": epoch + 1,
                     "step": at["step"],

@@ -301,7 +301,7 @@ NAN, INFINITY = float("nan"), float("inf")
         ("precision", "fp8", "choose one of 'no', 'bf16', 'fp16'"),
         ("precision", False, "choose one of"),
         ("precision", ["no"], "choose one of"),
-        *[("epochs", value, "a whole number from 1 to 1,000,000") for value in (0, -1, "ten", 2.0, True, 10**5000)],
+        *[("epochs", value, "a whole number from 1 to 1,000,000") for value in (0, -1, "ten", 2.0, True, 10**400)],
         *[("batch_size", value, "a whole number from 1 to") for value in (0, 2.5, None, 10**12, NAN)],
         *[("learning_rate", value, "a finite number above 0") for value in (0.0, -1e-3, NAN, INFINITY, True, "1e-3")],
         *[("learning_rate", value, "a finite number above 0") for value in (10**400, 1e300)],
@@ -374,8 +374,8 @@ def test_a_learning_rate_far_too_high_leaves_nothing_behind_that_is_not_finite(r
     """Weights may leave the numbers in a step whose loss and gradient were finite, the last one of an epoch, say."""
     for batch_size in (20, 6):
         folder = tmp_path / str(batch_size)
-        asked = replace(QUICK, learning_rate=rate, warmup=0.0, batch_size=batch_size, weight_decay=0.0)
-        with pytest.raises(InputError, match=r"stopped at step .*, learning rate 1e\+\d\d: .* lower learning_rate"):
+        asked = replace(QUICK, learning_rate=rate, batch_size=batch_size, schedule="constant", warmup=0.0)
+        with pytest.raises(InputError, match=r"stopped at step .*, learning rate \de\+\d\d: .* lower learning_rate"):
             run(folder, asked)
         for path in folder.rglob("*.safetensors"):
             assert all(value.isfinite().all() for value in load_file(path).values())
@@ -387,13 +387,6 @@ def test_fp16_may_skip_some_steps_in_a_row():
     assert training._not_finite(1.0, INFINITY, 25 - training.SKIPPED) is None
     assert "gradient" in training._not_finite(1.0, INFINITY, 26 - training.SKIPPED)
     assert "loss" in training._not_finite(NAN, 1.0, 0 - training.SKIPPED)
-
-
-@pytest.mark.skipif(torch.accelerator.is_available(), reason="fp16 can be trained in here")
-def test_fp16_without_a_gpu_is_one_line(run, tmp_path):
-    with pytest.raises(InputError, match=r"precision='fp16': .*; try bf16 or no"):
-        run(tmp_path / "run", replace(QUICK, precision="fp16"))
-    assert not (tmp_path / "run").exists()
 
 
 def test_scores_that_are_not_numbers_have_no_metrics(data, tiny_config, vocabulary):
