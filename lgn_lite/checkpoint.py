@@ -179,6 +179,7 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     except TypeError as error:
         raise InputError(f"{folder / 'about.json'}: not written by this version ({error})") from error
     with _named(folder / "vocabulary.json"):
+        _read_json(folder / "vocabulary.json")
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
     if config.vocabulary_size not in (0, len(vocabulary)):
         raise InputError(
