@@ -6,7 +6,6 @@ splits once; its `scores.json` lies beside its checkpoints, and `collect` reads 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.files import write_json
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
+from lgn_lite.reading import read_json
 from lgn_lite.summary import model_summary
 from lgn_lite.text import Vocabulary
 from lgn_lite.train import selection
@@ -119,7 +119,7 @@ def run_study(
 def score_run(data: DataSet, folder: Path) -> None:
     """Answer the test splits with a finished run's best checkpoint and write its scores.json."""
     checkpoint = load_checkpoint(folder / "best")
-    asked = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    asked = read_json(folder / "settings.json", "copy it back, or train again in another folder")
     content: Record = {"row": folder.parent.name, "seed": checkpoint.about.training["seed"]}
     content |= {name: asked["training"][name] for name in ("learning_rate", "precision")}
     content["parameters"] = sum(p.numel() for p in checkpoint.model.parameters())
@@ -142,10 +142,14 @@ def collect(folder: str | Path) -> list[Record]:
 
 def _read(folder: Path) -> Record:
     path = folder / "scores.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); remove it, and its run is scored again") from error
+    advice = "remove it, and its run is scored again"
+    record = read_json(path, advice)
+    if lacking := [name for name, kind in RECORD.items() if not isinstance(record.get(name), kind)]:
+        raise InputError(f"{path}: {', '.join(lacking)} is missing or of another type; {advice}")
+    return record
+
+
+RECORD = {"row": str, "seed": int, "learning_rate": int | float, "val": dict}  # what a record must have
 
 
 def compact(records: Iterable[Record]) -> list[Record]:

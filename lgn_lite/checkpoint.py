@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import filecmp
 import json
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,13 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path, remove_folder, write_json, write_tensors
+from lgn_lite.limits import Range, shown
 from lgn_lite.model import LGN
+from lgn_lite.reading import read_json
 from lgn_lite.text import Vocabulary
+from lgn_lite.weights import check_weights
+
+DIVERGED = "the training diverged: try a lower learning_rate, a smaller clip or precision=no, and check the features"
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,18 @@ class About:
     layer: str = ""  # the encoder's layer: fc6, fc7, …
     rate: float = 0.0  # frames a second that the features were sampled at, Hz
     training: dict[str, Any] = field(default_factory=dict)  # the training settings
+
+    def __post_init__(self) -> None:
+        for name in ("data", "data_set", "encoder", "layer"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"{name}={shown(getattr(self, name))}: must be a text")
+        Range(0).check(self.rate, "rate")
+        if not isinstance(self.training, dict):
+            raise InputError(f"training={shown(self.training)}: must be an object of settings")
+        try:
+            json.dumps(self.training, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"training={shown(self.training)}: must hold plain values ({error})") from error
 
 
 @dataclass
@@ -78,9 +97,11 @@ def save_checkpoint(
     written whole, and takes the place of the old one; killed between these two renames, `recover_checkpoint` helps.
     """
     folder = Path(folder)
+    weights = own_weights(model)
+    check_weights(weights, f"{folder}: not written", DIVERGED)  # a diverged model never takes the place of a good one
     recover_checkpoint(folder)
     if _only_weights_differ(folder, model, vocabulary, about, encoder_file):
-        _save_weights(folder, model, trained)
+        _save_weights(folder, weights, trained)
         return folder
     with atomic_path(folder) as new:
         write_json(new / "config.json", model.config.to_dict())
@@ -88,7 +109,7 @@ def save_checkpoint(
         vocabulary.save(new / "vocabulary.json")
         if encoder_file is not None:
             shutil.copyfile(encoder_file, new / "frames.safetensors")
-        _save_weights(new, model, trained)
+        _save_weights(new, weights, trained)
         if folder.exists():
             folder.replace(_aside(folder))
     recover_checkpoint(folder)
@@ -132,15 +153,16 @@ def own_weights(model: LGN) -> dict[str, Tensor]:
     return {name: value.to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
 
 
-def _save_weights(folder: Path, model: LGN, trained: dict[str, Any]) -> None:
+def _save_weights(folder: Path, weights: dict[str, Tensor], trained: dict[str, Any]) -> None:
     metadata = {key: str(value) for key, value in trained.items()}
-    write_tensors(folder / "model.safetensors", own_weights(model), metadata)
+    write_tensors(folder / "model.safetensors", weights, metadata)
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint folder.
 
-    Raises InputError, naming the file, where one is missing or broken, or the weights are of other settings.
+    Raises InputError, naming the file, where one is missing or broken, or the weights are of other settings, or not
+    finite.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -148,20 +170,28 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
             f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/full/best"
         )
     values = _read_json(folder / "config.json")
-    try:
+    with _named(folder / "config.json"):
         config = LGNConfig.from_dict(values)
-    except InputError as error:
-        raise InputError(f"{folder / 'config.json'}: {error}") from error
     about = _read_json(folder / "about.json")
     try:
-        about = About(**about)
+        with _named(folder / "about.json"):
+            about = About(**about)
     except TypeError as error:
         raise InputError(f"{folder / 'about.json'}: not written by this version ({error})") from error
-    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    with _named(folder / "vocabulary.json"):
+        _read_json(folder / "vocabulary.json")
+        vocabulary = Vocabulary.load(folder / "vocabulary.json")
     if config.vocabulary_size not in (0, len(vocabulary)):
         raise InputError(
             f"{folder / 'vocabulary.json'}: {len(vocabulary)} words, but config.json says {config.vocabulary_size}: "
             "the files are of two checkpoints"
+        )
+    with _opened(folder / "model.safetensors") as file:  # before a model of a wrong size fills the memory
+        stored = sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    if config.parameters > 2 * stored + 10**6:
+        raise InputError(
+            f"{folder / 'model.safetensors'}: weights of other settings than {folder / 'config.json'}: {stored:,} "
+            f"numbers, but a model of these settings has {config.parameters:,}"
         )
     model = LGN(config)
     trained = load_weights(model, folder / "model.safetensors")
@@ -181,20 +211,19 @@ def baseline_folder(folder: str | Path) -> Path | None:
 
 
 def load_weights(model: LGN, path: Path) -> dict[str, str]:
-    """Load safetensors weights into a model of the same settings; returns their metadata."""
-    if not path.exists():
-        raise InputError(f"no weights {path}: training has not written them yet")
+    """Load safetensors weights into a model of the same settings; returns their metadata.
+
+    Raises InputError, naming the file, where it is missing or broken, of other settings, or as `check_weights` does.
+    """
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        # opened once: a training that goes on meanwhile may put the next epoch's file in its place
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    check_weights(weights, str(path))
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            # opened once: a training that goes on meanwhile may put the next epoch's file in its place
-            model.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except SafetensorError as error:
-        raise InputError(
-            f"{path}: broken or not a safetensors file ({error}): train again or copy it once more"
-        ) from error
+        model.load_state_dict(weights)
     except RuntimeError as error:
-        _, first, *others = [line.strip() for line in str(error).splitlines()]
+        first, *others = [line.strip() for line in str(error).splitlines()][1:] or [str(error)]
         more = f" (and {len(others)} more)" if others else ""
         raise InputError(
             f"{path}: weights of other settings than {path.with_name('config.json')}: {first}{more}"
@@ -202,13 +231,29 @@ def load_weights(model: LGN, path: Path) -> dict[str, str]:
     return metadata
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if not path.is_file():
+        raise InputError(f"no weights {path}: training has not written them yet")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no {path}: not a checkpoint folder, or an incomplete copy of one") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected an object of settings")
-    return content
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path}: broken or not a safetensors file ({error}): train again or copy it once more"
+        ) from error
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's name before an error that lacks it."""
+    try:
+        yield
+    except InputError as error:
+        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"no {path}: not a checkpoint folder, or an incomplete copy of one")
+    return read_json(path, "copy the checkpoint once more, or train again")

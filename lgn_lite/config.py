@@ -15,6 +15,7 @@ from html import escape
 from typing import Any, Literal, get_args, get_type_hints
 
 from lgn_lite.errors import InputError
+from lgn_lite.limits import shown
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,18 @@ class LGNConfig:
             self._check_type(name, hint)
         for name, least in LEAST.items():
             self._demand(getattr(self, name) >= least, name, f"must be at least {least}")
+            self._demand(getattr(self, name) <= 10**15, name, "must be at most 10^15")
         self._demand(
             len(self.scales) > 0 and min(self.scales) > 0, "scales", "must hold positive numbers, at least one"
         )
+        self._demand(
+            len(self.scales) <= MOST_SCALES and max(self.scales) <= MOST_LENGTHS,
+            "scales",
+            f"must hold at most {MOST_SCALES} numbers, each at most {MOST_LENGTHS:,}",
+        )
+        self._check_size()
+        for name, most in MOST.items():
+            self._demand(getattr(self, name) <= most, name, f"must be at most {most:,}")
         self._demand(self.kernel % 2 == 1, "kernel", "must be odd, so that it has a centre")
         self._demand(0 <= self.frame_dropout < 1, "frame_dropout", "must lie in [0, 1)")
         self._demand(0 < self.nms <= 1, "nms", "must lie in (0, 1]")
@@ -105,6 +115,67 @@ class LGNConfig:
             f"2·padding must be layers·(kernel − 1), so that the square ends at N×N; set padding={lost // 2}",
         )
 
+    def _check_size(self) -> None:
+        """Refuse what fits into no machine's memory, before anything is allocated."""
+        for count, what, bytes_each in (
+            (self.parameters, "the model would have {} parameters", 4),
+            (self.num_clips**2, "the map would have {} cells", 8),  # in the table of neighbours
+            (self.working_numbers, "one query would take {} numbers at once", 4),
+        ):
+            if count * bytes_each > MOST_BYTES:
+                usual = {name: LGNConfig.__dataclass_fields__[name].default or 20_000 for name in LEAST}
+                times = {name: getattr(self, name) / usual[name] for name in LEAST}
+                blame = [name for name in LEAST if times[name] >= 10] or [max(LEAST, key=times.get)]
+                given = ", ".join(f"{name}={shown(getattr(self, name))}" for name in blame)
+                size = f"{what.format(f'{count:,}')}, {count * bytes_each / 1e9:,.0f} GB"
+                raise InputError(f"setting {given}: {size}, of at most {MOST_BYTES / 1e9:.0f}; choose smaller sizes")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the weights of the model are."""
+        V, E, H, D, C, k = (
+            self.vocabulary_size, self.word_dim, self.text_dim, self.visual_dim, self.hidden, self.kernel,
+        )  # fmt: skip
+        lstm = self.text_layers if self.text_encoder == "lstm" else 0
+        inputs = E + (lstm - 1) * H if lstm else 0  # of all LSTM layers: the first reads words, the others read states
+        units = {"none": 0, "fc7": 1, "both": 2}[self.early]
+        temporal = self.convolution == "temporal"
+        lengths = len(self._lengths()) if temporal else 1
+        return (
+            V * E
+            + 4 * H * (inputs + lstm * (H + 2))
+            + ((H if lstm else E) + 1) * H
+            + units * (H + 1) * D * (2 if self.modulation == "scale-shift" else 1)
+            + (D + 1) * D * self.has_frame_fc
+            + (D + 1) * C
+            + (H + 1) * C * self.fusion_text_fc
+            + (C + 1) * C
+            + self.layers * (k * (1 if temporal else k) * C + 1) * C
+            + (H + 1) * C * (self.guidance > 0)
+            + lengths * (C + 1)
+        )
+
+    @property
+    def working_numbers(self) -> int:
+        """How many numbers one query takes at once, at least: its features, or its map and what lies under a kernel."""
+        lengths = self._lengths()
+        candidates = sum((self.num_clips - length) // stride + 1 for length, stride in lengths.items())
+        side = self.num_clips + 2 * self.padding if self.convolution == "dense" else 0
+        listed = candidates * max(self.hidden, self.kernel**2) if self.convolution == "list" else 0
+        return max(self.num_frames * self.visual_dim, candidates * self.hidden, side**2 * self.hidden, listed)
+
+    def _lengths(self) -> dict[int, int]:
+        """Length in clips of the candidates: between the starts of two of them, as `moments.Moments` makes them."""
+        found, length, stride = {}, 0, 1
+        for lengths in self.scales:
+            for _ in range(lengths):
+                length += stride
+                if length > self.num_clips:
+                    return found
+                found[length] = stride
+            stride *= 2
+        return found
+
     def _check_type(self, name: str, hint: Any) -> None:
         value, choices = getattr(self, name), get_args(hint)
         if name == "scales":
@@ -119,7 +190,7 @@ class LGNConfig:
     def _demand(self, fine: bool, names: str, rule: str) -> None:
         """Raise InputError unless fine, telling the settings concerned and their values."""
         if not fine:
-            given = ", ".join(f"{name}={getattr(self, name)!r}" for name in names.split())
+            given = ", ".join(f"{name}={shown(getattr(self, name))}" for name in names.split())
             raise InputError(f"{'contradictory settings' if ' ' in names else 'setting'} {given}: {rule}")
 
     @property
@@ -181,6 +252,9 @@ LEAST = {
     **dict.fromkeys(("visual_dim", "num_frames", "num_clips", "hidden", "word_dim", "text_dim", "text_layers"), 1),
     **{"layers": 1, "kernel": 1, "vocabulary_size": 0, "padding": 0, "guidance": 0},
 }
+MOST = {"layers": 1000, "text_layers": 1000, "kernel": 1001}  # memory bounds the other sizes
+MOST_BYTES = 40e9  # the weights of the paper's models take 1 % of it
+MOST_SCALES, MOST_LENGTHS = 32, 10**6
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import warnings
@@ -26,6 +25,7 @@ from lgn_lite.evaluate import evaluate, query_tensors, score_answers
 from lgn_lite.files import project_root
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
+from lgn_lite.reading import parse_json, read_text
 from lgn_lite.text import Vocabulary, WordVectors, frequent_words, word_vectors
 from lgn_lite.train import TrainSettings, train
 from lgn_lite.weights import read_weights
@@ -248,7 +248,12 @@ def _watch(jobs: dict[str, Future], folder: Path, epochs: dict[str, int]) -> Non
 
 
 def _epochs_done(history: Path) -> int:
-    return len(json.loads(history.read_text())) if history.exists() else 0
+    """Epochs in a history.json; a damaged one counts as none, and `train` writes it again from the state."""
+    try:
+        found = parse_json(read_text(history), str(history)) if history.exists() else []
+    except InputError:
+        return 0
+    return len(found) if isinstance(found, list) else 0
 
 
 def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str) -> MomentDataset:

@@ -35,7 +35,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
 from lgn_lite.text import read_glove
-from lgn_lite.weights import read_weights
+from lgn_lite.weights import check_weights, read_weights
 
 # What the weights do not tell: `load_2dtan(path, **PUBLISHED["tacos"])`. From 2D-TAN's configuration files
 # (2D-TAN-16x16-K5L8-pool.yaml, 2D-TAN-128x128-K5L8-pool.yaml, 2D-TAN-64x64-K9L4-pool.yaml).
@@ -93,6 +93,7 @@ def load_2dtan(
     if isinstance(state_dict, str | Path):
         where, state_dict = f"{state_dict}: ", read_weights(state_dict)
     state = {name.removeprefix("module."): value for name, value in state_dict.items()}
+    check_weights(state, where.removesuffix(": ") or "state_dict")
     foreign = [name for name in state if _translate(name, NAMES) is None]
     if foreign:
         raise InputError(

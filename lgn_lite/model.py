@@ -19,6 +19,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.list_convolution import ListConvolution
 from lgn_lite.moments import Moments
+from lgn_lite.weights import check_weights
 
 Trace = dict[str, Tensor]  # the values between the stages, by name, for notebooks, tests and the inspector
 
@@ -146,6 +147,7 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         super().__init__()
         if isinstance(config, dict):  # the hub hands over the JSON as it was read
             config = LGNConfig.from_dict(config)
+        _check_memory(config)
         C, H = config.hidden, config.text_dim
         self.config = config
         self.moments = Moments(config.num_clips, config.scales)
@@ -163,6 +165,7 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         self.register_buffer("length", length, persistent=False)  # (P,) which of its scores that is
         self.score = nn.Linear(C, lengths if self.temporal else 1)
         self.reset_parameters()
+        self.register_load_state_dict_pre_hook(_check_loaded)
 
     def _layer(self, i: int) -> nn.Module:
         C, k = self.config.hidden, self.config.kernel
@@ -295,3 +298,20 @@ class LGN(nn.Module, PyTorchModelHubMixin):
                 if trace is not None:
                     trace[f"guided_{i}"] = x
         return self.moments.from_map(x.permute(0, 2, 3, 1))  # (B, P, C)
+
+
+def _check_loaded(model: nn.Module, weights: Trace, prefix: str, *_: object) -> None:
+    """Whatever loads weights, they are finite and floating-point; else InputError."""
+    check_weights({name: value for name, value in weights.items() if name.startswith(prefix)}, "weights")
+
+
+def _check_memory(config: LGNConfig) -> None:
+    """Refuse a model that this machine cannot hold, before anything is allocated."""
+    import psutil
+
+    needed, has = 4 * config.parameters + 8 * config.num_clips**2, psutil.virtual_memory().total
+    if needed > has and torch.get_default_device().type == "cpu":
+        raise InputError(
+            f"a model of {config.parameters:,} parameters takes {needed / 1e9:,.0f} GB, this machine has "
+            f"{has / 1e9:,.0f}: choose smaller sizes, such as hidden={config.hidden}"
+        )

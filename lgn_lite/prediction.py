@@ -77,6 +77,11 @@ def predict(
             f"but the encoder {encoder.name} gives {encoder.dim}: "
             f"use the one it was trained with ({checkpoint.about.encoder})"
         )
+    if checkpoint.about.rate <= 0:
+        raise InputError(
+            f"{checkpoint.folder / 'about.json'}: rate={checkpoint.about.rate}: at how many frames a second the "
+            "features of its training were made is unknown, so that none can be made for a video"
+        )
     features, info = extract_video(video, encoder, checkpoint.about.rate)
     prepared = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
     predictions = []
@@ -110,7 +115,10 @@ def _score(checkpoint: Checkpoint, prepared: Tensor, words: Tensor) -> Tensor:
     """(1, P) logits on the CPU, for one video and one sentence."""
     device = next(checkpoint.model.parameters()).device
     counts = torch.tensor([len(words)], device=device)
-    return checkpoint.model(prepared[None].to(device), words[None].to(device), counts).cpu()
+    logits = checkpoint.model(prepared[None].to(device), words[None].to(device), counts).cpu()
+    if not logits.isfinite().all():
+        raise InputError(f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again")
+    return logits
 
 
 def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:

@@ -5,7 +5,6 @@ Also the cause, without any training: how much of a sentence and a video is left
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +20,7 @@ from lgn_lite.dataset import MomentDataset
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_json
 from lgn_lite.model import LGN
+from lgn_lite.reading import read_json
 from lgn_lite.train import selection, validate
 
 Record = dict[str, Any]  # of one run: start, variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
@@ -91,7 +91,7 @@ def _follow(model: LGN, validation: MomentDataset, step: int, path: Path, every:
 
 
 def _read(path: Path) -> dict[str, float]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return read_json(path, "remove the run's folder, and it is trained again") if path.exists() else {}
 
 
 def choose_rate(records: Iterable[Record], start: str, variant: str) -> float:

@@ -6,38 +6,40 @@ divided among them, so that they take the same steps as one process would.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
+from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
-from accelerate.utils import SAFE_WEIGHTS_NAME, broadcast_object_list
-from filelock import FileLock, Timeout
+from accelerate.utils import SAFE_WEIGHTS_NAME
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from lgn_lite.checkpoint import About, own_weights, recover_checkpoint, save_checkpoint
-from lgn_lite.config import LGNConfig
+from lgn_lite.checkpoint import DIVERGED, About, own_weights, recover_checkpoint, save_checkpoint
 from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
-from lgn_lite.files import atomic_path, remove_folder, remove_leftovers, write_json
+from lgn_lite.files import hold_folder, remove_leftovers, write_json
+from lgn_lite.limits import Range, shown
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
+from lgn_lite.states import KEPT, check_same_training, from_main, load_newest, mend_results, remove_older, save_state
 from lgn_lite.text import Vocabulary
+from lgn_lite.weights import check_weights
 
 DECAY = 0.25  # share of all steps at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
+SKIPPED = 25  # steps in a row that fp16's loss scaling may leave out: from 65,536 it falls by half at each
 WAIT = 20.0  # seconds: as long as the loader processes of a killed training may live on, and hold its folder
 
 
@@ -60,18 +62,29 @@ class TrainSettings:
     memory: float = 4.0  # gigabytes of prepared features that the training split may keep, in each process
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, wanted = getattr(self, field.name), {"int": int, "float": int | float}.get(field.type)
-            if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
-                raise InputError(f"training setting {field.name}={value!r}: must be of type {field.type}")
-        if self.optimiser not in ("adam", "adamw") or self.schedule not in ("constant", "cosine", "trapezoid"):
-            raise InputError(
-                f"optimiser={self.optimiser!r}, schedule={self.schedule!r}: adam | adamw, constant | cosine | trapezoid"
-            )
-        if self.precision not in ("no", "bf16", "fp16"):
-            raise InputError(f"precision={self.precision!r}: no | bf16 | fp16")
-        if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0 or not 0 <= self.warmup < 1:
-            raise InputError(f"epochs and batch_size >= 1, learning_rate > 0, 0 <= warmup < 1 must hold; got {self}")
+        for name, allowed in SETTINGS.items():
+            value, label = getattr(self, name), f"training setting {name}"
+            if isinstance(allowed, Range):
+                allowed.check(value, label)
+            elif value not in allowed:
+                raise InputError(f"{label}={shown(value)}: choose one of {', '.join(map(repr, allowed))}")
+
+
+SETTINGS: dict[str, Range | tuple[str, ...]] = {
+    "epochs": Range(1, 10**6, whole=True),
+    "batch_size": Range(1, 10**6, whole=True),
+    "learning_rate": Range(0, above=True),
+    "optimiser": ("adam", "adamw"),
+    "weight_decay": Range(0),
+    "schedule": ("constant", "cosine", "trapezoid"),
+    "warmup": Range(0, 1, below=True),
+    "clip": Range(0, above=True),
+    "seed": Range(-(10**12), 10**12, whole=True),  # times a million, in 64 bits: the order of an epoch
+    "precision": ("no", "bf16", "fp16"),
+    "save_every": Range(0, 10**12, whole=True),
+    "workers": Range(0, 1024, whole=True),
+    "memory": Range(0, 10**6),
+}
 
 
 def train(
@@ -96,23 +109,24 @@ def train(
     the same arguments and get the same history; the main process alone writes. Their number may change when training
     goes on. Without dropout the weights are, but for rounding, those of one process; dropout is drawn for each anew.
 
-    Folder: best/ and last/ (checkpoints), history.json, tensorboard/, state-*/ (to resume from).
-    Raises InputError where the folder holds a training of other settings, or another one runs in it.
+    Folder: best/ and last/ (checkpoints), history.json, tensorboard/, state-*/ (to resume from, `states.py`).
+    Raises InputError where the folder holds a training of other settings, or another one runs in it; where no state
+    of it holds, or its best checkpoint is lost; and at the first step whose loss or gradient is not finite: what was
+    saved before is kept.
     """
     folder = Path(folder)
     with ExitStack() as stack:
         accelerator = stack.enter_context(_accelerator(folder, settings))
         main, process = accelerator.is_main_process, accelerator.process_index
 
-        def begin() -> Path | None:
-            stack.enter_context(_alone_in(folder))
-            _check_same_training(folder, model, settings, about)
+        def begin() -> None:
+            stack.enter_context(hold_folder(folder, "training in it", WAIT, ".training.lock"))
+            check_same_training(folder, model.config, settings, about, len(data))
             for place in (folder, folder / "best", folder / "last"):
                 recover_checkpoint(place)
                 remove_leftovers(place)
-            return _newest_state(folder)
 
-        state = _from_main(accelerator, begin)
+        from_main(accelerator, begin)
         if settings.workers:
             data.preload(progress and main)
         optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser](
@@ -123,15 +137,22 @@ def train(
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
         network, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
         torch.manual_seed(settings.seed)  # dropout; a resumed run takes the saved state instead
-        if state is not None:
-            accelerator.load_state(str(state))
-            at = json.loads((state / "progress.json").read_text())
-        else:
+        at = load_newest(folder, accelerator, steps_per_epoch)
+        if at is None:
             at = {"step": 0, "history": [], "losses": []}
-            _save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
+            _check_finite(folder, model, optimiser, 0, settings.learning_rate)
+            save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
+
+        def save(kind: str, entry: dict[str, float]) -> None:
+            trained = {name: round(value, 4) for name, value in entry.items()}
+            save_checkpoint(folder / kind, model, vocabulary, about, trained, encoder_file)
+
+        from_main(accelerator, lambda: mend_results(folder, at, selection, save))
+        from_main(accelerator, lambda: remove_older(folder, KEPT if at["step"] < steps else 1))
         if at["step"] < steps:  # steps beyond the state, which the stopped run has logged too, are dropped from its log
             accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": at["step"] + 1}})
 
+        skipped = 0  # steps in a row that fp16's loss scaling has left out
         with tqdm(total=steps, initial=at["step"], unit="step", disable=not (progress and main)) as bar:
             for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
                 network.train()
@@ -145,19 +166,30 @@ def train(
                     loss = weight * moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
                     optimiser.zero_grad()
                     accelerator.backward(loss)  # and the gradient becomes the mean over the processes
-                    accelerator.clip_grad_norm_(network.parameters(), settings.clip)
+                    rate = schedule.get_last_lr()[0]
+                    norm = accelerator.clip_grad_norm_(network.parameters(), settings.clip)
+                    whole = accelerator.reduce(loss.detach(), "mean")  # the loss of the whole batch
+                    value, norm = torch.stack([whole, norm.to(whole)]).tolist()  # read at once: one wait for the device
+                    skipped = 0 if math.isfinite(norm) else skipped + 1
+                    if what := _not_finite(value, norm, skipped if accelerator.scaler is None else skipped - SKIPPED):
+                        raise _stopped(folder, at["step"] + 1, rate, what)
                     optimiser.step()
                     schedule.step()
                     at["step"] += 1
-                    at["losses"].append(accelerator.reduce(loss.detach(), "mean").item())  # that of the whole batch
+                    at["losses"].append(value)
                     bar.update()
                     logged = {"loss": at["losses"][-1], "learning_rate": schedule.get_last_lr()[0]}
                     accelerator.log(logged, step=at["step"])
                     if on_step is not None:
                         on_step(at["step"], at["losses"][-1])
                     if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
-                        _save_state(folder, accelerator, at)
-                scores = validate(model, validation, accelerator)
+                        _check_finite(folder, model, optimiser, at["step"], rate)
+                        save_state(folder, accelerator, at)
+                _check_finite(folder, model, optimiser, at["step"], rate)
+                try:
+                    scores = validate(model, validation, accelerator)
+                except InputError as error:  # scores beyond the numbers
+                    raise _stopped(folder, at["step"], rate, f"validation: {error}") from error
                 entry = {
                     "epoch": epoch + 1,
                     "step": at["step"],
@@ -171,13 +203,37 @@ def train(
                     f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
                 )
                 if main:
-                    trained = {name: round(value, 4) for name, value in entry.items()}
                     if entry is max(at["history"], key=selection):  # of equals the first
-                        save_checkpoint(folder / "best", model, vocabulary, about, trained, encoder_file)
-                    save_checkpoint(folder / "last", model, vocabulary, about, trained, encoder_file)
+                        save("best", entry)
+                    save("last", entry)
                     write_json(folder / "history.json", at["history"])
-                _save_state(folder, accelerator, at)
+                save_state(folder, accelerator, at, keep=KEPT if at["step"] < steps else 1)
         return at["history"]
+
+
+def _not_finite(loss: float, norm: float, skipped: int) -> str | None:
+    """Why training must stop: a loss that is not finite, or a gradient in more steps in a row than may be skipped."""
+    if not math.isfinite(loss):
+        return f"the loss is {loss}"
+    return f"the gradient's norm is {norm}" if skipped > 0 else None
+
+
+def _stopped(folder: Path, step: int, rate: float, what: str) -> InputError:
+    return InputError(
+        f"{folder}: stopped at step {step}, learning rate {rate:.3g}: {what}; {DIVERGED}; train again in another "
+        "folder; what was saved here before is kept"
+    )
+
+
+def _check_finite(folder: Path, model: LGN, optimiser: AcceleratedOptimizer, step: int, rate: float) -> None:
+    """Before anything is saved: weights may leave the numbers in a step whose gradient was finite."""
+    try:
+        check_weights(dict(model.named_parameters()), "weights", "")
+        averages = [value for state in optimiser.state.values() for value in state.values() if value.dim()]
+        if not all(torch.isfinite(value).all() for value in averages):
+            raise InputError("the optimiser's averages of gradients are not finite")
+    except InputError as error:
+        raise _stopped(folder, step, rate, str(error).removesuffix("; ")) from error
 
 
 def selection(entry: dict[str, float]) -> float:
@@ -188,10 +244,17 @@ def selection(entry: dict[str, float]) -> float:
 def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = None) -> dict[str, float]:
     """R1@0.5, R1@0.7 and mIoU of the first answers, in percent.
 
-    With an accelerator its processes share the queries, and each of them returns the numbers of all.
+    With an accelerator its processes share the queries, and each of them returns the numbers of all. Raises
+    InputError where a score is NaN: then all figures would be made up.
     """
     truth, durations = query_tensors(data.queries)
     logits = score_queries(model, data) if accelerator is None else _score_together(model, data, accelerator)
+    if (bad := logits.isnan().any(dim=1)).any():
+        first = data.queries[int(bad.nonzero()[0])]
+        raise InputError(
+            f"the scores of {int(bad.sum())} of {len(bad)} queries are not numbers (NaN), first those of video "
+            f"{first.video!r}, {first.sentence!r}: the features or the weights are damaged; fetch or train them again"
+        )
     segments, _ = rank(model, logits, durations)
     found = recall(segments[:, :1], truth, ks=(1,), thresholds=(0.5, 0.7))
     return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], truth)}
@@ -202,7 +265,10 @@ def _score_together(model: LGN, data: MomentDataset, accelerator: Accelerator) -
     mine = range(accelerator.process_index, len(data), accelerator.num_processes)
     logits = torch.zeros(len(data), len(model.moments))  # (Q, P)
     if mine:
-        logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
+        try:
+            logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
+        except InputError:  # NaN: said by `validate`, in all processes
+            logits[mine.start :: mine.step] = math.nan
     return accelerator.reduce(logits.to(accelerator.device), "sum").cpu()
 
 
@@ -254,15 +320,19 @@ def _epoch_batches(
 @contextmanager
 def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]:
     AcceleratorState._reset_state()  # else a second training in this process could not have another precision
-    accelerator = Accelerator(
-        cpu=not torch.accelerator.is_available(),  # else processes without a GPU would not find each other
-        mixed_precision=settings.precision,
-        log_with="tensorboard",
-        project_dir=folder,
-        dataloader_config=DataLoaderConfiguration(split_batches=True),  # one step of the schedule is one for all
-        # what never changes need not be sent at each step
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
+    try:
+        accelerator = Accelerator(
+            cpu=not torch.accelerator.is_available(),  # else processes without a GPU would not find each other
+            mixed_precision=settings.precision,
+            log_with="tensorboard",
+            project_dir=folder,
+            dataloader_config=DataLoaderConfiguration(split_batches=True),  # one step of the schedule is one for all
+            # what never changes need not be sent at each step
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+    except ValueError as error:  # fp16 without a GPU, say
+        AcceleratorState._reset_state(reset_partial_state=True)
+        raise InputError(f"training setting precision={settings.precision!r}: {error}; try bf16 or no") from error
     started = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
     if accelerator.num_processes != started:
         raise InputError(
@@ -291,75 +361,3 @@ def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]
 def is_main_process() -> bool:
     """Whether this process is the one, of those that accelerate or torchrun have started, that writes and prints."""
     return int(os.environ.get("RANK", 0)) == 0
-
-
-def _from_main(accelerator: Accelerator, call: Callable[[], Any]) -> Any:
-    """What `call` returns in the main process, for all; its error is raised in all, so that none waits for ever."""
-    answer: list[Any] = [None, None]
-    if accelerator.is_main_process:
-        try:
-            answer[0] = call()
-        except Exception as error:
-            answer[1] = error
-    value, error = broadcast_object_list(answer)
-    if error is not None:
-        raise error
-    return value
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder; the lock of a killed process is free."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".training.lock", timeout=WAIT):
-            yield
-    except Timeout:
-        raise InputError(
-            f"{folder}: another process is training in it; wait for it, or choose another folder"
-        ) from None
-
-
-# -- states to resume from: a folder appears whole, by one rename, and older ones go afterwards
-
-
-def _save_state(folder: Path, accelerator: Accelerator, at: dict[str, Any]) -> None:
-    target = folder / f"state-{at['step']:07d}"
-    if not accelerator.is_main_process or target.exists():
-        return
-    with atomic_path(target) as temporary:
-        accelerator.save_state(str(temporary))
-        (temporary / "progress.json").write_text(json.dumps(at))
-    _newest_state(folder)
-
-
-def _newest_state(folder: Path) -> Path | None:
-    """The state to go on from; older ones, no longer needed, are removed."""
-    *older, newest = sorted(folder.glob("state-*"), key=lambda path: int(path.name[6:])) or [None]
-    for state in older:
-        remove_folder(state)
-    return newest
-
-
-def _check_same_training(folder: Path, model: LGN, settings: TrainSettings, about: About) -> None:
-    """Refuse to go on with a folder that was begun with other settings; one newer than it had its default then."""
-    path = folder / "settings.json"
-    asked = json.loads(
-        json.dumps({"model": model.config.to_dict(), "training": asdict(settings), "about": asdict(about)})
-    )
-    if path.exists():
-        begun = json.loads(path.read_text())
-        begun["model"] = LGNConfig().to_dict() | begun.get("model", {})
-        differing = [
-            f"{name}: {begun.get(part, {}).get(name)!r} there, {value!r} asked"
-            for part in asked
-            for name, value in asked[part].items()
-            if begun.get(part, {}).get(name) != value
-        ]
-        if differing:
-            raise InputError(
-                f"{folder} holds a training of other settings ({'; '.join(differing)}): "
-                "choose another folder or remove it"
-            )
-    else:
-        write_json(path, asked)

@@ -23,8 +23,9 @@ from torchvision.transforms.v2 import functional as transforms
 from lgn_lite.errors import InputError
 from lgn_lite.files import write_tensors
 from lgn_lite.pictures import MAX_LOST
+from lgn_lite.reading import parse_json
 from lgn_lite.video import VideoInfo, iter_frames
-from lgn_lite.weights import read_weights
+from lgn_lite.weights import check_weights, read_weights
 
 LAYERS = ("fc6", "fc7")
 
@@ -188,11 +189,31 @@ class VGGFrames(nn.Module):
             raise InputError(f"{path}: cannot be read as a safetensors file ({error}); {what}") from error
         if "vgg_frames" not in metadata:
             raise InputError(f"{path}: holds no frame encoder; give a file written by VGGFrames.save")
-        settings = json.loads(metadata["vgg_frames"])
-        settings["layer"] = layer or settings["layer"]
-        with torch.device("meta"):
-            network = cls(**settings)
-        return network._filled(load_file(path), str(path))
+        try:
+            settings = parse_json(metadata["vgg_frames"], str(path), "copy the file once more")
+            settings["layer"] = layer or settings["layer"]
+            numbers = [*settings["mean"], *settings["std"], settings["dropout"]]
+            sizes = [settings[name] for name in ("grid", "width", "num_classes", "image_size")]
+            sizes += [block for block in settings["blocks"] if block != "M"] + [settings["shorter_side"] or 1]
+            if not (
+                len(settings["mean"]) == len(settings["std"]) == 3 and len(settings["blocks"]) < 100
+                and all(type(size) is int and 0 < size <= 10**6 for size in sizes)
+                and all(type(number) in (int, float) and abs(number) < 1e3 for number in numbers)
+                and min(settings["std"]) > 0 and all(isinstance(settings[x], str) for x in ("name", "trained_on"))
+            ):  # fmt: skip
+                raise TypeError("a setting of another type or size")
+            with torch.device("meta"):  # shapes only: what does not fit the file's weights is never allocated
+                network = cls(**settings)
+        except InputError:
+            raise
+        except Exception as error:  # settings of any type can make the network stumble anywhere
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:100]
+            raise InputError(
+                f"{path}: its settings build no frame encoder ({reason}); give a file written by VGGFrames.save"
+            ) from error
+        weights = load_file(path)
+        check_weights(weights, str(path))
+        return network._filled(weights, str(path))
 
     def _filled(self, weights: Mapping[str, Tensor], source: str) -> "VGGFrames":
         """Put weights in place of the network's own; ready to use."""

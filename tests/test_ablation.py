@@ -67,7 +67,7 @@ def test_the_study_trains_scores_and_goes_on(tiny_toy, tmp_path, monkeypatch):
     )
     assert run_study(tiny_toy, folder, runs[::-1], profile="smoke") == found[::-1]
     assert trained == []
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match="No such file"):
         run_study(tiny_toy, folder, [*runs, ("temporal", 3, 0.1)], profile="smoke", training={"epochs": 3})
     assert list(trained[0]) == ["temporal/seed-3-lr-0.1"]
     assert trained[0]["temporal/seed-3-lr-0.1"]["training"] == {"learning_rate": 0.1, "epochs": 3}
@@ -80,7 +80,7 @@ def test_unknown_rows_and_broken_scores_are_told(tiny_toy, tmp_path):
     broken = tmp_path / "full" / "seed-0" / "scores.json"
     broken.parent.mkdir(parents=True)
     broken.write_text("{")
-    with pytest.raises(InputError, match=r"scores\.json: not JSON .*; remove it"):
+    with pytest.raises(InputError, match=r"scores\.json:1: not json: .*; remove it"):
         collect(tmp_path)
 
 

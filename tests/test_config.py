@@ -221,3 +221,66 @@ def test_a_notebook_shows_the_same_table():
     assert html.count("<tr>") == len(fields(LGNConfig)) + len(LGNConfig().table())
     assert '<td style="text-align: left">scales *</td>' in html
     assert "VGG&#x27;s fc7" in html  # escaped
+
+
+# ---- sizes that no machine has
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"hidden": 10**12}, "hidden=1000000000000: the model would have 201,000,000,0.* parameters, .* GB"),
+        ({"layers": 10**6}, "layers=1000000: the model would have .* parameters"),
+        ({"layers": 10**6, "hidden": 2, "visual_dim": 2, "text_dim": 2}, "layers=1000000"),
+        ({"text_layers": 10**9}, "text_layers=1000000000: the model would have"),
+        ({"kernel": 10**6 + 1}, "kernel=1000001: the model would have"),
+        ({"vocabulary_size": 10**12}, "vocabulary_size=1000000000000: the model would have"),
+        ({"word_dim": 10**9, "vocabulary_size": 5000}, "word_dim=1000000000"),
+        ({"text_dim": 10**8}, "text_dim=100000000"),
+        ({"visual_dim": 10**7}, "visual_dim=10000000"),
+        ({"num_clips": 10**6, "num_frames": 10**6}, "num_clips=1000000: the map would have 1,000,000,000,000 cells"),
+        ({"num_clips": 30_000, "num_frames": 30_000, "scales": (30_000,)}, "one query would take"),
+        ({"num_frames": 2**40}, "num_frames=1099511627776: one query would take"),
+        ({"padding": 10**9, "convolution": "dense"}, "padding=1000000000: one query would take"),
+        ({"scales": (10**9,)}, "scales=.1000000000,."),
+        ({"scales": (1,) * 1000}, "scales="),
+        ({"hidden": 10**5000}, r"hidden=10\^5000: must be at most 10\^15"),
+        ({"layers": -(10**5000)}, r"layers=-10\^5000: must be at least 1"),
+        ({"scales": (10**5000,)}, "scales=<a tuple of numbers too long to print>"),
+        ({"t_max": 10**400}, r"t_max=10\^400"),
+        ({"early": "x" * 10**6}, "early='xxx"),
+    ],
+)
+def test_sizes_that_fit_into_no_memory_are_refused_at_once(wrong, named):
+    """Before anything is allocated, in one short line with the setting and what it would take."""
+    with pytest.raises(InputError, match=named) as error:
+        LGNConfig(**wrong)
+    assert len(str(error.value)) < 400 and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("convolution", ["list", "dense", "temporal"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"early": "none", "guidance": 0}, {"early": "fc7"}, {"text_encoder": "bag"}, {"modulation": "scale-shift"},
+        {"vocabulary_size": 9}, {"fusion_text_fc": False, "text_dim": 64}, {"feature": "c3d", "early": "none"},
+        {"text_layers": 3}, {"scales": (3, 2, 1)},
+    ],
+)  # fmt: skip
+def test_parameters_and_candidates_are_counted_without_a_model(convolution, settings):
+    config = LGNConfig.preset("toy", convolution=convolution, **settings)
+    model = LGN(config)
+    assert config.parameters == sum(weight.numel() for weight in model.parameters())
+    lengths = (model.moments.end_index - model.moments.start_index + 1).tolist()
+    assert config._lengths().keys() == set(lengths)
+    assert sum((config.num_clips - n) // step + 1 for n, step in config._lengths().items()) == len(lengths)
+
+
+def test_a_model_larger_than_this_machine_is_refused(monkeypatch):
+    class Memory:
+        total = 10**6
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    LGN(LGNConfig.preset("toy", hidden=8, text_dim=8, visual_dim=8))
+    with pytest.raises(InputError, match=r"a model of [\d,]+ parameters takes .* GB, this machine has"):
+        LGN(LGNConfig.preset("toy", hidden=512))

@@ -176,6 +176,25 @@ def test_a_file_of_another_model_is_told_by_its_names(tmp_path, state, message):
 
 
 @pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.full((6,), float("nan")), "holds numbers that are not finite"),
+        (torch.full((6,), 1e30), "holds 1e.30, larger than any weight"),
+        (torch.ones(6, dtype=torch.int32), "is of type int32, not floating-point"),
+        (torch.ones(6, dtype=torch.complex64), "is of type complex64"),
+        ([1.0] * 6, "is a list, not a tensor"),
+    ],
+)
+def test_weights_that_are_none_are_named(tmp_path, value, message):
+    state = published() | {"map_layer.convs.0.bias": value}
+    with pytest.raises(InputError, match=rf"state_dict: map_layer\.convs\.0\.bias {message}"):
+        load_2dtan(state, **PUBLISHED["charades-sta"])
+    if isinstance(value, torch.Tensor):
+        with pytest.raises(InputError, match=rf"bad\.pkl: map_layer\.convs\.0\.bias {message}"):
+            load_2dtan(save_as_2d_tan(state, tmp_path / "bad.pkl"), **PUBLISHED["charades-sta"])
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"kernel": 9}, "kernel=9, but the weights are of 5×5 kernels; give kernel=5"),

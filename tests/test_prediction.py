@@ -1,5 +1,6 @@
 """Prediction: well-formed moments from any video file, and one clear error for what cannot be answered."""
 
+import json
 import subprocess
 import sys
 import warnings
@@ -164,3 +165,16 @@ for first in ("", "prediction", "cli", "model", "course", "train", "evaluate"):
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_checkpoint_that_does_not_know_its_rate_is_named_not_the_video(checkpoint_folder, clip):
+    path = checkpoint_folder / "about.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rate": 0}))
+    with pytest.raises(InputError, match=r"about\.json: rate=0: at how many frames a second"):
+        predict(checkpoint_folder, clip, "red light")
+
+
+def test_scores_that_are_not_finite_are_no_answer(checkpoint, clip):
+    checkpoint.model.score.bias.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="scores are not finite"):
+        predict(checkpoint, clip, "red light")

@@ -103,13 +103,13 @@ def test_interrupted_anywhere_it_ends_with_the_same_weights(run, whole, tmp_path
     assert same_training(folder, history, whole)
 
 
-@pytest.mark.parametrize("when", ["save_checkpoint", "write_json", "_save_state", "validate"])
+@pytest.mark.parametrize("when", ["save_checkpoint", "write_json", "save_state", "validate"])
 def test_interrupted_between_epochs_it_ends_with_the_same_weights(run, whole, tmp_path, monkeypatch, when):
     original, calls = getattr(training, when), []
 
     def interrupted(*arguments, **named):
         calls.append(1)
-        if len(calls) == (3 if when == "write_json" else 2):  # which also writes the settings, once
+        if len(calls) == 2:
             raise KeyboardInterrupt
         return original(*arguments, **named)
 
@@ -289,20 +289,116 @@ def test_a_setting_of_the_model_newer_than_the_training_had_its_default(run, who
     assert run(tmp_path / "older", QUICK) == whole[1]
 
 
+NAN, INFINITY = float("nan"), float("inf")
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "value", "allowed"),
     [
-        {"optimiser": "sgd"},
-        {"schedule": "linear"},
-        {"epochs": 0},
-        {"learning_rate": 0.0},
-        {"warmup": 1.0},
-        {"precision": "fp8"},
-        {"epochs": "ten"},
-        {"batch_size": 2.5},
-        {"weight_decay": True},
+        ("optimiser", "sgd", "choose one of 'adam', 'adamw'"),
+        ("optimiser", None, "choose one of"),
+        ("schedule", "linear", "choose one of 'constant', 'cosine', 'trapezoid'"),
+        ("precision", "fp8", "choose one of 'no', 'bf16', 'fp16'"),
+        ("precision", False, "choose one of"),
+        ("precision", ["no"], "choose one of"),
+        *[("epochs", value, "a whole number from 1 to 1,000,000") for value in (0, -1, "ten", 2.0, True, 10**400)],
+        *[("batch_size", value, "a whole number from 1 to") for value in (0, 2.5, None, 10**12, NAN)],
+        *[("learning_rate", value, "a finite number above 0") for value in (0.0, -1e-3, NAN, INFINITY, True, "1e-3")],
+        *[("learning_rate", value, "a finite number above 0") for value in (10**400, 1e300)],
+        *[("weight_decay", value, "a finite number from 0 on") for value in (-0.1, NAN, INFINITY, True)],
+        *[("warmup", value, "a finite number from 0 to below 1") for value in (1.0, -0.1, NAN, INFINITY, 2)],
+        *[("clip", value, "a finite number above 0") for value in (-1, 0, NAN, INFINITY, -INFINITY, "10", [10])],
+        *[("seed", value, "a whole number from") for value in (0.0, True, 2**64, -(2**63), None)],
+        *[("save_every", value, "a whole number from 0 to") for value in (-1, 0.5, NAN, True)],
+        *[("workers", value, "a whole number from 0 to") for value in (-1, 10**6, 1.0)],
+        *[("memory", value, "a finite number from 0 to") for value in (-1.0, NAN, INFINITY, "4")],
     ],
 )
-def test_settings_that_cannot_be_are_refused(wrong):
-    with pytest.raises(InputError, match=str(next(iter(wrong)))):
-        TrainSettings(**wrong)
+def test_settings_that_cannot_be_are_refused(name, value, allowed):
+    with pytest.raises(InputError, match=f"training setting {name}=") as error:
+        TrainSettings(**{name: value})
+    assert allowed in str(error.value) and len(str(error.value)) < 200
+
+
+def test_settings_at_the_ends_of_their_ranges():
+    TrainSettings(epochs=1, batch_size=1, weight_decay=0, warmup=0, save_every=0, workers=0, memory=0, seed=-3)
+    TrainSettings(learning_rate=1, clip=1e9, memory=10**6)  # whole numbers will do
+
+
+# ---- training that is no longer training
+
+
+def spoilt(at: int, how):
+    """`moment_loss` as it is, but for the at-th call, of whose loss `how` makes another."""
+    calls, original = [], training.moment_loss
+
+    def loss(logits, *others):
+        calls.append(1)
+        found = original(logits, *others)
+        return how(found, logits) if len(calls) == at else found
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        (lambda loss, logits: loss * NAN, "the loss is nan"),
+        (lambda loss, logits: loss + INFINITY, "the loss is inf"),
+        (lambda loss, logits: loss - INFINITY, "the loss is -inf"),
+        (lambda loss, logits: loss + (0 * logits.sum()).sqrt(), "the gradient's norm is nan"),  # 0, but of slope ∞·0
+        (lambda loss, logits: loss + 1e38 * (logits - logits.detach()).sum(), "the gradient's norm is (inf|nan)"),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 6])
+def test_training_stops_at_the_first_step_that_is_not_finite(run, whole, tmp_path, monkeypatch, how, what, step):
+    steps, settings = [], replace(QUICK, save_every=1)
+    for _ in range(2):  # and once more where it resumes
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "moment_loss", spoilt(step - len(steps), how))
+            with pytest.raises(
+                InputError, match=f"stopped at step {step}, learning rate 0[.]0.*: {what}; .*lower"
+            ) as error:
+                run(tmp_path, settings, lambda step, loss: steps.append(step))
+        assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+        assert steps == list(range(1, step))
+    for kind in ("best", "last") if step > 4 else ():
+        load_checkpoint(tmp_path / kind)  # finite
+    for path in tmp_path.rglob("*.json"):
+        json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert same_training(tmp_path, run(tmp_path, settings), whole)  # from the last good state
+
+
+@pytest.mark.parametrize("rate", [1e10, 1e20, 1e29])
+def test_a_learning_rate_far_too_high_leaves_nothing_behind_that_is_not_finite(run, tmp_path, rate):
+    """Weights may leave the numbers in a step whose loss and gradient were finite, the last one of an epoch, say."""
+    for batch_size in (20, 6):
+        folder = tmp_path / str(batch_size)
+        asked = replace(QUICK, learning_rate=rate, batch_size=batch_size, schedule="constant", warmup=0.0)
+        with pytest.raises(InputError, match=r"stopped at step .*, learning rate \de\+\d\d: .* lower learning_rate"):
+            run(folder, asked)
+        for path in folder.rglob("*.safetensors"):
+            assert all(value.isfinite().all() for value in load_file(path).values())
+
+
+def test_fp16_may_skip_some_steps_in_a_row():
+    """Loss scaling leaves a step out whose gradient overflows, and goes on with a smaller factor."""
+    assert training._not_finite(1.0, 2.0, 0) is None
+    assert training._not_finite(1.0, INFINITY, 25 - training.SKIPPED) is None
+    assert "gradient" in training._not_finite(1.0, INFINITY, 26 - training.SKIPPED)
+    assert "loss" in training._not_finite(NAN, 1.0, 0 - training.SKIPPED)
+
+
+def test_scores_that_are_not_numbers_have_no_metrics(data, tiny_config, vocabulary):
+    model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
+    model.score.bias.data.fill_(NAN)
+    with pytest.raises(InputError, match="NaN"):
+        validate(model, data)
+
+
+def test_weights_that_are_not_finite_are_not_trained_from(run, tmp_path, tiny_config, vocabulary):
+    model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
+    model.score.weight.data[0, 0] = NAN
+    with pytest.raises(InputError, match=r"stopped at step 0.*score\.weight holds numbers that are not finite"):
+        run(tmp_path, model=model)
+    assert not list(tmp_path.glob("state-*"))

@@ -70,6 +70,7 @@ def notebook(root: Path) -> None:
     assert told.pop("two, then one")
     train_one(root / "two, then one", data, still, vocabulary, SETTINGS)
     launch("two", still, replace(SETTINGS, seed=3))
+    launch("diverging", still, replace(SETTINGS, learning_rate=1e20))
     (root / "told.json").write_text(json.dumps(told))
 
 
@@ -135,7 +136,7 @@ def test_only_the_main_process_writes_and_shows_progress(launched):
     ]  # fmt: skip
     assert len(list((folder / "tensorboard").iterdir())) == 1
     assert not [path for path in folder.rglob(".*") if path.name != ".training.lock"]
-    begun = ["alone first", "two", "three", "left over", "dropout", "interrupted", "two, then one"]  # a bar each
+    begun = ["alone first", "two", "three", "left over", "dropout", "interrupted", "two, then one", "diverging"]  # bars
     assert (launched / "err.txt").read_text().count("| 0/") == len(begun)
 
 
@@ -151,8 +152,19 @@ def test_interrupted_with_dropout_they_end_with_the_same_weights(launched):
 def test_an_error_at_the_start_reaches_all(launched):
     """Nobody waits for ever: the launcher came back, and told of a process that ended with an error."""
     told = json.loads((launched / "told.json").read_text())
-    assert set(told) == {"two"} and all(told["two"])
+    assert set(told) == {"two", "diverging"} and all(told["two"])
     assert "holds a training of other settings (seed: 0 there, 3 asked)" in (launched / "err.txt").read_text()
+
+
+def test_training_that_is_not_finite_stops_in_all(launched):
+    """At the same step, each by itself: none waits for the others for ever."""
+    told = json.loads((launched / "told.json").read_text())["diverging"]
+    assert len(told) >= 1 and all(told)
+    errors = (launched / "err.txt").read_text()
+    assert "stopped at step 1, learning rate 1e+20: weights: " in errors and "lower learning_rate" in errors
+    folder = launched / "diverging"
+    assert not (folder / "best").exists() and not (folder / "history.json").exists()
+    assert [path.name for path in folder.glob("state-*")] == ["state-0000000"]
 
 
 def test_processes_that_cannot_find_each_other_are_refused(job, tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
 """Published weights: every kind that is in use is read, by its content, and none of them can run code."""
 
+import json
 import os
 import pickle
 import struct
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import ClassVar
@@ -12,13 +14,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torchvision.models import VGG16_Weights
 
 from lgn_lite.errors import InputError
 from lgn_lite.vgg import VGGFrames
-from lgn_lite.weights import read_weights
+from lgn_lite.weights import check_weights, read_weights
 
 
 class Python2Pickler(pickle._Pickler):
@@ -232,6 +234,139 @@ def test_a_checkpoint_cut_anywhere_is_one_clear_error(checkpoint, tmp_path, shar
     # a name that is cut in its middle looks like one that is not allowed
     with pytest.raises(InputError, match=r"cut\.pth: (is damaged.*fetch it again|holds more than weights)"):
         read_weights(path)
+
+
+# ---- damage that no reader stumbles over
+
+
+def test_a_byte_flipped_anywhere_in_a_zip_file_is_found(tmp_path):
+    """torch itself reads the numbers as they are: it does not compare the checksums."""
+    state = {"a": torch.arange(200.0), "b": torch.ones(3)}
+    path = tmp_path / "whole.pkl"
+    torch.save(state, path)
+    content, refused = path.read_bytes(), 0
+    for at in range(0, len(content), 7):
+        bent = bytearray(content)
+        bent[at] ^= 1 << at % 8
+        (tmp_path / "bent.pkl").write_bytes(bent)
+        try:
+            assert same(read_weights(tmp_path / "bent.pkl"), state), at  # in padding, or a date
+        except InputError as error:
+            assert "bent.pkl: " in str(error) and "\n" not in str(error)
+            refused += 1
+    with zipfile.ZipFile(path) as file:
+        data = sum(member.file_size for member in file.infolist())
+    assert refused >= data // 7
+
+
+def test_a_zip_file_that_would_unpack_to_gigabytes_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(10**6)}, tmp_path / "plain.pth")
+    bomb = zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(tmp_path / "plain.pth") as plain, bomb:
+        for name in plain.namelist():
+            bomb.writestr(name, plain.read(name))
+    with pytest.raises(InputError, match=r"bomb\.pth: would unpack to more than ten times its size"):
+        read_weights(tmp_path / "bomb.pth")
+
+
+BAD = {
+    "nan": (torch.tensor([1.0, float("nan")]), "holds numbers that are not finite"),
+    "infinite": (torch.tensor([[-float("inf")]]), "holds numbers that are not finite"),
+    "half": (torch.tensor([float("nan")], dtype=torch.bfloat16), "holds numbers that are not finite"),
+    "exponent": (torch.tensor([0.1, 3e30]), r"holds 3e\+30, larger than any weight"),
+    "double": (torch.tensor([1e300], dtype=torch.float64), "larger than any weight"),
+    "complex": (torch.ones(2, dtype=torch.complex64), "is of type complex64, not floating-point"),
+    "whole": (torch.ones(2, dtype=torch.int64), "is of type int64, not floating-point"),
+    "truth": (torch.ones(2, dtype=torch.bool), "is of type bool, not floating-point"),
+    "stretched": (torch.ones(1).expand(10**9, 10**9), r"of shape \(1000000000, 1000000000\) is not stored"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("container", ["zip", "old", "safetensors"])
+def test_weights_are_finite_floating_point_numbers(tmp_path, kind, container):
+    bad, message = BAD[kind]
+    state, path = {"fine": torch.ones(2), "bad": bad}, tmp_path / "w.pkl"
+    if container == "safetensors":
+        if kind == "stretched":
+            return  # cannot be stored
+        save_file(state, path)
+    else:
+        torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=container == "zip")
+    with pytest.raises(InputError, match=rf"w\.pkl: bad .*{message}.*; fetch the file again") as error:
+        read_weights(path)
+    assert "\n" not in str(error.value)
+
+
+def test_counts_beside_the_weights_may_be_whole_numbers(tmp_path):
+    state = {"norm.weight": torch.ones(2), "norm.num_batches_tracked": torch.tensor(7)}
+    torch.save(state, tmp_path / "w.pth")
+    assert same(read_weights(tmp_path / "w.pth"), state)
+
+
+def test_all_that_is_wrong_is_counted():
+    weights = {"a": torch.ones(1), "b": BAD["nan"][0], "c": BAD["whole"][0], "d": "text"}
+    with pytest.raises(InputError, match=r"here: b holds .* \(and 2 more of 4\); do this"):
+        check_weights(weights, "here", "do this")
+
+
+# ---- a frame encoder of our own
+
+
+def change_settings(path: Path, **changes) -> None:
+    """Write the file again with other settings in its metadata."""
+    network = tiny_vgg(3)
+    network.save(path)
+    settings = {**network.settings, "layer": "fc6", "trained_on": "x", **changes}
+    settings = {name: value for name, value in settings.items() if value is not KeyError}
+    save_file(load_file(path), path, {"vgg_frames": json.dumps(settings)})
+
+
+def test_a_frame_encoder_is_read_again(tmp_path):
+    change_settings(tmp_path / "frames.safetensors")
+    assert VGGFrames.load(tmp_path / "frames.safetensors").name == "tiny"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": 10**12}, {"width": "six"}, {"width": 6.0}, {"width": True}, {"width": None}, {"width": KeyError},
+        {"grid": 0}, {"grid": -2}, {"num_classes": 10**9}, {"image_size": [16]}, {"blocks": 3}, {"blocks": ["X", "M"]},
+        {"blocks": [4, "M"] * 10**4}, {"blocks": []}, {"blocks": [10**12]}, {"blocks": {"4": "M"}}, {"mean": 0.5},
+        {"mean": [0.5]}, {"std": [0.0, 1.0, 1.0]}, {"std": ["a", "b", "c"]}, {"mean": [float("nan")] * 3},
+        {"shorter_side": "all"}, {"shorter_side": -1}, {"dropout": 2.0}, {"dropout": None}, {"layer": "fc8"},
+        {"layer": KeyError}, {"name": 3}, {"trained_on": [1]}, {"another": 1}, {"width": 12},
+    ],
+)  # fmt: skip
+def test_settings_of_a_frame_encoder_that_cannot_be(tmp_path, changes):
+    path = tmp_path / "frames.safetensors"
+    change_settings(path, **changes)
+    with pytest.raises(InputError) as error:
+        VGGFrames.load(path)
+    told = str(error.value)
+    assert (str(path) in told or "fc8" in told) and "\n" not in told and len(told) < 400
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "[" * 100_000, '{"width": 1' + "0" * 5000 + "}"])
+def test_settings_of_a_frame_encoder_that_are_no_json(tmp_path, text):
+    path = tmp_path / "frames.safetensors"
+    save_file(tiny_vgg(3).state_dict(), path, {"vgg_frames": text})
+    with pytest.raises(InputError, match=r"frames\.safetensors") as error:
+        VGGFrames.load(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["nan", "exponent", "whole"])
+def test_weights_of_a_frame_encoder_are_checked(tmp_path, kind):
+    path = tmp_path / "frames.safetensors"
+    change_settings(path)
+    weights = load_file(path)
+    shape = weights["classifier.6.bias"].shape
+    weights["classifier.6.bias"] = BAD[kind][0].flatten()[-1].expand(shape).clone()
+    metadata = json.dumps({**tiny_vgg(3).settings, "layer": "fc6", "trained_on": "x"})
+    save_file(weights, path, {"vgg_frames": metadata})
+    with pytest.raises(InputError, match=rf"frames\.safetensors: classifier\.6\.bias .*{BAD[kind][1]}"):
+        VGGFrames.load(path)
 
 
 # ---- torchvision's own
