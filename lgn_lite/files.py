@@ -56,10 +56,10 @@ def remove_leftovers(folder: Path) -> None:
             _remove(path)
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, why: str = "unreadable") -> Path:
     """Rename what cannot be read, so that nothing of a user's is lost when a new one is begun; returns its new name."""
     for n in count(1):
-        aside = path.with_name(f"{path.name}.unreadable-{n}")
+        aside = path.with_name(f"{path.name}.{why}-{n}")
         if not aside.exists():
             return path.rename(aside)
     raise AssertionError
