@@ -34,6 +34,16 @@ def partial_path(path: str | Path) -> Path:
     return Path(f"{path}.partial")
 
 
+def faults_error(path: Path, faults: Mapping[str, str], count: int) -> InputError:
+    """The error for the faulty ones, {video: what}, of so many videos: counts them, and names the first ten."""
+    shown = "; ".join(f"{video!r}: {what}" for video, what in list(faults.items())[:SHOWN])
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return InputError(
+        f"{path}: {len(faults)} of {count} videos cannot be used: {shown}{more}; extract or fetch them again, or leave "
+        "their queries out"
+    )
+
+
 class FeatureStore(Mapping):
     """Read-only features by video: `store[video]` is float32 (T, D), one row each 1/rate seconds.
 
@@ -96,20 +106,11 @@ class FeatureStore(Mapping):
     def check(self, videos: Iterable[str], dim: int | None = None) -> None:
         """Raise one InputError that counts the faulty ones of these videos and names the first ten.
 
-        As `faults` finds them: all but damaged blocks and numbers that are not finite is found here.
+        As `faults` finds them, which is all but damaged blocks and numbers that are not finite.
         """
         videos = list(dict.fromkeys(videos))
-        if not (faults := self.faults(videos, dim)):
-            return
-        if len(faults) == 1:
-            ((video, what),) = faults.items()
-            raise self._error(video, what)
-        shown = "; ".join(f"{video!r}: {what}" for video, what in list(faults.items())[:SHOWN])
-        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise InputError(
-            f"{self.path}: {len(faults)} of {len(videos)} videos cannot be used: {shown}{more}; extract or fetch them "
-            "again, or leave their queries out"
-        )
+        if faults := self.faults(videos, dim):
+            raise faults_error(self.path, faults, len(videos))
 
     def faults(self, videos: Iterable[str], dim: int | None = None) -> dict[str, str]:
         """What is wrong with the features of these videos, {video: what}; no numbers are read.

@@ -150,38 +150,36 @@ def _follow(file: h5py.File, group: h5py.Group, path: str, left: int = LINKS) ->
 
 
 def _check_shape(item: h5py.Dataset, max_bytes: float) -> None:
-    shape = item.shape  # None: an empty data set of HDF5
-    if shape is None or len(shape) != 2 or 0 in shape:
+    shape, dtype, chunks = item.shape, item.dtype, item.chunks
+    if shape is None or len(shape) != 2 or 0 in shape:  # None: an empty data set of HDF5
         raise Unfit(f"features of shape {shape} instead of (T, D)")
-    if item.dtype.kind not in "fiu" or h5py.check_enum_dtype(item.dtype):
-        raise Unfit(f"features of type {item.dtype}, not numbers")
+    if dtype.kind not in "fiu" or h5py.check_enum_dtype(dtype):
+        raise Unfit(f"features of type {dtype}, not numbers")
     # what reading takes: the whole as float32, and a compressed chunk at a time
-    size = max(4 * math.prod(shape), item.dtype.itemsize * math.prod(item.chunks or ()))
+    size = max(4 * math.prod(shape), dtype.itemsize * math.prod(chunks) if chunks else 0)
     if size > max_bytes:
-        chunks = f" in chunks of {item.chunks}" if item.chunks else ""
+        where = f" in chunks of {chunks}" if chunks else ""
         raise Unfit(
-            f"features of shape {shape}{chunks} take {size / 1e9:.1f} GB, more than the {max_bytes / 1e9:g} GB "
-            "of max_bytes"
+            f"features of shape {shape}{where} take {size / 1e9:.1f} GB, over the {max_bytes / 1e9:g} GB of max_bytes"
         )
 
 
 def _check_storage(file: h5py.File, item: h5py.Dataset) -> None:
     """The numbers are in this file, all of them: HDF5 would read zeros for those that are not."""
-    if item.external:
-        raise Unfit(f"its numbers are in another file, {item.external[0][0]!r}: copy them into this one")
-    if item.is_virtual:
-        _check_sources(file, item)
-        return
     plan = item.id.get_create_plist()
+    layout = plan.get_layout()
+    if plan.get_external_count():
+        raise Unfit(f"numbers in another file, {item.external[0][0]!r}: copy them into this one")
     for number in range(plan.get_nfilters()):
         code, _flags, _values, label = plan.get_filter(number)
         if not h5py.h5z.filter_avail(code):
-            label = label.decode(errors="replace") or "unnamed"
-            raise Unfit(
-                f"compressed by a filter that h5py lacks here ({code}, {label}): `import hdf5plugin` may bring it"
-            )
-    if item.chunks:
-        total = math.prod(-(-length // chunk) for length, chunk in zip(item.shape, item.chunks, strict=True))
+            what = f"{code} {label.decode(errors='replace')}".strip()
+            raise Unfit(f"compressed by a filter that h5py lacks here ({what}): `import hdf5plugin` may bring it")
+    if layout == h5py.h5d.VIRTUAL:
+        _check_sources(file, item)
+        return
+    if layout == h5py.h5d.CHUNKED:
+        total = math.prod(-(-length // chunk) for length, chunk in zip(item.shape, plan.get_chunk(), strict=True))
         written, unit = item.id.get_num_chunks(), "chunks"
     else:
         total = item.id.get_type().get_size() * item.size
@@ -195,14 +193,19 @@ def _check_sources(file: h5py.File, item: h5py.Dataset) -> None:
     covered = 0
     for source in item.virtual_sources():
         if source.file_name != ".":
-            raise Unfit(f"its numbers are in another file, {source.file_name!r}: copy them into this one")
+            raise Unfit(f"numbers in another file, {source.file_name!r}: copy them into this one")
         target = _follow(file, file, source.dset_name)
         if not isinstance(target, h5py.Dataset) or target.is_virtual:
-            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is none itself")
+            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is no plain one")
         _check_storage(file, target)
         count = source.vspace.get_select_npoints()
-        if source.src_space.get_select_npoints() not in (count, target.size) or target.size < count:
-            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is smaller than it says")
+        if source.src_space.get_select_type() == h5py.h5s.SEL_ALL:
+            whole = target.size == count
+        else:
+            _first, last = source.src_space.get_select_bounds()
+            whole = all(index < length for index, length in zip(last, target.shape, strict=True))
+        if not whole:
+            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is of another size than it says")
         covered += count
     if covered < item.size:
         raise Unfit(f"a virtual data set of {item.size:,} numbers, of which {item.size - covered:,} have no source")
