@@ -87,7 +87,7 @@ def hold_folder(folder: str | Path, doing: str, wait: float = 0.0, lock: str = "
             held.acquire(timeout=wait)
         except OSError as error:
             if error.errno not in NO_LOCKS:
-                raise
+                raise OSError(error.errno, error.strerror, str(folder / lock)) from error
             held = SoftFileLock(folder / f"{lock}.process")
             held.acquire(timeout=wait)
     except Timeout:
