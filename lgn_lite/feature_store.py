@@ -8,12 +8,13 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from lgn_lite.errors import InputError, os_error_line
-from lgn_lite.hdf5 import H5_ERRORS, Unfit, open_file, open_table, read_attrs, reason
+from lgn_lite.hdf5 import H5_ERRORS, Unfit, contents, open_file, open_table, reason
 
 VIDEO_SUFFIXES = {
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm",
@@ -64,9 +65,9 @@ class FeatureStore(Mapping):
                 raise InputError(f"{self.path}: is unfinished; run again the command that makes it")
             other = " as a file, but as something else" if self.path.exists() else ""
             raise InputError(f"{self.path}: does not exist{other}; extract or fetch the features first")
-        self.attrs = read_attrs(self._open())
-        self._videos = dict.fromkeys(self._open())
-        if not self._videos:
+        self.attrs, names = self._contents()
+        self._videos = dict.fromkeys(names)
+        if not names:
             raise InputError(f"{self.path}: holds no videos; extract or fetch the features again")
         self._alike: dict[str, list[str]] = defaultdict(list)  # names by the name without suffix
         for name in self._videos:
@@ -158,11 +159,17 @@ class FeatureStore(Mapping):
     def _open(self) -> h5py.File:
         if self._process != os.getpid():  # first access, or the first after a fork
             try:
-                self._file = open_file(self.path, "r")
+                self._file = open_file(self.path, "r", lock=False)
             except OSError as error:
                 raise InputError(os_error_line(error)) from error
             self._process = os.getpid()
         return self._file
+
+    def _contents(self) -> tuple[dict[str, Any], list[str]]:
+        try:
+            return contents(self.path, self._open())
+        except OSError as error:
+            raise InputError(os_error_line(error)) from error
 
     def _common_width(self) -> int:
         """How wide most of the first tables are: one of them may be a note."""

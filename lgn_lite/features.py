@@ -78,7 +78,7 @@ def _add(path: Path, items: Iterable[tuple[str, np.ndarray]], store: PartialStor
     for video, features in items:
         where = f"{path}: video {video!r}"
         _check_name(where, video)
-        if not store.holds(video):
+        if video not in store.widths:
             store.add(video, _checked(where, features, store.width))
 
 
@@ -105,7 +105,7 @@ def make_features(
         if resume and (store := _complete(path, videos, attrs)) is not None:  # another process has just made it
             return store
         with open_partial(path, _attributes(**attrs), resume) as unfinished:
-            todo = {video: source for video, source in videos.items() if not unfinished.holds(video)}
+            todo = {video: source for video, source in videos.items() if video not in unfinished.widths}
             with closing(compute(todo)) as items:  # whatever goes wrong, its processes end
                 done = len(videos) - len(todo)
                 bar = tqdm(items, "features", len(videos), initial=done, unit="video", disable=not progress)

@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,14 @@ class Unfit(Exception):
     """Why what lies under a name is no table of numbers."""
 
 
-def open_file(path: Path, mode: str) -> h5py.File:
-    """Open an HDF5 file to read ("r") or to add to ("r+"), whichever locks the file system and this process have.
+def open_file(path: Path, mode: str, lock: bool) -> h5py.File:
+    """Open an HDF5 file to read ("r") or to add to ("r+"), with HDF5's own lock where one is wanted and can be had.
 
     Raises Damaged for what is no HDF5 file, InputError where the file is in use, and OSError, with the path, for
     what the system refuses.
     """
-    # A reader asks for no lock. In one process all who open a file must ask alike: others are tried for its sake.
-    for locking in (False, None, True) if mode == "r" else (None, False, True):
+    # In one process all who open a file must ask for locks alike: other ways than the wanted one are tried for that.
+    for locking in (None, False, True) if lock else (False, None, True):
         try:
             return h5py.File(path, mode, locking=locking)
         except H5_ERRORS as error:
@@ -96,16 +97,20 @@ def _error_number(error: Exception) -> int | None:
     return None
 
 
-def read_attrs(file: h5py.File) -> dict[str, Any]:
-    """The attributes of a file that can be read: single values as Python's own."""
+def contents(path: Path, file: h5py.File) -> tuple[dict[str, Any], list[str]]:
+    """The attributes of a file that can be read, single values as Python's own, and the names in it.
+
+    Raises Damaged where they cannot be listed.
+    """
     attrs = {}
-    for name in file.attrs:
-        try:
-            value = file.attrs[name]
-        except H5_ERRORS:
-            continue
-        attrs[name] = value.item() if isinstance(value, np.generic) else value
-    return attrs
+    try:
+        for name in file.attrs:
+            with suppress(*H5_ERRORS):
+                value = file.attrs[name]
+                attrs[name] = value.item() if isinstance(value, np.generic) else value
+        return attrs, [name for name in file if isinstance(name, str)]  # bytes: not UTF-8, so that nobody asks for it
+    except H5_ERRORS as error:
+        raise _explained(path, error) from error
 
 
 def open_table(file: h5py.File, name: str, max_bytes: float) -> h5py.Dataset:

@@ -14,7 +14,7 @@ import numpy as np
 from lgn_lite.errors import InputError
 from lgn_lite.feature_store import partial_path
 from lgn_lite.files import hold_folder, set_aside
-from lgn_lite.hdf5 import H5_ERRORS, Damaged, Space, Unfit, open_file, open_table, read_attrs, reason, write_error
+from lgn_lite.hdf5 import H5_ERRORS, Damaged, Space, Unfit, contents, open_file, open_table, reason, write_error
 
 UNFINISHED = ".unfinished"  # name of the one dataset that is being written
 ANEW = "delete it to make all anew, or name another file"  # for a file that other settings made
@@ -47,7 +47,7 @@ def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> I
     try:
         store = PartialStore(partial, attrs)
         yield store
-        if not len(store.file):
+        if not store.widths:
             raise InputError(f"{path}: no features to write")
         store.close()
     except BaseException:  # also Ctrl-C
@@ -65,46 +65,47 @@ def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> I
 class PartialStore:
     """The partial file of a store, opened to add videos to, or begun where there is none or a damaged one.
 
-    A damaged one is moved aside, with a warning that names its new name; whatever else stands in the way is an error.
+    A damaged one is moved aside, with a warning that names its new name, and what can be read of it is taken over:
+    nothing is written into a damaged file, which may end the process. Whatever else stands in the way is an error.
     """
 
     def __init__(self, partial: Path, attrs: Mapping[str, Any]):
-        self.partial, self.added = partial, 0
+        self.partial, self.widths, self.added = partial, {}, 0
+        found, damage, aside = None, "", None
         with self._naming_it():
-            if partial.exists():
-                try:
-                    self.file = _reopened(partial)
-                except Damaged as error:
-                    aside = set_aside(partial)
-                    what = reason(error.__cause__) if error.__cause__ else error
-                    warnings.warn(f"{partial}: damaged ({what}); kept as {aside.name}, starting anew", stacklevel=5)
+            if partial.exists() and partial.stat().st_size:  # empty: its writer was killed as it began
+                found, self.widths, damage = _survey(partial)
+            if found or self.widths:
+                check_attrs(partial, found, attrs)
+            if damage:
+                aside = set_aside(partial)
             if not partial.exists():
                 h5py.File(partial, "x", locking=False).close()  # "x": what exists is never opened to write anew
-                self.file = open_file(partial, "r+")
-            found = read_attrs(self.file)
-            if not len(self.file) and not set(attrs) <= set(found):  # new, or its writer was killed as it began
+            self.file = open_file(partial, "r+", lock=True)
+            self._space = Space(partial, self.file)
+            if not found or aside:
                 self.file.attrs.update(attrs)
-                self.file.flush()
-                found = attrs
-        try:
-            check_attrs(partial, found, attrs)
-        except InputError:
-            self.file.close()
-            raise
-        self._space = Space(partial, self.file)
-        widths = (self._width(name) for name in self.file)
-        self.width = next((width for width in widths if width), None)
+            if UNFINISHED in self.file:
+                del self.file[UNFINISHED]
+            self.file.flush()
+        self.widths.pop(UNFINISHED, None)
+        if aside is not None:
+            self._take_over(aside, damage)
 
-    def holds(self, video: str) -> bool:
-        """Whether a video is there whole; one that is damaged is removed, with a warning, to be made again."""
-        if self.file.get(video, getlink=True) is None:
-            return False
-        if self._width(video):
-            return True
-        warnings.warn(f"{self.partial}: video {video!r} is damaged there; making it again", stacklevel=3)
-        with self._naming_it():
-            del self.file[video]
-        return False
+    def _take_over(self, aside: Path, damage: str) -> None:
+        """Copy what is whole in a damaged file."""
+        names, self.widths = self.widths, {}
+        for name in names:
+            with open_file(aside, "r", lock=False) as old:
+                try:
+                    features = np.asarray(open_table(old, name, float("inf")), dtype=np.float32)
+                except (Unfit, *H5_ERRORS):
+                    continue
+            if np.isfinite(features).all():
+                self.add(name, features)
+        self.added = 0
+        what = f"its {len(self.widths)} readable videos are taken over" if self.widths else "starting anew"
+        warnings.warn(f"{self.partial}: damaged ({damage}); kept as {aside.name}, {what}", stacklevel=6)
 
     def add(self, video: str, features: np.ndarray) -> None:
         """Write a video's features; OSError, which names the file, where they cannot be, such as on a full disk."""
@@ -113,8 +114,13 @@ class PartialStore:
             self.file.create_dataset(UNFINISHED, data=features)
             self.file.move(UNFINISHED, video)  # under its own name only when whole
             self.file.flush()
+        self.widths[video] = features.shape[1]
         self.added += 1
-        self.width = features.shape[1]
+
+    @property
+    def width(self) -> int | None:
+        """The width of the videos that are there; None without any."""
+        return next(iter(self.widths.values()), None)
 
     def close(self) -> None:
         """Close the file and have it on the disk: after a power cut its final name must not lead to half of it."""
@@ -123,12 +129,6 @@ class PartialStore:
                 self._space.close()
                 with self.partial.open("r+b") as raw:
                     os.fsync(raw.fileno())
-
-    def _width(self, video: str) -> int | None:
-        try:
-            return open_table(self.file, video, float("inf")).shape[1]
-        except Unfit:
-            return None
 
     @contextmanager
     def _naming_it(self) -> Iterator[None]:
@@ -140,20 +140,24 @@ class PartialStore:
             raise write_error(self.partial, error) from error
 
 
+def _survey(partial: Path) -> tuple[dict[str, Any], dict[str, int], str]:
+    """The attributes of a partial file, the widths of its whole videos, and what is damaged, if anything is."""
+    widths, damage = {}, ""
+    try:
+        with open_file(partial, "r", lock=True) as file:
+            attrs, names = contents(partial, file)
+            for name in names:
+                try:
+                    widths[name] = open_table(file, name, float("inf")).shape[1]
+                except Unfit as error:
+                    damage = damage or f"{name!r}: {error}"
+    except Damaged as error:
+        return {}, {}, reason(error.__cause__ or error)
+    return attrs, widths, damage
+
+
 def check_attrs(path: Path, found: Mapping, wanted: Mapping) -> None:
     """Raise InputError where a file's attributes are not the wanted ones."""
     for name, value in wanted.items():
         if found.get(name) != value:
             raise InputError(f"{path}: has {name} {found.get(name)!r}, not {value!r}; {ANEW}")
-
-
-def _reopened(partial: Path) -> h5py.File:
-    file = open_file(partial, "r+")
-    try:
-        if UNFINISHED in file:
-            del file[UNFINISHED]
-    except H5_ERRORS as error:
-        with suppress(*H5_ERRORS):
-            file.close()
-        raise Damaged(f"{partial}: is damaged ({reason(error)})") from error
-    return file
