@@ -86,6 +86,8 @@ def hold_folder(folder: str | Path, doing: str, wait: float = 0.0, lock: str = "
         try:
             held.acquire(timeout=wait)
         except OSError as error:
+            if error.errno is None:  # Timeout is an OSError too
+                raise
             if error.errno not in NO_LOCKS:
                 raise OSError(error.errno, error.strerror, str(folder / lock)) from error
             held = SoftFileLock(folder / f"{lock}.process")
