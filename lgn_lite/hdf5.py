@@ -35,12 +35,12 @@ def open_file(path: Path, mode: str, lock: bool) -> h5py.File:
     what the system refuses.
     """
     # In one process all who open a file must ask for locks alike: other ways than the wanted one are tried for that.
-    for locking in (None, False, True) if lock else (False, None, True):
+    for locking in (None, False, True, "best-effort") if lock else (False, None, True, "best-effort"):
         try:
             return h5py.File(path, mode, locking=locking)
         except H5_ERRORS as error:
             failure = error
-            if "locking flag values don't match" not in str(error) and not _lacks_locks(error):
+            if "flag values don't match" not in str(error) and not _lacks_locks(error):
                 break
     raise _explained(path, failure) from failure
 

@@ -8,7 +8,6 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from lgn_lite.errors import InputError
@@ -79,8 +78,7 @@ class PartialStore:
                 check_attrs(partial, found, attrs)
             if damage:
                 aside = set_aside(partial)
-            if not partial.exists():
-                h5py.File(partial, "x", locking=False).close()  # "x": what exists is never opened to write anew
+            partial.touch()  # HDF5 takes an empty file for a new one; what exists is never opened to be written anew
             self.file = open_file(partial, "r+", lock=True)
             self._space = Space(partial, self.file)
             if not found or aside:
