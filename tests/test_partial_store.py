@@ -131,9 +131,7 @@ def test_what_is_no_hdf5_file_is_moved_aside(path, content):
     partial = partial_path(path)
     for n in (1, 2):
         partial.write_bytes(content)
-        with pytest.warns(
-            UserWarning, match=rf"partial: damaged \(.+\); kept as .*\.unreadable-{n}, starting"
-        ):
+        with pytest.warns(UserWarning, match=rf"partial: damaged \(.+\); kept as .*\.unreadable-{n}, starting"):
             write_features(path, VIDEOS.items(), **SETTINGS)
         assert path.with_name(f"f.hdf5.partial.unreadable-{n}").read_bytes() == content
     assert_whole(path)
