@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lgn_lite.convert import convert_charades, convert_tacos
-from lgn_lite.errors import InputError
+from lgn_lite.errors import errors_as_lines
 
 if TYPE_CHECKING:
     from lgn_lite.features import FeatureStore
@@ -50,13 +50,14 @@ def tacos(
 
 def report(convert: Callable[[], "FeatureStore"]) -> None:
     """Convert, and say what was made, or in one line why not."""
-    try:
-        store = convert()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on where it was")
-    print(f"{store.path}: {len(store)} videos, {store.dim} numbers a row, {store.attrs['rate']:g} rows per second")
+    with errors_as_lines():
+        try:
+            store = convert()
+        except KeyboardInterrupt:
+            sys.exit("stopped; the same command goes on where it was")
+        rate = store.attrs["rate"]
+        pace = f"{rate:g} rows per second" if rate else "rows per second that differ by video"
+        print(f"{store.path}: {len(store)} videos, {store.dim} numbers a row, {pace}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ The paper's features of Charades-STA, with VGG16 trained on Charades:
         data/charades-sta/vgg16_fc6_features.hdf5 --network vgg16 \\
         --weights data/charades-sta/twostream_rgb.pth.tar --layer fc6 --rate 6
 
-A video's name in the file is its file name without the suffix. Interrupted, or stopped by a video that cannot be
-read, the same command goes on where it was.
+A video's name in the file is its file name without the suffix; annotations may have it with the suffix too.
+Interrupted, or stopped by a video that cannot be read, the same command goes on where it was.
 """
 
 import sys
@@ -19,26 +19,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, errors_as_lines
+from lgn_lite.feature_store import VIDEO_SUFFIXES
+from lgn_lite.files import is_hidden
 
 if TYPE_CHECKING:
     from lgn_lite.vgg import VGGFrames
 
-SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".wmv"}
-
 
 def find_videos(folder: Path) -> dict[str, Path]:
-    """{name: file} of the videos of a folder. Raises InputError where there is none, or one name twice."""
+    """{name: file} of the videos of a folder, hidden files passed by.
+
+    Raises InputError where there is none, one name twice, or something with a video's name that is no file.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder that holds the videos")
     videos: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in SUFFIXES:
-            if file.stem in videos:
-                raise InputError(f"{file}: {videos[file.stem].name} has the same name; rename one of them")
-            videos[file.stem] = file
+        if is_hidden(file) or file.suffix.lower() not in VIDEO_SUFFIXES or file.is_dir():
+            continue
+        if not file.is_file():
+            raise InputError(f"{file}: is no file, but a link to nothing, a pipe or the like; remove it")
+        if file.stem in videos:
+            raise InputError(f"{file}: {videos[file.stem].name} has the same name; rename one of them")
+        videos[file.stem] = file
     if not videos:
-        raise InputError(f"{folder}: holds no videos ({', '.join(sorted(SUFFIXES))})")
+        raise InputError(f"{folder}: holds no videos ({', '.join(sorted(VIDEO_SUFFIXES))})")
     return videos
 
 
@@ -80,15 +86,14 @@ def main(
     """Extract the features of every video of a folder."""
     from lgn_lite.features import extract_folder  # here for the same reason
 
-    try:
-        videos = find_videos(folder)
-        encoder = read_encoder(network, weights, layer, device)
-        store = extract_folder(videos, encoder, rate, out, workers)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on where it was")
-    print(f"{out}: {len(store)} videos, {store.dim} numbers a frame, {rate:g} frames per second")
+    with errors_as_lines():
+        try:
+            videos = find_videos(folder)
+            encoder = read_encoder(network, weights, layer, device)
+            store = extract_folder(videos, encoder, rate, out, workers)
+        except KeyboardInterrupt:
+            sys.exit("stopped; the same command goes on where it was")
+        print(f"{out}: {len(store)} videos, {store.dim} numbers a frame, {rate:g} frames per second")
 
 
 if __name__ == "__main__":

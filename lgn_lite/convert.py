@@ -23,6 +23,8 @@ WIDTH = 4096  # D, of VGG16's fc7 and of C3D's fc6
 FRAME_STEP = 4  # Charades: of 24 frames a second, every fourth has its features
 WINDOW = 64  # TACoS: frames that C3D saw at once; TALL's windows of 128, 256 and 512 frames are not needed
 STRIDE = WINDOW // 5  # TALL's windows overlap by 0.8
+FILE_LIMIT = 2**20  # bytes of a file of 4096 numbers: 256 each
+MOST_FRAMES = 10**8  # of a video of TACoS: a month
 
 
 def convert_charades(
@@ -63,6 +65,10 @@ def convert_tacos(
             if not isinstance(entry, dict):
                 raise InputError(f"{where}: must be an object with fps and num_frames, not {entry!r}; correct it")
             fps, frames = (amount(entry.get(key), f"{where}: {key}") for key in ("fps", "num_frames"))
+            if not 0.1 <= fps <= 1000:
+                raise InputError(f"{where}: fps is {fps:g}; it must be between 0.1 and 1,000; correct it")
+            if frames > MOST_FRAMES:
+                raise InputError(f"{where}: num_frames is {frames:g}, over {MOST_FRAMES:,}; correct it")
             count = int(frames - WINDOW) // STRIDE + 1
             if count < 1:
                 raise InputError(f"{where}: {frames:.0f} frames hold no window of {WINDOW}; correct it, or remove it")
@@ -95,6 +101,11 @@ def read_charades_video(folder: Path) -> np.ndarray:
     numbered = {}
     for file in _entries(folder):
         match = re.fullmatch(re.escape(folder.name) + r"-(\d{6})\.txt", file.name)
+        if file.is_dir():
+            raise InputError(
+                f"{file}: is a folder, and is no {folder.name}-NUMBER.txt; the videos' folders seem to lie one deeper "
+                f"than {folder.parent}: give the folder above the videos', such as {folder}"
+            )
         if not match:
             raise InputError(f"{file}: is no {folder.name}-NUMBER.txt; remove it, or give the folder above the videos'")
         numbered[int(match[1])] = file
@@ -108,7 +119,7 @@ def read_charades_video(folder: Path) -> np.ndarray:
     files = [numbered[number] for number in sorted(numbered)]
     texts = []
     for file in files:
-        tokens = file.read_bytes().split()
+        tokens = _read_text(file).split()
         if len(tokens) != WIDTH:
             raise InputError(f"{file}: holds {len(tokens)} numbers instead of {WIDTH}; unpack the archive again")
         texts.append(b" ".join(tokens))
@@ -118,6 +129,22 @@ def read_charades_video(folder: Path) -> np.ndarray:
         faulty = next((file for file, text in zip(files, texts, strict=True) if not _is_numbers(text)), folder)
         raise InputError(f"{faulty}: holds something other than numbers; unpack the archive again") from None
     return _finite(rows, files)
+
+
+def _read_text(file: Path) -> bytes:
+    """The bytes of one text file, which may be no pipe, and no longer than its numbers can be."""
+    if not file.is_file():
+        raise InputError(f"{file}: is no file, but a pipe or a link to nothing; unpack the archive again")
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; make it readable, or unpack the archive again") from error
+    if len(text) > FILE_LIMIT:
+        raise InputError(
+            f"{file}: is longer than {FILE_LIMIT / 1e6:g} MB, more than {WIDTH} numbers take; unpack the archive again"
+        )
+    return text
 
 
 def _numbers(text: bytes) -> np.ndarray:
@@ -150,12 +177,18 @@ def read_tacos_video(windows: Path, video: str, count: int) -> np.ndarray:
 
 def _vector(path: Path) -> np.ndarray:
     """One npy file → float32 (4096,); nothing pickled is ever loaded."""
+    if not path.exists():
+        if deeper := [folder for folder in _entries(path.parent) if (folder / path.name).exists()]:
+            raise InputError(f"{path}: is missing, but lies one folder deeper; give {deeper[0]}")
+        raise InputError(f"{path}: is missing, but num_frames asks for it; unpack the archive again")
+    if not path.is_file():
+        raise InputError(f"{path}: is no file, but a folder or a pipe; unpack the archive again")
+    if (size := path.stat().st_size) > FILE_LIMIT:
+        raise InputError(f"{path}: {size / 1e6:.1f} MB, more than {WIDTH} numbers take; unpack the archive again")
     try:
         with path.open("rb") as file:
             vector = np.lib.format.read_array(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: is missing, but num_frames asks for it; unpack the archive again") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         raise InputError(f"{path}: cannot be read as an npy file ({error}); unpack the archive again") from error
     if vector.shape != (WIDTH,) or vector.dtype.kind != "f":
         what = f"{vector.dtype} of shape {vector.shape} instead of {WIDTH} floating-point numbers"

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from lgn_lite.annotations import Query
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.features import FeatureStore, to_fixed_length
+from lgn_lite.feature_store import ABSENT, FeatureStore, faults_error
+from lgn_lite.features import to_fixed_length
 from lgn_lite.text import Vocabulary
 
 Batch = dict[str, Tensor]
@@ -26,14 +27,15 @@ class MomentDataset(Dataset):
 
     Args:
         queries: what to retrieve, in order.
-        features: (T₀, D) arrays by video, for every video of the queries; a blind data set needs none (None).
+        features: (T₀, D) arrays by video, for every video of the queries, all checked here except their numbers; a
+            blind data set needs none (None).
         encode: a sentence to (W,) word numbers or (W, word_dim) word vectors.
         config: the model's settings; `num_frames`, `visual_dim` and `frame_norm` decide what it is given.
         blind: replace all features by zeros: what a model reaches that never sees the video.
         memory: bytes of prepared features to keep; videos beyond it are read and prepared for each query.
 
-    Raises InputError for a query whose video is absent from the features, naming both, and for features of another
-    width than the model's.
+    Raises InputError for queries whose videos have no features, or unfit ones: it counts the videos and names the first
+    ten. Also for features of another width than the model's.
     """
 
     def __init__(
@@ -91,13 +93,21 @@ class MomentDataset(Dataset):
 
 
 def _check_features(queries: Sequence[Query], features: FeatureStore, config: LGNConfig) -> None:
-    """Raise InputError for a video without features, or features that the model cannot take."""
-    for query in queries:
-        if query.video not in features:
-            raise InputError(
-                f"video {query.video!r} has a query ({query.sentence!r}) but no features in {features.path}: "
-                "extract them, or leave its queries out"
-            )
+    """Raise InputError for videos without features, or with features that the model cannot take; reads no numbers."""
+    sentences = {query.video: query.sentence for query in reversed(queries)}  # a video's first
+    videos = list(dict.fromkeys(query.video for query in queries))
+    if isinstance(features, FeatureStore):
+        faults = features.faults(videos, config.visual_dim)
+    else:
+        faults = {video: ABSENT for video in videos if video not in features}
+    if list(faults.values()) == [ABSENT]:
+        (video,) = faults
+        raise InputError(
+            f"video {video!r} has a query ({sentences[video]!r}) but no features in {features.path}: extract them, or "
+            "leave its queries out"
+        )
+    if faults:
+        raise faults_error(features.path, faults, len(videos))
     if features.dim != config.visual_dim:
         raise InputError(
             f"{features.path}: features {features.dim} wide, but visual_dim={config.visual_dim}: "

@@ -105,10 +105,10 @@ def remove_mine() -> None:
             _remove(path)
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, why: str = "unreadable") -> Path:
     """Rename what cannot be read, so that nothing of a user's is lost when a new one is begun; returns its new name."""
     for n in count(1):
-        ending = f".unreadable-{n}"
+        ending = f".{why}-{n}"
         aside = path.with_name(_shortened(path.name, 255 - len(ending)) + ending)
         if not os.path.lexists(aside):
             return path.rename(aside)
@@ -148,8 +148,10 @@ def hold_folder(
         try:
             held.acquire(timeout=wait)
         except (OSError, NotImplementedError) as error:  # the latter for ENOSYS, in older versions of filelock
-            if isinstance(error, Timeout) or (isinstance(error, OSError) and error.errno not in NO_LOCKS):
+            if isinstance(error, Timeout):
                 raise
+            if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+                raise OSError(error.errno, error.strerror, str(folder / lock)) from error
             held = SoftFileLock(folder / f"{lock}.process")
             held.acquire(timeout=wait)
     except Timeout:

@@ -1,6 +1,7 @@
 """Released features → the store: Charades' text tree and TALL's windows, whole, interrupted and damaged."""
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -122,12 +123,28 @@ def test_trees_that_are_none(tmp_path, tree):
         (tmp_path / "none", r"none: No such file or directory; give the folder"),
         (tmp_path / "empty", r"empty: holds no folders of videos; give"),
         (tree / "README.txt", r"README\.txt: Not a directory; give the folder"),
-        (tmp_path, r"is no Charades_v1_features_rgb-NUMBER\.txt; .* give the folder above"),  # one too high
+        # one too high, as a tree that is unpacked into a folder of its own name
+        (tmp_path, r"lie one deeper than .*: give the folder above the videos', such as .*/Charades_v1_features_rgb$"),
         (tree / "AAAAA", r"AAAAA: holds no folders"),  # one too low
     ):
         with pytest.raises(InputError, match=match):
             convert_charades(folder, out, 0, progress=False)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (os.mkfifo, "is no file, but a pipe"),
+        (lambda path: path.symlink_to("gone"), "is no file, but a pipe or a link to nothing"),
+        (lambda path: path.touch() or os.truncate(path, 10**11), r"is longer than 1\.\d+ MB"),  # a hole on the disk
+    ],
+)
+def test_what_would_hang_or_fill_the_memory_is_told(tmp_path, make, match):
+    write_charades(tmp_path / "VID", rows_of(1))
+    make(tmp_path / "VID" / "VID-000005.txt")
+    with pytest.raises(InputError, match=rf"VID-000005\.txt: {match}"):
+        read_charades_video(tmp_path / "VID")
 
 
 ROW = " ".join(["0.5"] * WIDTH)
@@ -183,6 +200,18 @@ def tall(folder: Path, frames: dict[str, int], fps: float | list[float] = 29.4) 
     return windows, paths
 
 
+def absurd(file: Path) -> None:
+    """An npy file whose header promises 36 TiB."""
+    with file.open("wb") as opened:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (10**13,)}
+        np.lib.format.write_array_header_1_0(opened, header)
+
+
+def deeper(file: Path) -> Path:
+    (file.parent / "deeper").mkdir()
+    return file.parent / "deeper" / file.name
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_tacos_windows_follow_num_frames(tmp_path, workers):
     frames = {"s30-d52.avi": 64 + 12 * 10, "s1-d1.avi": 64 + 11, "s2-d2.avi": 64}
@@ -221,6 +250,13 @@ def test_windows_of_the_real_annotations(tmp_path, shared):
         (lambda file: np.save(file, np.zeros((1, WIDTH), np.float32)), r"float32 of shape \(1, 4096\) instead"),
         (lambda file: np.save(file, np.zeros(WIDTH, np.int64)), r"int64 of shape \(4096,\) instead"),
         (lambda file: np.save(file, np.full(WIDTH, np.nan, np.float32)), r"NaN or an infinite number; unpack"),
+        (lambda file: (file.unlink(), os.mkfifo(file)), r"is no file, but a folder or a pipe"),
+        (lambda file: os.truncate(file, 10**11), r"100000\.0 MB, more than 4096 numbers take"),
+        (
+            lambda file: file.write_bytes(file.read_bytes().replace(b"(4096,)", b"(4096,4096,4096,4096)")),
+            r"cannot be read",
+        ),
+        (lambda file: file.rename(deeper(file)), r"is missing, but lies one folder deeper; give .*/deeper"),
     ],
 )
 def test_damaged_windows_are_named(tmp_path, damage, match):
@@ -237,6 +273,9 @@ def test_damaged_windows_are_named(tmp_path, damage, match):
         ('{"s1.avi": 3}', r"train\.json, video 's1\.avi': must be an object with fps and num_frames"),
         ('{"s1.avi": {"num_frames": 100}}', r"train\.json, video 's1\.avi': fps is None, not a number"),
         ('{"s1.avi": {"num_frames": 63, "fps": 25}}', r"63 frames hold no window of 64; correct it"),
+        ('{"s1.avi": {"num_frames": 100, "fps": 0}}', r"video 's1\.avi': fps is 0; it must be between"),
+        ('{"s1.avi": {"num_frames": 100, "fps": 1e-320}}', r"fps is .*; it must be between 0\.1 and 1,000"),
+        ('{"s1.avi": {"num_frames": 1e300, "fps": 25}}', r"num_frames is 1e\+300, over 100,000,000; correct it"),
     ],
 )
 def test_annotations_without_frames(tmp_path, content, match):

@@ -1,7 +1,9 @@
 """Queries, features and words as batches: prepared once, padded rightly, blind where asked."""
 
 from collections import Counter
+from dataclasses import replace
 
+import h5py
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -9,7 +11,7 @@ from torch.utils.data import DataLoader
 from lgn_lite.annotations import Query
 from lgn_lite.dataset import MomentDataset, collate, prepare_features
 from lgn_lite.errors import InputError
-from lgn_lite.features import to_fixed_length
+from lgn_lite.features import FeatureStore, to_fixed_length
 
 
 @pytest.fixture
@@ -110,6 +112,29 @@ def test_a_video_without_features_is_named_with_the_file(queries, store, encode,
     absent = Query("v99", "red light", 0.0, 1.0, 8.0)
     with pytest.raises(InputError, match=r"video 'v99' .*'red light'.* no features in .*hand_made\.hdf5"):
         MomentDataset([*queries, absent], store, encode, config)
+
+
+def test_all_faults_of_a_split_are_told_at_once(queries, store, encode, config, tmp_path):
+    """Before anything is read: counted, the first ten named."""
+    with h5py.File(tmp_path / "f.hdf5", "w") as file:
+        for n, (video, rows) in enumerate(store.items()):
+            file[video] = rows if n % 2 else rows[:, :5]
+    faulty = FeatureStore(tmp_path / "f.hdf5")
+    absent = [Query(f"w{n}", "red light", 0.0, 1.0, 8.0) for n in range(8)]
+    with pytest.raises(InputError, match=r"f\.hdf5: 13 of 18 videos cannot be used: .*'w0': no features") as error:
+        MomentDataset([*queries, *absent], faulty, encode, config)
+    assert "; and 3 more; " in str(error.value) and "\n" not in str(error.value)
+    with pytest.raises(InputError, match=r"5 of 10 videos .*: 'v0': features 5 wide instead of 6; 'v2'"):
+        MomentDataset(queries, faulty, encode, config)
+    fit = [query for query in queries if int(query.video[1:]) % 2]
+    assert len(MomentDataset(fit, faulty, encode, config)) == 10
+    assert len(MomentDataset(queries, faulty, encode, config, blind=True)) == 20
+
+
+def test_names_meet_with_and_without_suffix(queries, store, encode, config):
+    renamed = [replace(query, video=f"{query.video}.avi") for query in queries]
+    data, plain = MomentDataset(renamed, store, encode, config), MomentDataset(queries, store, encode, config)
+    assert all(torch.equal(data[i]["video"], plain[i]["video"]) for i in range(len(queries)))
 
 
 def test_no_queries_are_refused(store, encode, config):

@@ -1,6 +1,7 @@
 """data_scripts/: extraction from videos and conversion of released features, as a user types them."""
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, partial_path
+from lgn_lite.partial_store import hold_store
 from lgn_lite.vgg import VGGFrames
 from lgn_lite.video import write_video
 
@@ -87,7 +89,7 @@ def test_a_broken_video_stops_it_and_without_it_the_same_command_goes_on(tmp_pat
     broken.write_bytes(broken.read_bytes()[:300])
     command = (videos, out, "--rate", 4, "--weights", small)
     failed, _ = extract(*command)
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert f"error: {broken}: " in failed.output
     assert partial_path(out).exists()
     broken.write_bytes((folder / "v1.mp4").read_bytes())
@@ -122,14 +124,17 @@ def test_imagenet_stands_for_torchvision_s_weights(tmp_path, folder, extract):
         (("--weights", "none.safetensors"), "none.safetensors: cannot be read"),
         (("--weights", "x", "--device", "abacus"), "--device abacus: "),
         (("--weights", "SMALL", "--rate", "0"), "a rate of 0.0 frames per second"),
+        (("--weights", "SMALL", "--rate", "nan"), "a rate of nan frames per second"),
+        (("--weights", "SMALL", "--rate", "inf"), "a rate of inf frames per second"),
         (("--weights", "SMALL", "--layer", "fc8"), "layer 'fc8'"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, folder, small, extract, options, match):
     options = [str(small) if option == "SMALL" else option for option in options]
     result, _ = extract(folder, tmp_path / "f.hdf5", *options)
-    assert result.exit_code == 1
-    assert "error: " in result.output and match in result.output
+    assert result.exit_code == 2
+    assert result.output.startswith("error: ") and match in result.output and result.output.count("\n") == 1
+    assert "v0" not in result.output  # no video is blamed
     assert not (tmp_path / "f.hdf5").exists()
 
 
@@ -158,6 +163,49 @@ def test_the_script_finds_videos(tmp_path):
         find_videos(tmp_path)
 
 
+def test_hidden_files_and_folders_are_passed_by(tmp_path):
+    find_videos = runpy.run_path(str(EXTRACT))["find_videos"]
+    (tmp_path / "a.mp4").touch()
+    for name in ("._a.mp4", ".hidden.avi", ".toy-0008.123.mp4", "._b.MOV"):
+        (tmp_path / name).write_bytes(b"not a video")
+    (tmp_path / "unpacked.mp4").mkdir()
+    assert find_videos(tmp_path) == {"a": tmp_path / "a.mp4"}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("gone.mp4")])
+def test_pipes_and_links_to_nothing_are_named(tmp_path, make):
+    make(tmp_path / "b.mp4")
+    with pytest.raises(InputError, match=r"b\.mp4: is no file"):
+        runpy.run_path(str(EXTRACT))["find_videos"](tmp_path)
+
+
+def test_what_extraction_names_annotations_find(tmp_path, folder, small, extract):
+    """TACoS says s13-d21.avi; the file that the script writes has the name without the suffix."""
+    videos, out = tmp_path / "videos", tmp_path / "f.hdf5"
+    videos.mkdir()
+    (videos / "s13-d21.avi").write_bytes((folder / "v0.mp4").read_bytes())
+    assert extract(videos, out, "--rate", 4, "--weights", small)[0].exit_code == 0
+    store = FeatureStore(out)
+    assert list(store) == ["s13-d21"] and "s13-d21.avi" in store and store["s13-d21.avi"].shape == (4, 16)
+
+
+def test_a_store_that_another_process_writes_is_one_line(tmp_path, folder, small, extract):
+    out = tmp_path / "f.hdf5"
+    with hold_store(out):
+        failed, _ = extract(folder, out, "--rate", 4, "--weights", small)
+    assert failed.exit_code == 2
+    assert failed.output == (
+        f"error: {tmp_path}: another process is writing f.hdf5; wait for it, end it, or choose another folder\n"
+    )
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path, folder, small, extract):
+    (tmp_path / "file").touch()
+    failed, _ = extract(folder, tmp_path / "file" / "f.hdf5", "--rate", 4, "--weights", small)
+    assert failed.exit_code == 2
+    assert failed.output.startswith(f"error: {tmp_path / 'file'}") and failed.output.count("\n") == 1
+
+
 # ---- conversion
 
 
@@ -174,7 +222,7 @@ def test_conversion_of_charades(tmp_path):
     out.unlink()
     (video / "VID-000001.txt").unlink()
     failed = call(runpy.run_path(str(CONVERT))["app"], "charades", video.parent, out)
-    assert failed.exit_code == 1
+    assert failed.exit_code == 2
     assert f"error: {video}: VID-000001.txt is missing" in failed.output
 
 
