@@ -6,6 +6,7 @@ cleans by 2D-TAN's rules and tells what it changed.
 """
 
 import hashlib
+import math
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -155,6 +156,20 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
         "moment_seconds": sum(q.end - q.start for q in queries) / len(queries),
         "moments_per_video": len(queries) / videos,
     }
+
+
+def film_note(annotated: float, film: float) -> str | None:
+    """One sentence where a video file and its annotation disagree on the duration; None where they agree.
+
+    Both in seconds. A tenth, or half a second of a short video, is what containers and rounding make; None also for a
+    file whose duration is not known (0, NaN).
+    """
+    if not (math.isfinite(film) and film > 0) or abs(film - annotated) <= max(0.5, 0.1 * max(film, annotated)):
+        return None
+    return (
+        f"The video file lasts {film:.1f} s, its annotation says {annotated:.1f} s: moments may not be where they are "
+        "shown; check that it is the right file, uncut and at its original speed."
+    )
 
 
 def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query], list[Query]]:
