@@ -275,7 +275,8 @@ def _server(folder: Path, host: str, sockets: list[socket.socket], secret: str, 
     )
     server.initialize([])
     server.template_paths.insert(0, str(folder))
-    server.log.addFilter(_worth_telling)
+    for log in (server.log, logging.getLogger("asyncio")):
+        log.addFilter(_worth_telling)
     return server
 
 
@@ -286,10 +287,14 @@ def _log_refused(log: logging.Logger, handler: Any) -> None:
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:
-    """Whether a line of the server's log is news: not trust in outputs that a notebook brings along, as this one brings
-    none, nor the end of a process whose visitor has left."""
-    error = record.exc_info and record.exc_info[1]
-    return "is not trusted" not in record.getMessage() and type(error).__name__ != "DeadKernelError"
+    """Whether a line of the log is news.
+
+    Neither trust in outputs that a notebook brings along is, for this one brings none, nor what Voilà, in the middle of
+    a page, makes of the end of its process: the visitor has left, or a line of `Visits` says so.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    ended = type(error).__name__ == "DeadKernelError" or str(error).startswith("Kernel died")
+    return "is not trusted" not in record.getMessage() and not ended
 
 
 def is_local(host: str) -> bool:

@@ -153,9 +153,9 @@ class Visits(AsyncMappingKernelManager):
     shutdown_kernel = _async_shutdown_kernel
 
     async def end(self, kernel_id: str, now: bool = False) -> None:
-        """End a process, unless it is gone already."""
+        """End a process, unless it is gone already; `now` gives it no time to finish what it writes."""
         if kernel_id in self:
-            await self.shutdown_kernel(kernel_id, now=now)
+            await self.shutdown_kernel(kernel_id, now=now or self.get_kernel(kernel_id).execution_state == "starting")
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         self.log.warning("A visitor's process has ended by itself, or was killed; its page says so.")
