@@ -15,12 +15,12 @@ from typing import Any
 import anywidget
 import traitlets
 
-from lgn_lite.annotations import Query
+from lgn_lite.annotations import Query, film_note
 from lgn_lite.answers import split_answers
 from lgn_lite.catalogue import DataSet, open_data_set
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.inspector_view import Side, answer_columns, open_sides, table
+from lgn_lite.inspector_view import FAILURES, Side, answer_columns, failure, open_sides, table
 from lgn_lite.text import tokenize
 from lgn_lite.vgg import VGGFrames
 from lgn_lite.video import playable, probe
@@ -159,6 +159,14 @@ class Inspector(anywidget.AnyWidget):
             self._data.queries(proposal.value)  # raises for an unknown one
         return proposal.value
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the page sets; what cannot be had, such as a split whose file is gone, is said there."""
+        try:
+            super().set_state(sync_data)
+        except (InputError, OSError) as error:
+            self.view = self.view | {"message": failure(error)}
+            self.send_state(["query", "split", "sentence"])  # as they still are
+
     def _setup(self) -> dict[str, Any]:
         data, first = self._data, self._sides[0].checkpoint
         notices = list(self._notices)
@@ -241,8 +249,8 @@ class Inspector(anywidget.AnyWidget):
         for side in self._sides if self.view["sides"] else []:
             try:
                 sides.append(getattr(side, tab)(query, sentence))
-            except InputError as error:
-                sides.append({"message": str(error)})
+            except FAILURES as error:
+                sides.append({"message": failure(error)})
         drawn = {"number": number, "sides": sides}
         if number == self._number:  # else the page has gone on
             setattr(self, tab, drawn)
@@ -282,16 +290,17 @@ class Inspector(anywidget.AnyWidget):
             self.film = {"name": name, "message": f"There is no video file {place}: the rest is shown without it."}
             return
         self.film = {"name": name, "message": "", "loading": True}
-        self._submit("film", self._load_film, name, path)
+        self._submit("film", self._load_film, name, path, self.view["duration"])
 
-    def _load_film(self, name: str, path: Path) -> None:
+    def _load_film(self, name: str, path: Path, duration: float) -> None:
         if name != self.film.get("name"):  # the page has gone on to another video
             return
         try:
             content, mime = playable(path)
-            film = {"name": name, "message": "", "data": content, "mime": mime}
-        except (InputError, OSError) as error:
-            film = {"name": name, "message": str(error)}
+            note = film_note(duration, probe(path).duration) or ""
+            film = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
+        except FAILURES as error:
+            film = {"name": name, "message": failure(error)}
         if name == self.film.get("name"):
             self.film = film
 
@@ -325,8 +334,8 @@ class Inspector(anywidget.AnyWidget):
             self.answers = self.answers | {"progress": None, "message": ""}
         except _Stopped:
             self.answers = self.answers | {"progress": None, "message": "stopped"}
-        except (InputError, OSError, RuntimeError) as error:  # told in the page: nobody sees a thread's traceback
-            self.answers = self.answers | {"progress": None, "message": str(error)}
+        except FAILURES as error:  # told in the page: nobody sees a thread's traceback
+            self.answers = self.answers | {"progress": None, "message": failure(error)}
 
     def _stop_answering(self) -> None:
         self._stop.set()

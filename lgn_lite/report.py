@@ -25,6 +25,7 @@ from PIL import Image
 from plotly.graph_objects import Figure as PageFigure
 from plotly.offline import get_plotlyjs
 
+from lgn_lite.annotations import film_note
 from lgn_lite.answers import Answers, split_answers
 from lgn_lite.catalogue import DataSet
 from lgn_lite.charts import plot_results
@@ -32,7 +33,7 @@ from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.course import evaluate_constant, evaluation_set
 from lgn_lite.dataset import MomentDataset
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, os_error_line
 from lgn_lite.evaluate import evaluate_logits
 from lgn_lite.explain import top_answers, word_effects
 from lgn_lite.files import atomic_path
@@ -40,7 +41,7 @@ from lgn_lite.look import GRID, STYLE, looks, new_axes
 from lgn_lite.maps import map_figure
 from lgn_lite.moments import interval_iou
 from lgn_lite.page_views import answers_figure, words_figure
-from lgn_lite.video import read_frames
+from lgn_lite.video import probe, read_frames
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 ROWS = 2000  # queries in the table of all; more would make the page slow
@@ -288,16 +289,18 @@ class _Cards:
         }  # fmt: skip
 
     def strip(self, i: int) -> tuple[str, str]:
-        """Frames from the middles of equal parts of query i's video, and what is to be said where there are none."""
+        """Frames from the middles of equal parts of query i's video, and what is to be said of it."""
         query = self.queries[i]
         path = self.data.video(query.video)
         if path is None:
             return "", "The video file is not here: no frames."
         try:
+            note = film_note(query.duration, probe(path).duration) or ""
             frames, _ = read_frames(path, 2 * FRAMES / query.duration, 96)
-        except InputError as error:
-            return "", f"The video file cannot be read: {str(error).removeprefix(str(path)).lstrip(': ')}"
-        return film_strip(frames[1::2][:FRAMES]), ""
+        except (InputError, OSError) as error:
+            reason = os_error_line(error) if isinstance(error, OSError) else str(error)
+            return "", f"The video file cannot be read: {reason.removeprefix(str(path)).lstrip(': ')}"
+        return film_strip(frames[1::2][:FRAMES]), note
 
     def row(self, i: int) -> dict[str, Any]:
         """Query i in the table of all: a number is None where there is no second model."""

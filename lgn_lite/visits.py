@@ -141,6 +141,8 @@ class Visits(AsyncMappingKernelManager):
         if kernel_id in self._ending:  # its page was closed, and its connection with it
             return
         self._ending.add(kernel_id)
+        if kernel_id in self and getattr(self.get_kernel(kernel_id), "execution_state", "") == "starting":
+            now = True  # it has nothing to finish, and would print where it was interrupted
         try:
             await super()._async_shutdown_kernel(kernel_id, now=now, restart=restart)
         finally:
@@ -153,9 +155,9 @@ class Visits(AsyncMappingKernelManager):
     shutdown_kernel = _async_shutdown_kernel
 
     async def end(self, kernel_id: str, now: bool = False) -> None:
-        """End a process, unless it is gone already; `now` gives it no time to finish what it writes."""
+        """End a process, unless it is gone already."""
         if kernel_id in self:
-            await self.shutdown_kernel(kernel_id, now=now or self.get_kernel(kernel_id).execution_state == "starting")
+            await self.shutdown_kernel(kernel_id, now=now)
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         self.log.warning("A visitor's process has ended by itself, or was killed; its page says so.")

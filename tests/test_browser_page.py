@@ -191,6 +191,7 @@ def test_a_page_whose_server_has_ended_says_so(browser):
         page.get_by_text("no checkpoint folder").wait_for(timeout=60_000)
         assert page.locator("#gone").count() == 0
         loading.goto(address, wait_until="commit", timeout=180_000)
+        loading.locator("#loading").wait_for(timeout=60_000)
     for left, name in ((page, "loaded"), (loading, "loading")):
         left.locator("#gone").wait_for(timeout=60_000)
         assert "start lgn-lite inspect again" in left.locator("#gone").inner_text()
