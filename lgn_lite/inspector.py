@@ -83,6 +83,8 @@ class Inspector(anywidget.AnyWidget):
         self._video = None if video is None else Path(video)
         self._own = None
         if self._video is not None:
+            if self._video.exists() and not self._video.is_file():  # a pipe would be waited for without end
+                raise InputError(f"{self._video}: a folder, a device or a pipe, not a video file")
             self._own = Query(self._video.name, (sentence or "").strip(), 0.0, 0.0, probe(self._video).duration)
             for i, side in enumerate(self._sides):
                 side.open_video(self._video, encoder, self._sides[:i])
@@ -161,11 +163,13 @@ class Inspector(anywidget.AnyWidget):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the page sets; what cannot be had, such as a split whose file is gone, is said there."""
+        before = {name: getattr(self, name) for name in ("query", "split", "sentence")}
         try:
             super().set_state(sync_data)
         except (InputError, OSError) as error:
+            self._trait_values.update(before)  # traitlets itself undoes only what its own kind of error refuses
             self.view = self.view | {"message": failure(error)}
-            self.send_state(["query", "split", "sentence"])  # as they still are
+            self.send_state([*before])
 
     def _setup(self) -> dict[str, Any]:
         data, first = self._data, self._sides[0].checkpoint
@@ -285,7 +289,7 @@ class Inspector(anywidget.AnyWidget):
         if name is None or self.film.get("name") == name:
             return
         path = self._video if self.query == OWN else self._data.video(name)
-        if path is None:
+        if path is None or not path.is_file():
             place = self._data.folder / self._data.video_path.format(name=name)
             self.film = {"name": name, "message": f"There is no video file {place}: the rest is shown without it."}
             return

@@ -11,6 +11,7 @@ import io
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,12 @@ def write_report(
 
     `count` queries each are shown of the best, the worst and, with a baseline, the most disputed. Answers that are
     kept beside a checkpoint are not computed again; `progress` shows a bar while others are. Raises InputError as
-    `answers.split_answers` does, and for a count below 1.
+    `answers.split_answers` does, and for a count below 1; OSError where the file cannot be written.
     """
     if count < 1:
         raise InputError(f"count={count}: show at least one query of each sort")
+    out = Path(out)
+    _check_writable(out)
     sides = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
     answers = {name: split_answers(side, data, split, progress) for name, side in sides.items()}
     cards = _Cards(data, sides, answers, evaluation_set(data, checkpoint, split))
@@ -92,7 +95,7 @@ def write_report(
     )
     with atomic_path(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return Path(out)
+    return out
 
 
 def baseline_beside(checkpoint: Checkpoint, device: str = "cpu") -> Checkpoint | None:
@@ -224,6 +227,22 @@ def film_strip(frames: np.ndarray) -> str:
     return _data(file, "image/jpeg")
 
 
+def _check_writable(out: Path) -> None:
+    """InputError or OSError where no file can be written there, before an hour is spent on what it would hold."""
+
+    class Checked(Exception):
+        """The temporary file is not to stay."""
+
+    if out.is_dir() or (out.exists() and not out.is_file()):  # a device or a pipe would be replaced by a file
+        raise InputError(f"{out}: a folder, a device or a pipe, not a file: give another name for the report")
+    try:
+        with suppress(Checked), atomic_path(out) as temporary:
+            temporary.touch()
+            raise Checked
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out)) from error
+
+
 class _Cards:
     """The queries of the report: which are shown, and what is shown of each."""
 
@@ -292,7 +311,7 @@ class _Cards:
         """Frames from the middles of equal parts of query i's video, and what is to be said of it."""
         query = self.queries[i]
         path = self.data.video(query.video)
-        if path is None:
+        if path is None or not path.is_file():
             return "", "The video file is not here: no frames."
         try:
             note = film_note(query.duration, probe(path).duration) or ""
