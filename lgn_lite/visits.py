@@ -267,7 +267,15 @@ class Channels(Guarded, VoilaKernelWebsocketHandler):
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         if PROTOCOL not in map(str.strip, offered):
             raise Refusal(400, f"Only the protocol {PROTOCOL} is spoken here.")
-        await super().get(kernel_id)
+        try:
+            await super().get(kernel_id)
+        except HTTPError:
+            raise
+        except Exception as error:  # the process, or whoever asked, has gone in the middle of it
+            self.log.warning("A connection that ended as it was opened: %s", error)
+            if self.ws_connection is None and not self._headers_written:
+                raise Refusal(404, "That process has ended.") from None
+            self.close()
 
     async def open(self, kernel_id: str) -> None:
         manager = self.kernel_manager
