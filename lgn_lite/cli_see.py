@@ -56,7 +56,7 @@ def inspect(
     import webbrowser
 
     from .checkpoint import load_checkpoint
-    from .page import LOOPBACK, inspector, serve
+    from .page import inspector, is_local, serve
 
     paths = {"checkpoint": checkpoint, "baseline": baseline, "video": video, "encoder": encoder, "root": root}
     arguments: dict[str, Any] = {key: str(path.absolute()) for key, path in paths.items() if path is not None}
@@ -70,7 +70,7 @@ def inspect(
     def ready(address: str) -> None:
         console.print("The inspector is at", **SAY)
         console.print(f"    {address}", **SAY)
-        if host not in LOOPBACK:
+        if not is_local(host):
             who = "who has this address" if token else "who reaches this machine"
             console.print(f"Everybody {who} can use it and see the data. It is not encrypted.", **SAY)
         console.print("Ctrl-C ends it.", **SAY)

@@ -484,8 +484,8 @@ class Film {
     if (this.url) this.video.src = this.url;
     else this.video.removeAttribute("src");
     this.video.hidden = Boolean(film.message) || !film.name;
-    this.note.hidden = !film.message && !film.loading;
-    this.note.textContent = film.loading ? "The video is being read …" : film.message ?? "";
+    this.note.textContent = film.loading ? "The video is being read …" : film.message || film.note || "";
+    this.note.hidden = !this.note.textContent;
     this.page.views?.early.thumbnails();
   }
 

@@ -15,12 +15,12 @@ from typing import Any
 import anywidget
 import traitlets
 
-from lgn_lite.annotations import Query
+from lgn_lite.annotations import Query, film_note
 from lgn_lite.answers import split_answers
 from lgn_lite.catalogue import DataSet, open_data_set
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.inspector_view import Side, answer_columns, open_sides, table
+from lgn_lite.inspector_view import FAILURES, Side, answer_columns, failure, open_sides, table
 from lgn_lite.text import tokenize
 from lgn_lite.vgg import VGGFrames
 from lgn_lite.video import playable, probe
@@ -83,6 +83,8 @@ class Inspector(anywidget.AnyWidget):
         self._video = None if video is None else Path(video)
         self._own = None
         if self._video is not None:
+            if self._video.exists() and not self._video.is_file():  # a pipe would be waited for without end
+                raise InputError(f"{self._video}: a folder, a device or a pipe, not a video file")
             self._own = Query(self._video.name, (sentence or "").strip(), 0.0, 0.0, probe(self._video).duration)
             for i, side in enumerate(self._sides):
                 side.open_video(self._video, encoder, self._sides[:i])
@@ -158,6 +160,16 @@ class Inspector(anywidget.AnyWidget):
         if self._data is not None:
             self._data.queries(proposal.value)  # raises for an unknown one
         return proposal.value
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the page sets; what cannot be had, such as a split whose file is gone, is said there."""
+        before = {name: getattr(self, name) for name in ("query", "split", "sentence")}
+        try:
+            super().set_state(sync_data)
+        except (InputError, OSError) as error:
+            self._trait_values.update(before)  # traitlets itself undoes only what its own kind of error refuses
+            self.view = self.view | {"message": failure(error)}
+            self.send_state([*before])
 
     def _setup(self) -> dict[str, Any]:
         data, first = self._data, self._sides[0].checkpoint
@@ -241,8 +253,8 @@ class Inspector(anywidget.AnyWidget):
         for side in self._sides if self.view["sides"] else []:
             try:
                 sides.append(getattr(side, tab)(query, sentence))
-            except InputError as error:
-                sides.append({"message": str(error)})
+            except FAILURES as error:
+                sides.append({"message": failure(error)})
         drawn = {"number": number, "sides": sides}
         if number == self._number:  # else the page has gone on
             setattr(self, tab, drawn)
@@ -277,21 +289,22 @@ class Inspector(anywidget.AnyWidget):
         if name is None or self.film.get("name") == name:
             return
         path = self._video if self.query == OWN else self._data.video(name)
-        if path is None:
+        if path is None or not path.is_file():
             place = self._data.folder / self._data.video_path.format(name=name)
             self.film = {"name": name, "message": f"There is no video file {place}: the rest is shown without it."}
             return
         self.film = {"name": name, "message": "", "loading": True}
-        self._submit("film", self._load_film, name, path)
+        self._submit("film", self._load_film, name, path, self.view["duration"])
 
-    def _load_film(self, name: str, path: Path) -> None:
+    def _load_film(self, name: str, path: Path, duration: float) -> None:
         if name != self.film.get("name"):  # the page has gone on to another video
             return
         try:
             content, mime = playable(path)
-            film = {"name": name, "message": "", "data": content, "mime": mime}
-        except (InputError, OSError) as error:
-            film = {"name": name, "message": str(error)}
+            note = film_note(duration, probe(path).duration) or ""
+            film = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
+        except FAILURES as error:
+            film = {"name": name, "message": failure(error)}
         if name == self.film.get("name"):
             self.film = film
 
@@ -325,8 +338,8 @@ class Inspector(anywidget.AnyWidget):
             self.answers = self.answers | {"progress": None, "message": ""}
         except _Stopped:
             self.answers = self.answers | {"progress": None, "message": "stopped"}
-        except (InputError, OSError, RuntimeError) as error:  # told in the page: nobody sees a thread's traceback
-            self.answers = self.answers | {"progress": None, "message": str(error)}
+        except FAILURES as error:  # told in the page: nobody sees a thread's traceback
+            self.answers = self.answers | {"progress": None, "message": failure(error)}
 
     def _stop_answering(self) -> None:
         self._stop.set()

@@ -7,6 +7,7 @@ knows of widgets. P candidates, C channels, K guidance modules, D visual width, 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from lgn_lite.answers import Answers, kept_answers
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.dataset import MomentDataset, prepare_features
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, os_error_line
 from lgn_lite.explain import Explanation, Gates, explain, mean_alpha, score_sentences, top_answers, word_effects
 from lgn_lite.loss import iou_targets
 from lgn_lite.text import tokenize
@@ -30,6 +31,13 @@ CHANNELS = 4  # raised and lowered channels, each with its map
 FEATURES = 12  # channels of an early unit that are drawn over time, the most changed ones
 SENTENCES = 500  # of the split, whose mean α stands for no sentence in particular
 MEMORY = 3e8  # bytes of prepared features that a side keeps: a page walks through many videos
+FAILURES = (InputError, OSError, RuntimeError, MemoryError)  # that one query or file can cause, long after the start
+
+
+def failure(error: Exception) -> str:
+    """What the page says of one of `FAILURES`: one line."""
+    text = os_error_line(error) if isinstance(error, OSError) else str(error) or "there is not enough memory"
+    return text.splitlines()[0]
 
 
 def packed(values, dtype: str = "<f4") -> bytes:
@@ -59,11 +67,12 @@ class Side:
             features = None if blind else data.seen()
             config = self.checkpoint.model.config
             found = MomentDataset(data.queries(split), features, self.checkpoint.encode, config, blind, MEMORY)
-        except InputError as error:
-            self.message = str(error)
+        except (InputError, OSError) as error:
+            self.message = failure(error)
             return
         self.queries = found
-        self.answers = kept_answers(self.checkpoint, data, split, found.queries)
+        with suppress(OSError):  # a checkpoint whose files are gone meanwhile still answers from memory
+            self.answers = kept_answers(self.checkpoint, data, split, found.queries)
 
     def open_video(self, path: Path, encoder: VGGFrames | None, others: list[Side]) -> None:
         """Extract the features of a video file, or take those of another side that wants the same ones."""
@@ -123,7 +132,10 @@ class Side:
         if message := self.why_not(number):
             return {"message": message}
         model = self.checkpoint.model
-        scores = self.scores(number, sentence)
+        try:
+            scores = self.scores(number, sentence)
+        except FAILURES as error:  # of this query's features, say: the others are shown
+            return {"message": f"{self.name}: {failure(error)}"}
         spans = model.moments.spans(torch.float64).cpu()
         iou = None
         if truth is not None:
@@ -208,8 +220,8 @@ def open_sides(
         return [Side(_name(first), first)], notices
     try:
         second = loading.result()
-    except InputError as error:
-        return [Side(_name(first), first)], [f"The baseline cannot be opened: {error}"]
+    except (InputError, OSError) as error:
+        return [Side(_name(first), first)], [f"The baseline cannot be opened: {failure(error)}"]
     names = [_name(first), _name(second)]
     if names[0] == names[1]:
         names = [f"{name} {letter}" for name, letter in zip(names, "AB", strict=True)]

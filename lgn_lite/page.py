@@ -6,85 +6,40 @@ way to run code. The page asks no other host for anything, and its headers forbi
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
+import os
 import secrets
+import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, os_error_line
+from lgn_lite.files import hold_folder
 
 TITLE = "lgn_lite inspector"
 NOTEBOOK = "inspector.ipynb"
 EXTENSIONS = ["anywidget", "@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]
 PORT = 8866  # Voilà's own
-IDLE = 3600  # seconds after which a visitor's process ends; a closed page ends its own at once
+IDLE = 3600  # seconds after which a process ends that nobody has used, though its page is open
+FOLDER = "lgn_lite-page-"  # what the names of the servers' temporary folders begin with
+SOCKET = "/voila_12345678/kernel-12345678-1234-1234-1234-123456789012-ipc-1"  # as long as a socket's path in the folder
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # What a page may load: itself, and what its scripts make in memory (widgets are blob: modules, films blob: or data:).
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'self'; object-src 'none'"
 # Voilà's page without its icons from a CDN, MathJax and diagrams, in the visitor's choice of light or dark.
-TEMPLATE = """\
-{%- extends 'voila/templates/lab/index.html.j2' -%}
-{% import "spinner.macro.html.j2" as spinner %}
-{%- block notebook_css -%}
-{{ resources.include_js("static/voila-style.js") }}
-{{ spinner.css() }}
-{{ resources.include_css("static/index.css") }}
-<link rel="stylesheet" href="{{ resources.include_url("static/theme-light.css") }}">
-<link rel="stylesheet" href="{{ resources.include_url("static/theme-dark.css") }}"
-      media="(prefers-color-scheme: dark)">
-<style>
-  :root { color-scheme: light dark; }
-  /* a document that scrolls and prints as a whole, not JupyterLab's window of fixed panes */
-  html, body.jp-Notebook, #main, #jp-main-content-panel, #rendered_cells {
-    position: static !important; width: auto !important; height: auto !important; overflow: visible !important;
-    contain: none !important;
-  }
-  html, body.jp-Notebook { background: var(--jp-layout-color1); }
-  body.jp-Notebook { padding: 8px; }
-  .jp-Collapser, .jp-OutputPrompt, .jp-mod-noOutputs.jp-mod-noInput { display: none; }
-  .jp-Cell, .jp-OutputArea-output { padding: 0; margin: 0; }
-  #gone { position: fixed; inset: auto 0 0 0; z-index: 1000; padding: 12px; text-align: center;
-          font: 15px system-ui, sans-serif; color: white; background: #a33d00; }
-  #gone a { color: inherit; }
-  .spinner-container { width: 64px; }
-</style>
-{%- endblock notebook_css -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block body_header -%}
-{{ super() }}
-<script>
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => { document.body.dataset.jpThemeLight = String(!dark.matches); };
-  follow();
-  dark.addEventListener("change", follow);
-</script>
-{%- endblock body_header -%}
-{%- block body_footer -%}
-{{ super() }}
-<script>
-  // A page whose process has ended would look alive and answer nothing.
-  const { kernelId, baseUrl } = JSON.parse(document.getElementById("jupyter-config-data").textContent);
-  const watch = setInterval(async () => {
-    const answer = await fetch(`${baseUrl}api/kernels/${kernelId}`).catch(() => null);
-    if (answer?.ok) return;
-    clearInterval(watch);
-    const note = document.createElement("div");
-    note.id = "gone";
-    note.setAttribute("role", "alert");
-    note.innerHTML = 'This page is no longer connected. <a href="">Load it again</a>';
-    document.body.append(note);
-  }, 15000);
-</script>
-{%- endblock body_footer -%}
-"""
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 def serve(
@@ -101,20 +56,75 @@ def serve(
     secret that is part of the address. `ready` is called with the address once it can be opened.
     Raises InputError where the port cannot be had.
     """
-    from tornado.ioloop import IOLoop
-
-    port = free_port(host, port)
-    secret = secrets.token_urlsafe(24) if token else ""
-    address = f"http://{_name(host)}:{port}/" + (f"?{urlencode({'token': secret})}" if secret else "")
-    with tempfile.TemporaryDirectory(prefix="lgn_lite-page-") as folder:
-        write_page(Path(folder), arguments)
-        server = _server(Path(folder), host, port, secret, lambda: ready(address))
-        loop = IOLoop.current()
-        # An exception in the middle of whatever the server does would leave visitors' processes behind.
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: loop.add_callback_from_signal(loop.stop))
+    with _until_signal() as serving, own_folder() as folder:
+        sockets = _listen(host, port)
+        secret = secrets.token_urlsafe(24) if token else ""
+        address = f"http://{_name(host)}:{sockets[0].getsockname()[1]}/"
+        address += f"?{urlencode({'token': secret})}" if secret else ""
+        write_page(folder, arguments)
+        server = _server(folder, host, sockets, secret, lambda: ready(address))
+        serving()
         server.start()
+
+
+@contextmanager
+def _until_signal() -> Iterator[Callable[[], None]]:
+    """End with exit code 0 at a signal, whatever is being done; from when what this gives is called, the event loop.
+
+    An exception in the middle of whatever a server does would leave visitors' processes behind.
+    """
+    loop = None
+
+    def end(*_: Any) -> None:
+        if loop is None:
+            sys.exit(0)
+        loop.add_callback_from_signal(loop.stop)
+
+    def serving() -> None:
+        nonlocal loop
+        from tornado.ioloop import IOLoop
+
+        loop = IOLoop.current()
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield serving
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A temporary folder that is this server's alone, and goes with it; those of killed servers go first.
+
+    Here are the page, and the files and sockets of the visitors' processes. A lock tells whose server still runs.
+    """
+    base = Path(tempfile.gettempdir())
+    for folder in base.glob(f"{FOLDER}*"):
+        _remove_dead(folder)
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=base))
+    try:
+        with hold_folder(folder, "serving a page from it"):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_dead(folder: Path) -> None:
+    """Remove the folder of a server that was killed; another user's, and a running server's, stay."""
+    try:
+        there = folder.lstat()
+        if not stat.S_ISDIR(there.st_mode) or (hasattr(os, "getuid") and there.st_uid != os.getuid()):
+            return
+        if not (folder / ".lock").exists() and time.time() - there.st_mtime < 60:  # a server that starts now
+            return
+        with hold_folder(folder, "serving a page from it"):
+            pass
+    except (InputError, OSError):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_page(folder: Path, arguments: dict[str, Any]) -> Path:
@@ -127,7 +137,7 @@ def write_page(folder: Path, arguments: dict[str, Any]) -> Path:
     kernel = {"name": "python3", "display_name": "Python", "language": "python"}
     metadata = {"title": TITLE, "kernelspec": kernel}
     notebook = {"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "index.html.j2").write_text(TEMPLATE, encoding="utf-8")
+    (folder / "index.html.j2").write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
     (folder / NOTEBOOK).write_text(json.dumps(notebook), encoding="utf-8")
     return folder / NOTEBOOK
 
@@ -141,8 +151,9 @@ def show(arguments: dict[str, Any]) -> None:
     warnings.simplefilter("ignore")  # the page says itself what there is to say
     try:
         display(inspector(arguments))
-    except InputError as error:
-        display(HTML(f'<p role="alert"><b>The inspector cannot be shown:</b> {escape(str(error))}</p>'))
+    except (InputError, OSError) as error:
+        reason = os_error_line(error) if isinstance(error, OSError) else str(error)
+        display(HTML(f'<p role="alert"><b>The inspector cannot be shown:</b> {escape(reason)}</p>'))
 
 
 def inspector(arguments: dict[str, Any]) -> Any:
@@ -173,13 +184,32 @@ def free_port(host: str, port: int | None = None) -> int:
     raise InputError(f"cannot listen on {host}, port {wanted}: {reason}; give another --port or --host")
 
 
-def _server(folder: Path, host: str, port: int, secret: str, opened: Callable[[], None]) -> Any:
-    """Voilà, set up so that it serves this page and nothing else; `opened` is called once its port is."""
+def _listen(host: str, port: int | None) -> list[socket.socket]:
+    """The sockets of `free_port`'s port, also where another server takes it in the same instant."""
+    from tornado.netutil import bind_sockets
+
+    for _ in range(20):
+        found = free_port(host, port)
+        try:
+            return bind_sockets(found, host)
+        except OSError as error:
+            reason = error.strerror
+    raise InputError(f"cannot listen on {host}, port {found}: {reason}; give another --port or --host")
+
+
+def _server(folder: Path, host: str, sockets: list[socket.socket], secret: str, opened: Callable[[], None]) -> Any:
+    """Voilà, set up so that it serves this page and nothing else; `opened` is called once it does."""
     # Here: a visitor's process imports this file too, and waits for nothing that it does not need.
     from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.utils import run_sync
+    from tornado.httpserver import HTTPServer
+    from tornado.ioloop import IOLoop
     from traitlets import default
     from traitlets.config import Config
     from voila.app import Voila
+    from zmq import IPC_PATH_MAX_LEN
+
+    from lgn_lite.visits import Door, Visits, routes
 
     class ThisPython(KernelSpecManager):
         """Visitors' processes run the Python that runs now, whatever kernelspec a home folder holds."""
@@ -189,8 +219,20 @@ def _server(folder: Path, host: str, port: int, secret: str, opened: Callable[[]
             return []
 
     class Server(Voila):
-        def launch_browser(self) -> None:
+        def init_handlers(self) -> list:
+            return routes(self)
+
+        def listen(self) -> None:
+            server = HTTPServer(self.app, max_body_size=10**6, body_timeout=60)  # nobody has a file to send
+            server.add_sockets(sockets)
             opened()
+            try:
+                IOLoop.current().start()
+            finally:
+                run_sync(self.kernel_manager.shutdown_all)()
+
+        def _handle_signal_stop(self, *_: Any) -> None:
+            sys.exit(0)  # in the instant before `serving` is called
 
     def with_cookie(request, notebook, cwd) -> None:
         _ = request.xsrf_token  # sets the cookie without which a page that closes may not end its process
@@ -202,36 +244,65 @@ def _server(folder: Path, host: str, port: int, secret: str, opened: Callable[[]
         file_allowlist=[],
         kernel_spec_manager_class=ThisPython,
         extension_allowlist=EXTENSIONS,
+        multi_kernel_manager_class=Visits,
         prelaunch_hook=with_cookie,
     )
-    config.MappingKernelManager.update(cull_idle_timeout=IDLE, cull_interval=min(60, IDLE), cull_connected=True)
+    config.MappingKernelManager.update(cull_idle_timeout=IDLE, cull_interval=min(5, IDLE), cull_connected=True)
+    # One that dies is not started again: it would know nothing of the page, which would wait for it.
+    config.KernelRestarter.update(restart_limit=0, time_to_dead=1.0)
     config.VoilaExecutor.cell_error_instruction = "The terminal that serves this page tells more."
-    if sys.platform != "win32":
+    if sys.platform != "win32" and len(os.fsencode(folder)) + len(SOCKET) <= IPC_PATH_MAX_LEN:
         config.KernelManager.transport = "ipc"  # files of this user, not ports that all can reach
     settings: dict[str, Any] = {
         "headers": {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"},
         "ws_ping_timeout": 30_000,  # ms; the server's own default is more than it allows
+        "door": Door(host, secret),
+        "log_function": lambda handler: _log_refused(server.log, handler),
     }
-    if host in LOOPBACK:  # then a page of another site cannot reach it either, by a name that resolves to this machine
+    if is_local(host):  # then a page of another site cannot reach it either, by a name that resolves to this machine
         settings |= {"allow_remote_access": False, "local_hostnames": list(LOOPBACK)}
     server = Server(
         config=config,
         config_file_paths=[],  # a voila.json that lies about could open what is closed here
         notebook_path=str(folder / NOTEBOOK),
         root_dir=str(folder),
+        connection_dir_root=str(folder),
         ip=host,
-        port=port,
-        port_retries=0,
+        port=sockets[0].getsockname()[1],
         token=secret,
-        open_browser=True,
         tornado_settings=settings,
         log_level=logging.WARNING,
     )
     server.initialize([])
     server.template_paths.insert(0, str(folder))
-    # Trust is about outputs that a notebook brings along: this one brings none.
-    server.log.addFilter(lambda record: "is not trusted" not in record.getMessage())
+    for log in (server.log, logging.getLogger("asyncio")):
+        log.addFilter(_worth_telling)
     return server
+
+
+def _log_refused(log: logging.Logger, handler: Any) -> None:
+    """A line for a request that was refused or failed; its address may be long, and hold the token."""
+    if handler.get_status() >= 400:
+        log.warning("%d: %s %.80s", handler.get_status(), handler.request.method, handler.request.path)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is news.
+
+    Neither trust in outputs that a notebook brings along is, for this one brings none, nor what Voilà, in the middle of
+    a page, makes of the end of its process: the visitor has left, or a line of `Visits` says so.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    ended = type(error).__name__ == "DeadKernelError" or str(error).startswith("Kernel died")
+    return "is not trusted" not in record.getMessage() and not ended
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches the host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK
 
 
 def _name(host: str) -> str:

@@ -11,6 +11,7 @@ import io
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from PIL import Image
 from plotly.graph_objects import Figure as PageFigure
 from plotly.offline import get_plotlyjs
 
+from lgn_lite.annotations import film_note
 from lgn_lite.answers import Answers, split_answers
 from lgn_lite.catalogue import DataSet
 from lgn_lite.charts import plot_results
@@ -32,7 +34,7 @@ from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.course import evaluate_constant, evaluation_set
 from lgn_lite.dataset import MomentDataset
-from lgn_lite.errors import InputError
+from lgn_lite.errors import InputError, os_error_line
 from lgn_lite.evaluate import evaluate_logits
 from lgn_lite.explain import top_answers, word_effects
 from lgn_lite.files import atomic_path
@@ -40,7 +42,7 @@ from lgn_lite.look import GRID, STYLE, looks, new_axes
 from lgn_lite.maps import map_figure
 from lgn_lite.moments import interval_iou
 from lgn_lite.page_views import answers_figure, words_figure
-from lgn_lite.video import read_frames
+from lgn_lite.video import probe, read_frames
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 ROWS = 2000  # queries in the table of all; more would make the page slow
@@ -61,10 +63,12 @@ def write_report(
 
     `count` queries each are shown of the best, the worst and, with a baseline, the most disputed. Answers that are
     kept beside a checkpoint are not computed again; `progress` shows a bar while others are. Raises InputError as
-    `answers.split_answers` does, and for a count below 1.
+    `answers.split_answers` does, and for a count below 1; OSError where the file cannot be written.
     """
     if count < 1:
         raise InputError(f"count={count}: show at least one query of each sort")
+    out = Path(out)
+    _check_writable(out)
     sides = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
     answers = {name: split_answers(side, data, split, progress) for name, side in sides.items()}
     cards = _Cards(data, sides, answers, evaluation_set(data, checkpoint, split))
@@ -91,7 +95,7 @@ def write_report(
     )
     with atomic_path(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return Path(out)
+    return out
 
 
 def baseline_beside(checkpoint: Checkpoint, device: str = "cpu") -> Checkpoint | None:
@@ -223,6 +227,22 @@ def film_strip(frames: np.ndarray) -> str:
     return _data(file, "image/jpeg")
 
 
+def _check_writable(out: Path) -> None:
+    """InputError or OSError where no file can be written there, before an hour is spent on what it would hold."""
+
+    class Checked(Exception):
+        """The temporary file is not to stay."""
+
+    if out.is_dir() or (out.exists() and not out.is_file()):  # a device or a pipe would be replaced by a file
+        raise InputError(f"{out}: a folder, a device or a pipe, not a file: give another name for the report")
+    try:
+        with suppress(Checked), atomic_path(out) as temporary:
+            temporary.touch()
+            raise Checked
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out)) from error
+
+
 class _Cards:
     """The queries of the report: which are shown, and what is shown of each."""
 
@@ -288,16 +308,18 @@ class _Cards:
         }  # fmt: skip
 
     def strip(self, i: int) -> tuple[str, str]:
-        """Frames from the middles of equal parts of query i's video, and what is to be said where there are none."""
+        """Frames from the middles of equal parts of query i's video, and what is to be said of it."""
         query = self.queries[i]
         path = self.data.video(query.video)
-        if path is None:
+        if path is None or not path.is_file():
             return "", "The video file is not here: no frames."
         try:
+            note = film_note(query.duration, probe(path).duration) or ""
             frames, _ = read_frames(path, 2 * FRAMES / query.duration, 96)
-        except InputError as error:
-            return "", f"The video file cannot be read: {str(error).removeprefix(str(path)).lstrip(': ')}"
-        return film_strip(frames[1::2][:FRAMES]), ""
+        except (InputError, OSError) as error:
+            reason = os_error_line(error) if isinstance(error, OSError) else str(error)
+            return "", f"The video file cannot be read: {reason.removeprefix(str(path)).lstrip(': ')}"
+        return film_strip(frames[1::2][:FRAMES]), note
 
     def row(self, i: int) -> dict[str, Any]:
         """Query i in the table of all: a number is None where there is no second model."""

@@ -9,11 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Timer
+from queue import Empty, Queue
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
@@ -100,32 +102,47 @@ def watch(context) -> Watch:
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen, str]]:
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen, str]]:
     """Python with these arguments, once it has printed the address of the page that it serves; Ctrl-C at the end.
 
-    What it prints afterwards can be read from its `stdout`.
+    It has a temporary folder of its own: `process.folder`, and afterwards `process.left`, the names of what it left
+    there. All that it prints is in the list `process.said`.
     """
-    process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT
-    )
-    clock = Timer(180, process.kill)
-    clock.start()
-    said = ""
-    try:
-        for line in process.stdout:
-            said += line
-            if found := re.search(r"http://\S+", line):
-                break
-        else:
-            pytest.fail(f"no address was printed:\n{said}")
-        clock.cancel()
-        yield process, found[0]
-    finally:
-        clock.cancel()
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+    with tempfile.TemporaryDirectory(prefix="s-", ignore_cleanup_errors=True) as folder:
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PROJECT,
+            env=os.environ | {"TMPDIR": folder} | environment,
+        )  # fmt: skip
+        process.folder, process.said, process.left = Path(folder), [], None
+        found: Queue[str | None] = Queue()
+
+        def listen() -> None:  # to the end: a server whose pipe is full would stand still
+            for line in process.stdout:
+                process.said.append(line)
+                if address := re.search(r"http://\S+", line):
+                    found.put(address[0])
+            found.put(None)
+
+        listening = Thread(target=listen, daemon=True)
+        listening.start()
         try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+            try:
+                address = found.get(timeout=180)
+            except Empty:
+                address = None
+            if address is None:
+                process.kill()
+                listening.join(10)
+                pytest.fail(f"no address was printed:\n{''.join(process.said)}")
+            yield process, address
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            finally:
+                listening.join(10)
+                process.left = sorted(path.name for path in Path(folder).iterdir())

@@ -2,6 +2,7 @@
 
 import pytest
 from browser import PROJECT, browser, screenshots, serving, watch
+from test_page import gone, processes, serve
 from untrained import untrained_models
 
 __all__ = ["browser"]  # a fixture
@@ -11,13 +12,19 @@ PICTURE = "document.querySelector('.lgn-stack canvas').toDataURL()"
 
 
 @pytest.fixture(scope="module")
-def address(browser, tiny_toy, tmp_path_factory) -> str:
+def server(browser, tiny_toy, tmp_path_factory):
     """The page of an untrained model, with the baseline that lies beside it."""
     models = untrained_models(tmp_path_factory.mktemp("page") / "models", tiny_toy)
     root = str(PROJECT / "data")
     command = ["inspect", str(models / "full" / "best"), "--no-browser", "--size", "tiny", "--root", root]
-    with serving("-m", "lgn_lite.cli", *command) as (_, printed):
-        yield printed
+    with serving("-m", "lgn_lite.cli", *command) as (process, address):
+        process.address = address
+        yield process
+
+
+@pytest.fixture(scope="module")
+def address(server) -> str:
+    return server.address
 
 
 def visit(browser, address, **options):
@@ -138,12 +145,60 @@ def test_it_follows_light_dark_and_width(opened):
     assert len(papers) == 2
 
 
-def test_a_page_whose_process_is_gone_says_so(browser, address):
+def test_a_page_whose_process_is_gone_says_so(server, browser, address):
+    """The process of this page is killed: the page says so, in any width and light, and can be loaded again."""
+    before = {process.pid for process in processes(server)}
     page, _ = visit(browser, address)
-    page.evaluate("setTimeout(() => dispatchEvent(new Event('beforeunload')))")  # what closing the page does
-    page.get_by_role("alert").wait_for(timeout=60_000)
-    assert "Load it again" in page.get_by_role("alert").inner_text()
+    (kernel,) = [process for process in processes(server) if process.pid not in before]
+    kernel.kill()
+    note = page.get_by_role("alert")
+    note.wait_for(timeout=60_000)
+    assert note.inner_text() == "The process behind this page has ended. Load it again"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (1280, 400):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_timeout(300)
+            box = note.bounding_box()
+            assert box["x"] == 0 and box["width"] >= width - 20 and abs(box["y"] + box["height"] - 800) < 1
+            page.screenshot(path=screenshots() / f"page-gone-{scheme}-{width}.png")
+    assert {process.pid for process in processes(server)} == before  # none was started in its place
+    page.get_by_role("link", name="Load it again").click()
+    page.locator(".lgn-title").wait_for(timeout=180_000)
+    assert note.count() == 0
+    page.reload(timeout=180_000)
+    page.locator(".lgn-title").wait_for(timeout=180_000)
+    page.wait_for_timeout(6000)  # until it has asked for its process
+    assert note.count() == 0 and len(processes(server)) == len(before) + 1
+    page.close(run_before_unload=True)
     page.context.close()
+
+
+def test_a_visitor_who_leaves_while_it_loads_takes_the_process_along(server, browser, address):
+    before = {process.pid for process in processes(server)}
+    page = browser.new_context().new_page()
+    page.goto(address, wait_until="commit", timeout=180_000)
+    kernels = [process for process in processes(server) if process.pid not in before]
+    page.context.close()
+    assert kernels and all(gone(kernel, 60) for kernel in kernels)
+
+
+def test_a_page_whose_server_has_ended_says_so(browser):
+    """Loaded, and while it loads; it does not go on turning its wheel."""
+    with serving(*serve({"checkpoint": "/absent"})) as (_, address):
+        page, loading = browser.new_page(), browser.new_page()
+        page.goto(address, timeout=180_000)
+        page.get_by_text("no checkpoint folder").wait_for(timeout=60_000)
+        assert page.locator("#gone").count() == 0
+        loading.goto(address, wait_until="commit", timeout=180_000)
+        loading.locator("#loading").wait_for(timeout=60_000)
+    for left, name in ((page, "loaded"), (loading, "loading")):
+        left.locator("#gone").wait_for(timeout=60_000)
+        assert "start lgn-lite inspect again" in left.locator("#gone").inner_text()
+        assert not left.locator("#loading").is_visible()
+        left.set_viewport_size({"width": 400, "height": 800})
+        left.screenshot(path=screenshots() / f"page-ended-{name}.png")
+        left.context.close()
 
 
 def test_a_video_of_one_s_own_with_html_in_its_name(browser, tiny_toy, tmp_path):

@@ -1,9 +1,13 @@
 """The inspector without a browser: what it sends to the page, what it says of what is missing, whom it keeps apart."""
 
+import errno
+import os
 import resource
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -184,6 +188,66 @@ def test_the_film_is_the_video_file(inspect, tiny_toy):
     name = tiny_toy.queries("test")[0].video
     assert inspector.film["name"] == name and inspector.film["mime"] == "video/mp4"
     assert inspector.film["data"] == tiny_toy.video(name).read_bytes()
+
+
+def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy):
+    twice = [replace(query, duration=query.duration * 2) for query in tiny_toy.queries("test")[:3]]
+    film = inspect(data=replace(tiny_toy, reader=lambda folder, split: twice)).film
+    assert film["data"] and film["message"] == "" and f"says {twice[0].duration:.1f} s" in film["note"]
+    assert inspect().film["note"] == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InputError("a.hdf5: video 'v' holds NaN; extract it again"), "full: a.hdf5: video 'v' holds NaN"),
+        (OSError(errno.EIO, "Input/output error", "a.hdf5"), "full: a.hdf5: Input/output error"),
+        (RuntimeError("not enough memory: you tried to allocate\n80 GB"), "full: not enough memory: you tried"),
+        (MemoryError(), "full: there is not enough memory"),
+    ],
+)
+def test_what_fails_for_one_query_is_told_and_the_next_is_shown(inspect, error, said):
+    """Its files may be damaged or gone long after the page was opened."""
+    inspector = inspect()
+    first = inspector._sides[0]
+    first.answers = None
+    right, first.video = first.video, Mock(side_effect=error)
+    inspector.query = 2
+    message, other = (side["message"] for side in inspector.view["sides"])
+    assert message.startswith(said) and "\n" not in message and other == ""
+    assert inspector.look_into("words")["sides"][0]["message"]
+    first.video = right
+    inspector.query = 3
+    assert [side["message"] for side in inspector.view["sides"]] == ["", ""]
+
+
+def test_a_checkpoint_that_is_gone_by_then_answers_from_memory(inspect, tiny_toy, tmp_path):
+    models = untrained_models(tmp_path / "models", tiny_toy)
+    inspector = inspect(models / "full" / "best")
+    shutil.rmtree(models)
+    inspector.split = "val"
+    inspector.wait()
+    assert [side["message"] for side in inspector.view["sides"]] == ["", ""] and inspector.view["sides"][0]["answers"]
+    assert inspector.answers["message"].count("\n") == 0 and "model.safetensors" in inspector.answers["message"]
+
+
+def test_a_split_that_cannot_be_had_is_told_in_the_page(inspect, tiny_toy):
+    """A page that sets what is not there sees why, and is set back."""
+    inspector = inspect()
+    for state in ({"split": "nonsense"}, {"query": 10**6}):
+        inspector.set_state(state)
+        assert inspector.view["message"] and (inspector.split, inspector.query) == ("test", 0)
+    inspector.set_state({"query": 1})
+    assert inspector.view["message"] == "" and inspector.view["query"] == 1
+
+
+def test_a_pipe_in_a_video_s_place_is_not_waited_for(inspect, models, tiny_toy, tmp_path):
+    os.mkfifo(tmp_path / "toy-test-0000.mp4")
+    os.mkfifo(tmp_path / "mine.mp4")
+    with pytest.raises(InputError, match="a folder, a device or a pipe, not a video file"):
+        Inspector(models / "full" / "best", video=tmp_path / "mine.mp4", sentence="a red circle")
+    found = inspect(data=replace(tiny_toy, video_path=str(tmp_path / "{name}.mp4")))
+    assert "There is no video file" in found.film["message"]
 
 
 def test_two_people_have_two_states(inspect):

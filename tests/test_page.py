@@ -3,13 +3,19 @@
 What a browser makes of it is in test_browser_page.py.
 """
 
+import errno
 import json
+import os
 import re
 import socket
 import sys
 import tempfile
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
@@ -61,15 +67,26 @@ def processes(server) -> list[psutil.Process]:
     return [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
 
 
-def folders() -> set[Path]:
-    found = Path(tempfile.gettempdir())
-    return {*found.glob("lgn_lite-page-*"), *found.glob("voila_*")}
+def serve(arguments: dict, settings: str = "pass", **options) -> list[str]:
+    """Arguments of Python for `page.serve`, which is quicker than the command: it loads no model beforehand.
+
+    `settings` are assignments, such as "page.IDLE = 2".
+    """
+    return ["-u", "-c", f"from lgn_lite import page, visits; {settings}; page.serve({arguments!r}, **{options!r})"]
 
 
-def serve(arguments: dict, idle: int = 3600, **options) -> list[str]:
-    """Arguments of Python for `page.serve`, which is quicker than the command: it loads no model beforehand."""
-    code = f"from lgn_lite import page; page.IDLE = {idle}; page.serve({arguments!r}, **{options!r})"
-    return ["-u", "-c", code]
+def kernel_of(server) -> psutil.Process:
+    """The first process of a visitor, waited for."""
+    end = time.monotonic() + 120
+    while not (found := processes(server)):
+        assert time.monotonic() < end and server.poll() is None
+        time.sleep(0.1)
+    return found[0]
+
+
+def gone(process: psutil.Process, seconds: float = 120) -> bool:
+    psutil.wait_procs([process], timeout=seconds)
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 ABSENT = {"checkpoint": "/absent/<img src=x onerror=alert(1)>"}
@@ -161,60 +178,258 @@ def test_each_visit_has_a_process_that_ends_with_its_page(server, visitor):
     assert len(processes(server)) == before - 1
 
 
-def test_a_visitor_cannot_run_code(visitor, tmp_path):
-    """The channel of the page's widgets takes no message that executes."""
-    from tornado.httpclient import HTTPRequest
+V1 = "v1.kernel.websocket.jupyter.org"
+
+
+def talk(visitor, *messages: str | bytes, until: str | None = None, protocols=(V1,), **headers: str) -> list | int:
+    """Send messages to the visitor's process: the types of what it says up to `until`, or to the end (None).
+
+    The status of the answer where the connection is refused.
+    """
+    from tornado.httpclient import HTTPClientError, HTTPRequest
     from tornado.ioloop import IOLoop
     from tornado.websocket import websocket_connect
+    from voila.tornado.kernel_websocket_handler import read_header_from_binary_message
 
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in visitor.cookies)
     url = f"{visitor.origin.replace('http', 'ws')}/api/kernels/{visitor.kernel}/channels"
+    asked = HTTPRequest(url, headers={"Cookie": cookies, "Origin": visitor.origin} | headers)
 
-    def message(kind: str, content: dict) -> str:
-        header = {"msg_id": kind, "msg_type": kind, "session": "s", "username": "", "version": "5.3", "date": ""}
-        return json.dumps(
-            {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-        )
-
-    async def talk() -> list[str]:
-        socket = await websocket_connect(HTTPRequest(url, headers={"Cookie": cookies, "Origin": visitor.origin}))
-        code = {"code": f"open({str(tmp_path / 'ran')!r}, 'w')", "silent": False, "allow_stdin": False}
-        await socket.write_message(message("execute_request", code))
-        await socket.write_message(message("kernel_info_request", {}))
+    async def converse() -> list | int:
+        try:
+            socket = await websocket_connect(asked, subprotocols=list(protocols))
+        except HTTPClientError as error:
+            return error.code
+        for message in messages:
+            await socket.write_message(message, binary=isinstance(message, bytes))
         heard = []
-        while "kernel_info_reply" not in heard:
-            heard.append(json.loads(await socket.read_message())["header"]["msg_type"])
+        while until is None or until not in heard:
+            answer = await socket.read_message()
+            if answer is None:
+                break
+            heard.append(read_header_from_binary_message(answer)["msg_type"])
         socket.close()
         return heard
 
-    assert "execute_reply" not in IOLoop().run_sync(talk, timeout=60)
+    return IOLoop().run_sync(converse, timeout=120)
+
+
+def message(kind: str, content: dict) -> bytes:
+    from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "msg_type": kind,
+        "session": "s",
+        "username": "",
+        "version": "5.3",
+        "date": "",
+    }
+    return serialize_msg_to_ws_v1([json.dumps(part).encode() for part in (header, {}, {}, content)], "shell")
+
+
+def test_a_visitor_cannot_run_code(visitor, tmp_path):
+    """The channel of the page's widgets takes no message that executes."""
+    code = {"code": f"open({str(tmp_path / 'ran')!r}, 'w')", "silent": False, "allow_stdin": False}
+    sent = [message("execute_request", code), message("kernel_info_request", {})]
+    heard = talk(visitor, *sent, until="kernel_info_reply")
+    assert "execute_reply" not in heard
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_old_protocol_is_refused(visitor):
+    for protocols in ((), ("v0", "other")):
+        assert talk(visitor, protocols=protocols) == 400
+    assert talk(visitor, message("kernel_info_request", {}), until="kernel_info_reply")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"", "{}", b"{}", b"\xff" * 8,
+        (2**40).to_bytes(8, "little") + bytes(1000), (6).to_bytes(8, "little") + bytes(100),
+        message("kernel_info_request", {})[:-20],
+        message("kernel_info_request", {}).replace(b'{"msg_id"', b"[[[[[[[[["),
+    ],
+)  # fmt: skip
+def test_a_damaged_message_ends_its_connection_and_nothing_else(visitor, damaged):
+    assert "kernel_info_reply" not in talk(visitor, damaged)
+    assert visitor.get(f"/api/kernels/{visitor.kernel}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Referer": "http://evil.example/page"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://127.0.0.1:1"}, {"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example:8866"},
+    ],
+)  # fmt: skip
+def test_another_site_gets_nothing(visitor, headers):
+    """Not even with a visitor's cookies, which a browser may send along; what it would start is in the next tests."""
+    paths = ["/", "/login", f"/api/kernels/{visitor.kernel}", "/voila/static/voila.js"]
+    for path in paths:
+        status, text = visitor.get(path, **headers)
+        assert status == 403 and "kernelId" not in text and "password" not in text, path
+    assert visitor.get(f"/voila/api/shutdown/{visitor.kernel}", form={}, **headers)[0] == 403
+    assert talk(visitor, **headers) == 403
+    assert visitor.get(f"/api/kernels/{visitor.kernel}")[0] == 200
+
+
+def test_no_path_fails(server, visitor):
+    """Whatever is asked for, in whatever way, the answer is no 5xx; and what the page does not need is not there."""
+    before = len(server.said)
+    long, odd = "a" * 3000, ("%00", "%ff", "%2e%2e%2f", "\\", "//x", "x?x=%ff")
+    paths = [
+        "/logout",
+        "/login/",
+        "/api",
+        "/api/kernels",
+        "/api/kernelspecs",
+        "/api/status",
+        "/terminals",
+        "/?token=%ff",
+    ]
+    for folder in (
+        "/", "/voila/", "/voila/static/", "/voila/templates/", "/voila/templates/lab/", "/voila/templates/lab/static/",
+        "/voila/api/shutdown/", "/voila/labextensions/", "/voila/api/themes/", "/voila/files/", "/api/kernels/",
+        "/static/",
+    ):  # fmt: skip
+        paths += [folder + name for name in ("x", long, *odd)]
+    for path in paths:
+        status, text = visitor.get(path)
+        assert 400 <= status < 500 and "Traceback" not in text, path
+    for method in ("HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "POST", "TRACE"):
+        for path in ("/", f"/api/kernels/{visitor.kernel}", "/voila/static/voila.js", "/login"):
+            with socket.create_connection(("127.0.0.1", urlsplit(server.address).port), timeout=60) as plain:
+                plain.sendall(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".encode())
+                assert re.match(rb"HTTP/1.1 [234]\d\d", plain.recv(100)), (method, path)
+    assert visitor.get(f"/api/kernels/{visitor.kernel}")[0] == 200
+    assert "Traceback" not in "".join(server.said[before:])
 
 
 # -- its beginning and its end -----------------------------------------------------------------------------------
 
 
 def test_ctrl_c_ends_it_with_all_processes_and_leaves_no_file():
-    """Served without a token here: then anybody on this machine is let in, and nobody else."""
-    before = folders()
+    """Served without a token here: then anybody on this machine is let in, but no other site's page."""
     with serving(*serve(ABSENT, token=False)) as (server, address):
         assert "token" not in address and urlsplit(address).hostname == "127.0.0.1"
         with socket.socket() as other:  # this machine by another of its addresses
             assert other.connect_ex(("127.0.0.2", urlsplit(address).port)) != 0
+        for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}):
+            for path in ("/", "/?token="):
+                status, text = Visitor(address).get(path, **headers)
+                assert status == 403 and 'href="/"' in text  # a click there is this site's own
+        assert Visitor(address).get("/", **{"Sec-Purpose": "prefetch;prerender"})[0] == 503
+        assert processes(server) == []
         assert "no checkpoint folder" in Visitor(address).open()[0]
         (kernel,) = processes(server)
-        assert len(folders()) > len(before)
+        assert len(list(server.folder.iterdir())) == 1
     assert server.returncode == 0
-    assert not kernel.is_running() and not folders() - before
-    assert "Traceback" not in server.stdout.read()
+    assert gone(kernel) and server.left == []
+    assert "Traceback" not in "".join(server.said)
 
 
 def test_a_process_that_nobody_uses_ends():
-    with serving(*serve(ABSENT, idle=2)) as (server, address):
+    with serving(*serve(ABSENT, "page.IDLE = 2")) as (server, address):
         Visitor(address).open()
-        (kernel,) = processes(server)
-        psutil.wait_procs([kernel], timeout=60)
-        assert not kernel.is_running()
+        assert gone(kernel_of(server))
+
+
+def test_a_process_ends_soon_after_nobody_looks():
+    """Its page loaded and never connected; connected, and the browser was killed. Then another visitor's is let in."""
+    settings = "visits.AWAY = 1; visits.UNSEEN = 4; visits.VISITORS = 1"
+    with serving(*serve(ABSENT, settings)) as (server, address):
+        first, second = Visitor(address), Visitor(address)
+        first.open()
+        kernel = kernel_of(server)
+        status, text = second.get(address)
+        assert status == 503 and "1 visitors look at this page already; try again later." in text
+        assert gone(kernel)
+        end = time.monotonic() + 60
+        while (answer := second.get(address))[0] == 503:  # until the server, too, knows that there is room
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        second.kernel = re.search(KERNEL, answer[1])[1]
+        kernel = kernel_of(server)
+        assert talk(second, message("kernel_info_request", {}), until="kernel_info_reply")
+        assert gone(kernel)
+
+
+def test_a_visitor_who_leaves_while_it_loads_takes_the_process_along():
+    """At once, whether it was starting or at work; a visitor who comes back is served as before."""
+    with serving(*serve(ABSENT)) as (server, address):
+        parts = urlsplit(address)
+        for until in (b"", b"HTTP/1.1 200", b"kernelId"):
+            with socket.create_connection((parts.hostname, parts.port), timeout=120) as plain:
+                plain.sendall(f"GET /?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+                seen = b""
+                while until not in seen:
+                    seen += plain.recv(2**16)
+                kernel = kernel_of(server)
+            assert gone(kernel, 60), until
+        assert "no checkpoint folder" in Visitor(address).open()[0]
+    assert "Traceback" not in "".join(server.said)
+
+
+def test_a_killed_process_is_not_started_again():
+    """Loaded or still loading: its page ends and learns that it is gone, instead of waiting for another's answers."""
+    with serving(*serve(ABSENT)) as (server, address):
+        visitor = Visitor(address)
+        _, kernel_id = visitor.open()
+        kernel_of(server).kill()
+        end = time.monotonic() + 60
+        while visitor.get(f"/api/kernels/{kernel_id}")[0] == 200:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        assert processes(server) == []
+        with ThreadPoolExecutor(1) as other:
+            loading = other.submit(visitor.get, address)
+            kernel_of(server).kill()
+            status, text = loading.result(timeout=60)
+        assert status == 200 and "Traceback" not in text
+        for kernel_id in re.findall(KERNEL, text):  # if it came to that
+            assert visitor.get(f"/api/kernels/{kernel_id}")[0] == 404
+        assert "no checkpoint folder" in visitor.open()[0]
+
+
+def test_what_a_killed_server_leaves_is_cleared_by_the_next():
+    """Its visitors' processes end with it. Here its folder's path is too long for sockets, which it does without."""
+    with tempfile.TemporaryDirectory() as short, serving(*serve(ABSENT)) as (other, _):
+        long = Path(short, "a" * 100)
+        long.mkdir()
+        (long / "lgn_lite-page-notes.txt").write_text("a user's")
+        (long / "lgn_lite-page-link").symlink_to(other.folder)
+        with serving(*serve(ABSENT), TMPDIR=str(long)) as (server, address):
+            assert "no checkpoint folder" in Visitor(address).open()[0]
+            kernel = kernel_of(server)
+            server.kill()
+            assert gone(kernel)
+        left = {path.name for path in long.iterdir()}
+        assert len(left) == 3
+        with serving(*serve(ABSENT), TMPDIR=str(long)) as (server, _):
+            now = {path.name for path in long.iterdir()}
+            assert len(now) == 3 and len(now & left) == 2  # another folder, and what is none of its
+            with serving(*serve(ABSENT), TMPDIR=str(long)) as (second, _):  # leaves a running server's alone
+                assert now < {path.name for path in long.iterdir()}
+        assert {path.name for path in long.iterdir()} == now & left
+        assert len(list(other.folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_at_any_time_leaves_no_file(name, tmp_path):
+    """Before it serves, too: here as it writes the page."""
+    import subprocess
+
+    code = f"""
+import os, signal
+from lgn_lite import page
+page.write_page = lambda *_: os.kill(os.getpid(), signal.{name})
+page.serve({{}})
+raise AssertionError("it went on")"""
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"TMPDIR": str(tmp_path)}, timeout=120)
+    assert done.returncode == 0 and list(tmp_path.iterdir()) == []
 
 
 def test_a_taken_port_is_told_or_passed_by():
@@ -225,6 +440,19 @@ def test_a_taken_port_is_told_or_passed_by():
         assert page.free_port("127.0.0.1") > port
     with pytest.raises(InputError, match=r"cannot listen on no\.such\.host\.invalid"):
         page.free_port("no.such.host.invalid")
+
+
+def test_a_port_that_another_server_takes_in_the_same_instant_is_passed_by(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port, really = taken.getsockname()[1], page.free_port
+        answers = iter([port, port])
+        monkeypatch.setattr(page, "free_port", lambda *asked: next(answers, None) or really(*asked))
+        (mine,) = page._listen("127.0.0.1", None)
+        assert mine.getsockname()[1] != port
+        mine.close()
+        monkeypatch.setattr(page, "free_port", lambda *_: port)
+        with pytest.raises(InputError, match=f"port {port}: .*give another --port"):
+            page._listen("127.0.0.1", port)
 
 
 # -- what it is made of ------------------------------------------------------------------------------------------
@@ -240,6 +468,20 @@ def test_no_argument_can_be_read_as_code(arguments):
     got = []
     exec(call, {"json": json, "show": got.append})
     assert got == [arguments]
+
+
+def test_whatever_is_gone_by_a_visit_is_a_sentence(monkeypatch, capsys):
+    """The server runs for days; a checkpoint's folder or the disk may be gone by then."""
+    for error, said in (
+        (InputError("no checkpoint folder <b>"), "no checkpoint folder &lt;b&gt;"),
+        (OSError(errno.EIO, "Input/output error", "model.safetensors"), "model.safetensors: Input/output error"),
+        (PermissionError(errno.EACCES, "Permission denied", "about.json"), "about.json: Permission denied; check the"),
+    ):
+        shown = []
+        monkeypatch.setattr(page, "inspector", Mock(side_effect=error))
+        monkeypatch.setattr("IPython.display.display", shown.append)
+        page.show({})
+        assert said in shown[0].data and 'role="alert"' in shown[0].data
 
 
 def test_the_notebook_is_one_that_others_can_read(tmp_path):

@@ -1,11 +1,14 @@
 """The report: its numbers, its choice of queries, and that one file holds it all and lets nothing in or out."""
 
 import base64
+import errno
 import io
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -269,6 +272,33 @@ def test_nonsense_is_refused_before_anything_is_computed(tmp_path, data, checkpo
     with pytest.raises(InputError, match="no split 'tst'"):
         write_report(checkpoint, data, tmp_path / "out.html", split="tst", progress=False)
     assert not (tmp_path / "out.html").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tmp_path, data, checkpoint, monkeypatch):
+    monkeypatch.setattr("lgn_lite.report.split_answers", lambda *_: pytest.fail("computed"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.iterdir())
+    for out, reason in (
+        (tmp_path / "folder", "a folder, a device or a pipe"), (tmp_path / "pipe", "a folder, a device or a pipe"),
+        (Path(os.devnull), "a folder, a device or a pipe"), (tmp_path / "file" / "report.html", ".*report.html"),
+        (tmp_path / "folder" / f"{'a' * 300}.html", "aaa.html"),
+    ):  # fmt: skip
+        with pytest.raises((InputError, OSError), match=reason):
+            write_report(checkpoint, data, out)
+    monkeypatch.setattr(Path, "touch", Mock(side_effect=OSError(errno.EROFS, "Read-only file system", "x")))
+    with pytest.raises(OSError, match=re.escape(f"Read-only file system: '{tmp_path / 'report.html'}'")):
+        write_report(checkpoint, data, tmp_path / "report.html")
+    assert sorted(tmp_path.iterdir()) == before and (tmp_path / "file").read_text() == "mine"
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(tmp_path, data, checkpoint):
+    """`clip` lasts 30 s, and its annotation says 8."""
+    write_report(checkpoint, data, tmp_path / "report.html", count=len(data.queries("test")), progress=False)
+    shown = page(tmp_path / "report.html").get_text(" ", strip=True)
+    assert "The video file lasts 30.0 s, its annotation says 8.0 s" in shown
 
 
 def test_baseline_beside_is_the_same_runs_and_never_itself(tmp_path, tiny_config, vocabulary):
