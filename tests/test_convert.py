@@ -229,7 +229,7 @@ def test_the_rate_is_unknown_where_videos_differ(tmp_path):
 
 def test_windows_of_the_real_annotations(tmp_path, shared):
     """The json files as released are understood: one frame rate, and the first video's first window is asked for."""
-    content = json.loads(Path(shared("data/tacos/test.json")).read_text())
+    content = json.loads(Path(shared("data/tacos/test.json")).read_text(encoding="utf-8"))
     assert {entry["fps"] for entry in content.values()} == {29.4}
     windows = tmp_path / "windows"
     windows.mkdir()
