@@ -22,6 +22,7 @@ import typer
 from lgn_lite.errors import InputError, errors_as_lines
 from lgn_lite.feature_store import VIDEO_SUFFIXES
 from lgn_lite.files import is_hidden
+from lgn_lite.pictures import MAX_LOST
 
 if TYPE_CHECKING:
     from lgn_lite.vgg import VGGFrames
@@ -82,6 +83,7 @@ def main(
     rate: Annotated[float, typer.Option(help="frames per second")] = 1.0,
     workers: Annotated[int, typer.Option(help="decoding processes")] = 2,
     device: Annotated[str, typer.Option(help="where the network runs: cpu, cuda …")] = "cpu",
+    max_lost: Annotated[float, typer.Option(help="share of a video's pictures that may be undecodable")] = MAX_LOST,
 ) -> None:
     """Extract the features of every video of a folder."""
     from lgn_lite.features import extract_folder  # here for the same reason
@@ -90,7 +92,7 @@ def main(
         try:
             videos = find_videos(folder)
             encoder = read_encoder(network, weights, layer, device)
-            store = extract_folder(videos, encoder, rate, out, workers)
+            store = extract_folder(videos, encoder, rate, out, workers, max_lost=max_lost)
         except KeyboardInterrupt:
             sys.exit("stopped; the same command goes on where it was")
         print(f"{out}: {len(store)} videos, {store.dim} numbers a frame, {rate:g} frames per second")

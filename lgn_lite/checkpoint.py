@@ -29,9 +29,9 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path, remove_folder, write_json, write_tensors
-from lgn_lite.limits import Range, shown
+from lgn_lite.limits import Range
 from lgn_lite.model import LGN
-from lgn_lite.reading import read_json
+from lgn_lite.reading import read_json, shown
 from lgn_lite.text import Vocabulary
 from lgn_lite.weights import check_weights
 

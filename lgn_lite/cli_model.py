@@ -101,6 +101,9 @@ def predict(
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     device: Device = "cpu",
+    max_lost: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the video's pictures that may be undecodable.")
+    ] = 0.5,
 ) -> None:
     """Find the moments of a video that sentences describe."""
     import json
@@ -117,7 +120,7 @@ def predict(
         warnings.simplefilter("default", VideoWarning)  # but what is odd about the video is said only here
         loaded = load_checkpoint(checkpoint, device)
         vgg16 = VGGFrames.vgg16(loaded.about.layer, encoder).to(device) if encoder else None
-        predictions = find(loaded, video, sentences, top=top, encoder=vgg16, device=device)
+        predictions = find(loaded, video, sentences, top=top, encoder=vgg16, device=device, max_lost=max_lost)
     if json_output:
         kept = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on")
         rows = [{key: value for key, value in asdict(p).items() if key in kept} for p in predictions]

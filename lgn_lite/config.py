@@ -15,7 +15,7 @@ from html import escape
 from typing import Any, Literal, get_args, get_type_hints
 
 from lgn_lite.errors import InputError
-from lgn_lite.limits import shown
+from lgn_lite.reading import shown
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lgn_lite.errors import InputError
-from lgn_lite.reading import amount, read_json
+from lgn_lite.reading import amount, read_json, shown
 
 if TYPE_CHECKING:
     from lgn_lite.features import FeatureStore
@@ -63,7 +63,7 @@ def convert_tacos(
         for video, entry in read_json(Path(path)).items():
             where = f"{path}, video {video!r}"
             if not isinstance(entry, dict):
-                raise InputError(f"{where}: must be an object with fps and num_frames, not {entry!r}; correct it")
+                raise InputError(f"{where}: must be an object with fps and num_frames, not {shown(entry)}; correct it")
             fps, frames = (amount(entry.get(key), f"{where}: {key}") for key in ("fps", "num_frames"))
             if not 0.1 <= fps <= 1000:
                 raise InputError(f"{where}: fps is {fps:g}; it must be between 0.1 and 1,000; correct it")

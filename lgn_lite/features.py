@@ -15,6 +15,7 @@ from lgn_lite.cores import by_processes
 from lgn_lite.errors import InputError
 from lgn_lite.feature_store import FeatureStore, partial_path
 from lgn_lite.partial_store import ANEW, UNFINISHED, PartialStore, check_attrs, hold_store, open_partial
+from lgn_lite.pictures import MAX_LOST
 from lgn_lite.video import read_frames
 
 if TYPE_CHECKING:  # torchvision is slow to import, and a reader of features never needs it
@@ -133,19 +134,20 @@ def extract_folder(
     workers: int = 2,
     progress: bool = True,
     resume: bool = True,
+    max_lost: float = MAX_LOST,
 ) -> FeatureStore:
     """Features of many videos, {name: file}, `rate` frames a second, into one HDF5 file; returns its store.
 
     `workers` processes decode while this one encodes; at most workers + 1 videos' frames are in memory. It goes
-    on, stops and refuses as `make_features` does. Raises InputError at the first unreadable video, naming it, and for
-    a rate that is not above 0.
+    on, stops and refuses as `make_features` does. Raises InputError at the first video that is unreadable, or of
+    whose pictures more than the share `max_lost` is, naming it, and for a rate that is not above 0.
     """
     if not 0 < rate < math.inf:  # here, once: decoding would blame the first video
         raise InputError(f"a rate of {rate} frames per second; give one above 0")
     attrs = {"encoder": encoder.name, "layer": encoder.layer, "rate": float(rate), "weights": encoder.fingerprint}
 
     def encode(todo: dict[str, str | Path]) -> Iterator[tuple[str, np.ndarray]]:
-        jobs = {video: (file, rate, encoder.frame_size) for video, file in todo.items()}
+        jobs = {video: (file, rate, encoder.frame_size, 1, max_lost) for video, file in todo.items()}
         with closing(by_processes(read_frames, jobs, workers)) as decoded, _leave_cores_to(workers):
             for video, (frames, _times) in decoded:
                 yield video, encoder.extract(frames).numpy()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lgn_lite.errors import InputError
+from lgn_lite.reading import shown
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,3 @@ class Range:
 
 
 MOST = 1e30  # beyond it even a number without a limit overflows single precision before long
-
-
-def shown(value: Any, most: int = 80) -> str:
-    """A value as a message shows it: short, and whatever it is."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 100:
-        return f"{'-' if value < 0 else ''}10^{int(value.bit_length() * math.log10(2))}"
-    try:
-        text = repr(value)
-    except ValueError:  # a list that holds a number of thousands of digits
-        text = f"<a {type(value).__name__} of numbers too long to print>"
-    return text if len(text) <= most else text[: most - 1] + "…"

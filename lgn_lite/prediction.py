@@ -15,6 +15,8 @@ from lgn_lite.dataset import prepare_features
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import rank
 from lgn_lite.metrics import temporal_nms
+from lgn_lite.pictures import MAX_LOST
+from lgn_lite.reading import shown
 from lgn_lite.vgg import VGGFrames, extract_video
 
 
@@ -48,6 +50,7 @@ def predict(
     nms: float | None = None,
     encoder: VGGFrames | None = None,
     device: str | torch.device = "cpu",
+    max_lost: float = MAX_LOST,
 ) -> list[Prediction]:
     """Find the moments of a video file that sentences describe.
 
@@ -59,6 +62,7 @@ def predict(
         nms: drop an answer whose IoU with a better one is larger than this; None: the checkpoint's setting.
         encoder: the frame encoder, where the checkpoint does not carry its own.
         device: where the model runs.
+        max_lost: share of the video's pictures that may be undecodable before it is refused.
 
     Returns one Prediction a sentence. Every moment lies inside the video.
     Raises InputError for an unreadable checkpoint or video, an empty sentence, or features of another width.
@@ -82,7 +86,7 @@ def predict(
             f"{checkpoint.folder / 'about.json'}: rate={checkpoint.about.rate}: at how many frames a second the "
             "features of its training were made is unknown, so that none can be made for a video"
         )
-    features, info = extract_video(video, encoder, checkpoint.about.rate)
+    features, info = extract_video(video, encoder, checkpoint.about.rate, max_lost=max_lost)
     prepared = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
     predictions = []
     for sentence, numbers in zip(sentences, words, strict=True):
@@ -90,7 +94,7 @@ def predict(
         unknown = checkpoint.vocabulary.unknown(sentence)
         if unknown:
             warnings.warn(
-                f"{sentence!r}: the model has no vector for {', '.join(unknown)}; "
+                f"{shown(sentence)}: the model has no vector for {', '.join(unknown[:10])}; "
                 f"it was trained on {checkpoint.about.data}",
                 stacklevel=2,
             )

@@ -29,8 +29,7 @@ from lgn_lite.checkpoint import About, load_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.files import atomic_path, remove_folder, set_aside, write_json
-from lgn_lite.limits import shown
-from lgn_lite.reading import parse_json, read_json, read_text
+from lgn_lite.reading import parse_json, read_json, read_text, shown
 
 if TYPE_CHECKING:
     from lgn_lite.train import TrainSettings

@@ -30,10 +30,11 @@ from lgn_lite.dataset import Batch, MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluate import query_tensors, rank, score_queries
 from lgn_lite.files import hold_folder, remove_leftovers, write_json
-from lgn_lite.limits import Range, shown
+from lgn_lite.limits import Range
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
+from lgn_lite.reading import shown
 from lgn_lite.states import KEPT, check_same_training, from_main, load_newest, mend_results, remove_older, save_state
 from lgn_lite.text import Vocabulary
 from lgn_lite.weights import check_weights

@@ -85,6 +85,8 @@ def iter_frames(
     """
     if not 0 < rate <= MAX_RATE:
         raise InputError(f"{path}: a rate of {rate} frames per second; give one above 0, up to {MAX_RATE:g}")
+    if not 0 <= max_lost <= 1:
+        raise InputError(f"max_lost={max_lost}: the share of undecodable pictures that is let pass; give 0 to 1")
     with opened(path, threads) as (container, stream):
         pictures = Pictures(path, container, stream, max_lost)
         # Half a tick forgives time stamps that the container rounded; more would show the next frame early.

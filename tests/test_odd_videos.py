@@ -611,6 +611,12 @@ def test_rates_without_sense(clip, rate):
         read_frames(clip, rate)
 
 
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_a_share_that_is_none(clip, share):
+    with pytest.raises(InputError, match="max_lost"):
+        read_frames(clip, 1, max_lost=share)
+
+
 def test_a_warning_comes_once_for_features(tmp_path):
     path = damage(write(tmp_path / "film.mp4", "mpeg4", range(60), noise=True), [30])
     features, info = warned(path, "1 of 60", extract_video, VGGFrames.small(2, width=8, image_size=16), 4)

@@ -91,7 +91,7 @@ def test_moments_end_inside_the_video_to_the_last_digit(checkpoint, clip, monkey
 
     for seconds in (10.1, 7.7, 33.3, 1e-3, 5000.3):
         info = VideoInfo(seconds, 12.0, 96, 96, None)
-        monkeypatch.setattr(prediction, "extract_video", lambda *_, info=info: (torch.randn(4, 6), info))
+        monkeypatch.setattr(prediction, "extract_video", lambda *_, info=info, **__: (torch.randn(4, 6), info))
         (found,) = predict(checkpoint, clip, "red light", top=99, nms=1.0)
         assert max(moment.end for moment in found.moments) == seconds
         well_formed(found, top=99, nms=1.0)
