@@ -40,6 +40,16 @@ def test_the_readme_names_files_that_exist():
         assert (ROOT / path).exists(), path
 
 
+def test_every_promise_names_tests_that_exist():
+    table = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    for row in rows:
+        assert re.findall(r"`test_\w+\.py`", row), row
+    for file, names in re.findall(r"`(test_\w+\.py)`((?::|,| |`test_\w+`)*)", table):
+        defined = set(re.findall(r"def (test_\w+)", (ROOT / "tests" / file).read_text(encoding="utf-8")))
+        assert set(re.findall(r"`(test_\w+)`", names)) <= defined and defined, file
+
+
 def test_every_dependency_has_a_tested_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.M))
