@@ -4,8 +4,6 @@ RUN is the folder of `lgn-lite run` (runs/course), NO_VIDEO that of the sweep da
 (runs/no-video), which may be absent: then its tables stay as they are.
 """
 
-import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -14,11 +12,13 @@ import torch
 from lgn_lite.ablation import mean_and_deviation, paired_difference, plus_minus, values
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.experiments import results
-from lgn_lite.files import project_root, write_json
+from lgn_lite.errors import errors_as_lines
+from lgn_lite.files import atomic_path, project_root, write_json
 from lgn_lite.moments import interval_iou
 from lgn_lite.plots import plot_retrieval
 from lgn_lite.prediction import predict
 from lgn_lite.prepare import prepare_toy
+from lgn_lite.reading import read_json
 from lgn_lite.results_table import find_runs, read_run
 from lgn_lite.sentence_only import ALONE, as_text, pool
 from lgn_lite.video import read_frames
@@ -110,23 +110,25 @@ def picture(models: Path, target: Path) -> None:
     plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
 
 
-if __name__ == "__main__":
-    root = project_root()
-    run = Path(sys.argv[1] if len(sys.argv) > 1 else root / "runs/course")
-    no_video = Path(sys.argv[2] if len(sys.argv) > 2 else root / "runs/no-video")
+def main(run: Path, no_video: Path, root: Path) -> None:
+    """Copy the run's results to notebooks/results, and write README's tables and picture from them."""
     kept = root / "notebooks" / "results"
-    kept.mkdir(exist_ok=True)
-    for path in (run / "results").glob("*.json"):
-        shutil.copyfile(path, kept / path.name)
+    for name, content in results(run).items():
+        write_json(kept / f"{name}.json", content)
     if no_video.exists():
         for name, comparison in pool(finished(no_video)).items():
             write_json(kept / f"blind_{name}.json", comparison)
     readme = root / "README.md"
-    text = with_table(
-        readme.read_text(encoding="utf-8"), "results", table(json.loads((kept / "09_train.json").read_text()))
-    )
-    text = with_table(text, "ablations", ablation_table(json.loads((kept / "ablations.json").read_text())))
-    comparisons = [json.loads(path.read_text()) for path in sorted(kept.glob("blind_*.json"))]
-    text = with_table(text, "blind", blind_table(*comparisons))
-    readme.write_text(text, encoding="utf-8")
+    text = with_table(readme.read_text(encoding="utf-8"), "results", table(read_json(kept / "09_train.json")))
+    text = with_table(text, "ablations", ablation_table(read_json(kept / "ablations.json")))
+    text = with_table(text, "blind", blind_table(*map(read_json, sorted(kept.glob("blind_*.json")))))
+    with atomic_path(readme) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     picture(run / "models", root / "notebooks" / "images" / "retrieval.png")
+
+
+if __name__ == "__main__":
+    with errors_as_lines():
+        home = project_root()
+        run = Path(sys.argv[1] if len(sys.argv) > 1 else home / "runs/course")
+        main(run, Path(sys.argv[2] if len(sys.argv) > 2 else home / "runs/no-video"), home)
