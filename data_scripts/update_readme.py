@@ -11,8 +11,8 @@ import torch
 
 from lgn_lite.ablation import mean_and_deviation, paired_difference, plus_minus, values
 from lgn_lite.checkpoint import load_checkpoint
-from lgn_lite.experiments import results
 from lgn_lite.errors import errors_as_lines
+from lgn_lite.experiments import results
 from lgn_lite.files import atomic_path, project_root, write_json
 from lgn_lite.moments import interval_iou
 from lgn_lite.plots import plot_retrieval
