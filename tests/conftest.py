@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from lgn_lite import files
 from lgn_lite.annotations import Query
 from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, save_checkpoint
@@ -39,6 +40,12 @@ def shared():
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def leftover():
+    """`leftover(path)` is the hidden name under which a process that has ended was writing `path`."""
+    return lambda path: path.with_name(f".{path.stem}.lgn_lite-4194305-{files._machine()}-00000000{path.suffix}")
 
 
 @pytest.fixture(scope="session")

@@ -349,12 +349,13 @@ def test_a_record_with_less_in_it_than_ours_runs_again(course):
     assert course() == "abc"
 
 
-def test_a_run_clears_what_a_killed_one_left_and_only_that(course):
+def test_a_run_clears_what_a_killed_one_left_and_only_that(course, leftover):
     course()
     folder = course.folder / "run"
     (folder / "results").mkdir()
-    left = [folder / "notebooks" / ".b.12345678901.ipynb", folder / ".run.12345678901.json",
-            folder / "results" / ".train.12345678901.json", folder / ".site.12345678901"]  # fmt: skip
+    written = ("notebooks/b.ipynb", "run.json", "results/train.json", "site")
+    old = [folder / "notebooks" / ".b.12345678901.ipynb", folder / ".run.12345678901.json"]  # of earlier versions
+    left = [*(leftover(folder / name) for name in written), *old]
     others = [folder / "notebooks" / "._b.ipynb", folder / "results" / ".hidden.json", folder / "notes.txt"]
     for path in [*left, *others]:
         path.write_text("{")

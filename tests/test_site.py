@@ -190,16 +190,16 @@ def test_an_error_is_one_line_and_leaves_the_old_site(folder, built):
     assert site_or_reason([folder / "01_first.ipynb"], built) == str(built / "index.html")
 
 
-def test_hidden_notebooks_are_passed_by_and_a_killed_build_s_folder_can_be_told(folder):
+def test_hidden_notebooks_are_passed_by_and_a_killed_build_s_folder_can_be_told(folder, leftover):
     (folder / "._01_first.ipynb").write_bytes(b"\xff")
-    hidden = folder / ".01_first.12345678901.ipynb"
+    hidden = leftover(folder / "01_first.ipynb")
     hidden.write_text((folder / "01_first.ipynb").read_text(encoding="utf-8"), encoding="utf-8")
     out = folder.parent / "out" / "site"
     build_site(sorted(folder.glob("*.ipynb")), out)
     assert not [path for path in out.glob("*.html") if path.name.startswith(".")]
     with pytest.raises(InputError, match="no notebooks"):
         build_site([hidden], out)
-    (out.parent / ".site.12345678901").mkdir()  # as a kill leaves it
+    leftover(out).mkdir()  # as a kill leaves it
     remove_leftovers(out.parent)
     assert [path.name for path in out.parent.iterdir()] == ["site"]
 
