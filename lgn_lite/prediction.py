@@ -17,7 +17,7 @@ from lgn_lite.evaluate import rank
 from lgn_lite.metrics import temporal_nms
 from lgn_lite.pictures import MAX_LOST
 from lgn_lite.reading import shown
-from lgn_lite.vgg import VGGFrames, extract_video
+from lgn_lite.vgg import LAYERS, VGGFrames, extract_video
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,7 @@ def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:
             f"{checkpoint.folder} carries no frame encoder: give the one that made its training features "
             f"({checkpoint.about.encoder or 'unknown'}), on the command line by --encoder; only VGG16 can be given"
         )
+    if checkpoint.about.layer not in ("", *LAYERS):
+        wrong = f"layer={shown(checkpoint.about.layer)}: choose one of {', '.join(LAYERS)}"
+        raise InputError(f"{checkpoint.folder / 'about.json'}: {wrong}")
     return VGGFrames.load(checkpoint.encoder_file, layer=checkpoint.about.layer or None)
