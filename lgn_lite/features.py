@@ -16,10 +16,13 @@ from lgn_lite.errors import InputError
 from lgn_lite.feature_store import FeatureStore, partial_path
 from lgn_lite.partial_store import ANEW, UNFINISHED, PartialStore, check_attrs, hold_store, open_partial
 from lgn_lite.pictures import MAX_LOST
+from lgn_lite.reading import shown
 from lgn_lite.video import read_frames
 
 if TYPE_CHECKING:  # torchvision is slow to import, and a reader of features never needs it
     from lgn_lite.vgg import VGGFrames
+
+MOST_CLIPS = 1_000_000  # that features are averaged into: the published models have 256
 
 __all__ = [
     "FeatureStore", "extract_folder", "make_features", "partial_path", "to_fixed_length", "write_features",
@@ -30,11 +33,17 @@ def to_fixed_length(features: Tensor, num_clips: int) -> Tensor:
     """Average features (T, D) into `num_clips` equal spans of time → (num_clips, D), exactly as 2D-TAN does.
 
     Span i of n holds rows round(i T / n) to before round((i+1) T / n), or one row where that is none.
-    The last row counts only where it stands alone. Raises InputError where there are no rows.
+    The last row counts only where it stands alone. Raises InputError for another shape, and where there are no rows.
     """
+    if not isinstance(features, Tensor) or features.ndim != 2:
+        found = f"shape {tuple(features.shape)}" if isinstance(features, Tensor) else f"type {type(features).__name__}"
+        raise InputError(f"features of {found}: give a tensor (T, D), a row for each frame")
     T, _D = features.shape  # frames, channels
-    if T < 1 or num_clips < 1:
-        raise InputError(f"cannot average {T} rows of features into {num_clips} clips; give one or more of each")
+    if T < 1 or not 1 <= num_clips <= MOST_CLIPS:
+        raise InputError(
+            f"cannot average {T} rows of features into {shown(num_clips)} clips; give one or more of each, and at most "
+            f"{MOST_CLIPS:,} clips"
+        )
     # float32 as in 2D-TAN: another precision rounds some borders the other way
     border = torch.arange(num_clips + 1, dtype=torch.float32, device=features.device) / num_clips * T
     border = border.round().long().clamp(max=T - 1)  # (num_clips + 1,) row at which each span starts

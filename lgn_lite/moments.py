@@ -4,11 +4,15 @@ Candidates are a list, ordered by start, then end; the square 2D temporal map is
 """
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from lgn_lite.errors import InputError
+from lgn_lite.reading import shown
+
+MOST_CLIPS = 10_000  # of a map's side: the published ones have 16 to 128
 
 
 def interval_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -32,7 +36,7 @@ class Moments(nn.Module):
     move with `.to(device)`.
 
     mask (N, N) bool, [start, end]; start_index, end_index (P,) long, clip indices, the end inclusive.
-    Raises InputError for num_clips < 1 or a scale < 1.
+    Raises InputError for what is no whole number of at least 1, and for a map that fits into no memory.
     """
 
     mask: Tensor
@@ -41,13 +45,19 @@ class Moments(nn.Module):
 
     def __init__(self, num_clips: int, scales: Sequence[int] = (16, 8, 8, 8)) -> None:
         super().__init__()
-        if num_clips < 1 or not scales or min(scales) < 1:
-            raise InputError(f"num_clips={num_clips}, scales={tuple(scales)}: all must be at least 1")
+        sizes = (num_clips, *scales) if isinstance(scales, Sequence) and scales else (None,)
+        if not all(isinstance(size, Integral) and not isinstance(size, bool) and size >= 1 for size in sizes):
+            given = f"num_clips={shown(num_clips)}, scales={shown(scales)}"
+            raise InputError(f"{given}: all must be at least 1, and whole numbers, such as 16 and (16, 8, 8)")
+        if num_clips > MOST_CLIPS:
+            raise InputError(
+                f"num_clips={shown(num_clips)}: a map of its square does not fit; give at most {MOST_CLIPS:,}"
+            )
         self.num_clips, self.scales = num_clips, tuple(scales)
         mask = torch.zeros(num_clips, num_clips, dtype=torch.bool)
         extent, stride = -1, 1  # extent: end − start of the candidates that are added
         for lengths in scales:
-            for _ in range(lengths):
+            for _ in range(min(lengths, num_clips)):  # no candidate is longer than the video
                 extent += stride
                 starts = torch.arange(0, max(num_clips - extent, 0), stride)
                 mask[starts, starts + extent] = True

@@ -78,6 +78,17 @@ def test_fixed_length_of_nothing():
 # ---- reading
 
 
+@pytest.mark.parametrize("features", [torch.zeros(3), torch.zeros(3, 2, 1), np.zeros((3, 2)), None])
+def test_fixed_length_of_another_shape(features):
+    with pytest.raises(InputError, match=r"\(T, D\)"):
+        to_fixed_length(features, 2)
+
+
+def test_fixed_length_without_end():
+    with pytest.raises(InputError, match="at most 1,000,000"):
+        to_fixed_length(torch.zeros(3, 2), 10**12)
+
+
 def test_written_features_read_back(tmp_path):
     path, features = tmp_path / "deep" / "f.hdf5", some_features(3)
     write_features(path, features.items(), **SETTINGS)

@@ -147,7 +147,7 @@ def test_a_wrong_answer_is_one_sentence_that_names_its_query(kind):
         ([GOOD] * 2, "2 predictions for 3 targets"),
         (None, "must be sequences"),
         (3, "must be sequences"),
-        ((GOOD for _ in range(3)), "must be sequences"),
+        pytest.param((GOOD for _ in range(3)), "must be sequences", id="generator"),
         ("abc", "a str, not one list"),
         ({"a": GOOD, "b": GOOD, "c": GOOD}, "a dict, not one list"),
     ],

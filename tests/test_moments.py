@@ -166,10 +166,19 @@ def test_tables_are_no_weights_and_are_never_rounded():
     assert torch.equal(moments.half().starts, starts)
 
 
-@pytest.mark.parametrize(("num_clips", "scales"), [(0, (4,)), (4, ()), (4, (4, 0))])
+@pytest.mark.parametrize(
+    ("num_clips", "scales"),
+    [(0, (4,)), (4, ()), (4, (4, 0)), (2.5, (4,)), (True, (4,)), ("8", (4,)), (4, 4), (4, None)],
+)
 def test_impossible_sizes_are_refused(num_clips, scales):
     with pytest.raises(InputError, match="must be at least 1"):
         Moments(num_clips, scales)
+
+
+def test_sizes_without_end_are_refused_or_cost_nothing():
+    with pytest.raises(InputError, match=r"num_clips=10000000: .* at most 10,000"):
+        Moments(10**7)
+    assert torch.equal(Moments(16, (10**12, 8)).mask, Moments(16, (16,)).mask)  # no moment is longer than the video
 
 
 def test_the_ceiling_by_hand():
