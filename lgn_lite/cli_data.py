@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .cli_options import SAY, Root, console
+from .cli_options import SAY, Root, console, print_whole
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def data_status(
         for name in names:
             option = "" if name == names[0] else f" -p data_set={name}"
             table.add_row(f"{notebook}{option}", name, needs[name][0])
-    console.print("\n", table, sep="")
+    console.print()
+    print_whole(table)
     _tell_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
 
 

@@ -1,5 +1,6 @@
 """What several tests share: real and drawn data, hand-made features, small settings, broken videos, seeds."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from lgn_lite.prepare import prepare_toy
 from lgn_lite.text import Vocabulary
 from lgn_lite.vgg import VGGFrames
 from lgn_lite.video import write_video
+
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and a console would keep it whatever a test asks for
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"

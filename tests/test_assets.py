@@ -199,6 +199,8 @@ def test_status_shows_assets_data_sets_and_notebooks_within_100_columns(shelf, t
     assert "get charades-sta/features-tree" in tables and "…\n" not in tables
     assert re.search(r"^00_start_here +toy-sta +ready", tables, re.M)
     assert re.search(r"^09_train -p data_set=tacos +tacos +not ready", tables, re.M)
+    narrow = CliRunner(env={"COLUMNS": "60"}).invoke(cli_data.data_app, ["status", "--root", str(tmp_path)]).output
+    assert re.search(r"^09_train -p data_set=tacos +tacos +not ready", narrow, re.M)
     target = tmp_path / "charades-sta/vgg_rgb_features.hdf5"
     assert f"to            {target}\n" in shown and "rochester.box.com" in shown
 
