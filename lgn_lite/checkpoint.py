@@ -179,7 +179,7 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     except TypeError as error:
         raise InputError(f"{folder / 'about.json'}: not written by this version ({error})") from error
     with _named(folder / "vocabulary.json"):
-        _read_json(folder / "vocabulary.json")
+        _check_present(folder / "vocabulary.json")
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
     if config.vocabulary_size not in (0, len(vocabulary)):
         raise InputError(
@@ -253,7 +253,11 @@ def _named(path: Path) -> Iterator[None]:
         raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _check_present(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"no {path}: not a checkpoint folder, or an incomplete copy of one")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    _check_present(path)
     return read_json(path, "copy the checkpoint once more, or train again")

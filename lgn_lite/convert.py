@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lgn_lite.errors import InputError
+from lgn_lite.files import is_hidden
 from lgn_lite.reading import amount, read_json, shown
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _vector(path: Path) -> np.ndarray:
 def _entries(folder: Path) -> list[Path]:
     """What a folder holds, by name, without hidden files, which systems leave everywhere."""
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        return sorted(entry for entry in folder.iterdir() if not is_hidden(entry))
     except OSError as error:
         raise InputError(f"{folder}: {error.strerror}; give the folder of the unpacked archive") from error
 

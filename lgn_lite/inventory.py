@@ -11,7 +11,7 @@ from lgn_lite.archives import Damaged, unpack
 from lgn_lite.assets import Archive, Asset
 from lgn_lite.download import amount, disk_errors, fetch, mismatch, partial_path
 from lgn_lite.errors import InputError
-from lgn_lite.files import remove_leftovers, scratch_folder, set_aside, wait_for_folder
+from lgn_lite.files import is_hidden, remove_leftovers, scratch_folder, set_aside, wait_for_folder
 from lgn_lite.signatures import page_or_nothing, strange
 
 
@@ -30,7 +30,7 @@ def state(asset: Asset, root: str | Path, verify: bool = False) -> State:
         problem = problem or (strange(path) if verify and not asset.sha256 else "")
         return State("differs", problem) if problem else State("present", amount(path.stat().st_size))
     if path.is_dir():
-        count = sum(1 for entry in path.iterdir() if not entry.name.startswith("."))
+        count = sum(1 for entry in path.iterdir() if not is_hidden(entry))
         if partial_path(path).exists():
             return State("partial", f"{count:,} unpacked")
         if asset.files is not None and 0 < count < asset.files:
