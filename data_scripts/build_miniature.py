@@ -23,9 +23,10 @@ import h5py
 import numpy as np
 import typer
 
-from lgn_lite.errors import InputError, errors_as_lines
-from lgn_lite.files import atomic_path
-from lgn_lite.reading import amount, csv_rows, read_json, read_text
+from lgn_lite.errors import InputError
+from lgn_lite.support.error_lines import errors_as_lines
+from lgn_lite.support.files import atomic_path
+from lgn_lite.support.reading import amount, csv_rows, read_json, read_text
 from lgn_lite.text import tokenize
 
 Entries = dict[str, dict[str, Any]]  # a video's entry in an annotation file, by its name

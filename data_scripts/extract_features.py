@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lgn_lite.errors import InputError, errors_as_lines
-from lgn_lite.feature_store import VIDEO_SUFFIXES
-from lgn_lite.files import is_hidden
-from lgn_lite.pictures import MAX_LOST
+from lgn_lite.errors import InputError
+from lgn_lite.features import VIDEO_SUFFIXES
+from lgn_lite.support.error_lines import errors_as_lines
+from lgn_lite.support.files import is_hidden
+from lgn_lite.video.pictures import MAX_LOST
 
 if TYPE_CHECKING:
-    from lgn_lite.vgg import VGGFrames
+    from lgn_lite.video.vgg import VGGFrames
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
@@ -55,7 +56,7 @@ def read_encoder(network: str, weights: str, layer: str, device: str) -> "VGGFra
     import torch
     from torchvision.models import VGG16_Weights
 
-    from lgn_lite.vgg import VGGFrames
+    from lgn_lite.video.vgg import VGGFrames
 
     if network not in ("small", "vgg16"):
         raise InputError(f"--network {network}: choose small or vgg16")
@@ -86,7 +87,7 @@ def main(
     max_lost: Annotated[float, typer.Option(help="share of a video's pictures that may be undecodable")] = MAX_LOST,
 ) -> None:
     """Extract the features of every video of a folder."""
-    from lgn_lite.features import extract_folder  # here for the same reason
+    from lgn_lite.video.extraction import extract_folder  # here for the same reason
 
     with errors_as_lines():
         try:

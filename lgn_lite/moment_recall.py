@@ -11,15 +11,8 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lgn_lite.errors import InputError
-from lgn_lite.metric_inputs import Predictions, check_nms, checked_ks, checked_thresholds
-from lgn_lite.metrics import (
-    answer_hits,
-    answer_iou,
-    answer_weights,
-    first_answers,
-    metric_row,
-    rate_row,
-)
+from lgn_lite.metrics import answer_hits, answer_iou, answer_weights, first_answers, metric_row, rate_row
+from lgn_lite.support.metric_inputs import Predictions, check_nms, checked_ks, checked_thresholds
 
 
 class MomentRecall(Metric):
