@@ -16,7 +16,6 @@ from lgn_lite.metrics import (
     summarise,
     temporal_nms,
 )
-from lgn_lite.moment_recall import MomentRecall
 
 TARGETS = torch.tensor([[0.0, 5], [2, 9], [4, 6]])
 DURATIONS = [10.0, 10.0, 10.0]
@@ -27,9 +26,6 @@ def all_metrics(predictions, targets=TARGETS, nms=0.45):
     found = recall(predictions, targets, (1, 5), (0.5, 0.7), nms=nms)
     weighed = discounted_recall(predictions, targets, DURATIONS, (1, 5), (0.5, 0.7), nms=nms)
     table = summarise(predictions, targets, None, (1, 5), (0.5, 0.7), nms=nms, durations=DURATIONS)["all"]
-    metric = MomentRecall((1, 5), (0.5, 0.7), nms, discounted=True)
-    metric.update(predictions, targets, DURATIONS)
-    assert metric.compute() == pytest.approx({name: value for name, value in table.items() if name != "queries"})
     named = {f"R{k}@{m:g}": value for (k, m), value in found.items()}
     named |= {f"dR{k}@{m:g}": value for (k, m), value in weighed.items()}
     named |= {"queries": 3, "mIoU": mean_iou(predictions, targets)}
@@ -126,7 +122,6 @@ def test_a_wrong_answer_is_one_sentence_that_names_its_query(kind):
             lambda predictions=predictions: discounted_recall(predictions, TARGETS, DURATIONS, [1], [0.5]),
             lambda predictions=predictions: mean_iou(predictions, TARGETS),
             lambda predictions=predictions: summarise(predictions, TARGETS),
-            lambda predictions=predictions: MomentRecall().update(predictions, TARGETS),
         ):
             with pytest.raises(InputError, match=rf"predictions of query 1 \(from 0\).*{message}") as error:
                 call()
@@ -185,7 +180,6 @@ def test_k_is_a_whole_number_of_at_least_one(ks):
         lambda: recall([GOOD] * 3, TARGETS, ks, [0.5]),
         lambda: discounted_recall([GOOD] * 3, TARGETS, DURATIONS, ks, [0.5]),
         lambda: summarise([GOOD] * 3, TARGETS, None, ks),
-        lambda: MomentRecall(ks),
     ):
         with pytest.raises(InputError, match=r"ks=.*: R@k looks at the first k answers; give whole numbers"):
             call()
@@ -195,7 +189,6 @@ def test_k_is_a_whole_number_of_at_least_one(ks):
 def test_an_overlap_is_a_share(m):
     for call in (
         lambda: recall([GOOD] * 3, TARGETS, [1], [0.5, m]),
-        lambda: MomentRecall(thresholds=(m,)),
         lambda: temporal_nms(GOOD, m, 1),
     ):
         with pytest.raises(InputError, match=r"an overlap .* is a number from 0 to 1"):

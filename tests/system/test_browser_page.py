@@ -2,8 +2,8 @@
 
 import pytest
 from helpers.browser import PROJECT, browser, screenshots, serving, watch
-from test_page import gone, processes, serve
 from helpers.untrained import untrained_models
+from test_page import gone, processes, serve
 
 __all__ = ["browser"]  # a fixture
 

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.cli import main as cli
+from lgn_lite.data_sets import open_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.recipes import VARIANTS, evaluate_checkpoint, evaluate_constant, evaluation_set, train_variant
-from lgn_lite.toy.build import SIZES, SPLITS
-from lgn_lite.data_sets import open_data_set
 from lgn_lite.toy import RATE
+from lgn_lite.toy.build import SIZES, SPLITS
 from lgn_lite.video.frames import probe
 
 SMALL = {"hidden": 16, "text_dim": 16, "word_dim": 8}

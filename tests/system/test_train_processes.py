@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import lgn_lite.training as training
 import pytest
 import torch
 from accelerate import notebook_launcher
 from safetensors.torch import load_file
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+import lgn_lite.training as training
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import About
 from lgn_lite.config import TrainSettings

@@ -22,8 +22,8 @@ from lgn_lite.annotations import read_toy_sta
 from lgn_lite.errors import InputError
 from lgn_lite.support import files
 from lgn_lite.support.error_lines import os_error_line
-from lgn_lite.toy import build as toy
 from lgn_lite.toy import ACTIVITIES, COLOURS, CONCEPTS, SHAPES, SPLITS, Event, Scene, describe
+from lgn_lite.toy import build as toy
 from lgn_lite.toy.scenes import make_scene
 
 NANO = {"train": 2, "val": 1, "test": 1, "test-composition": 1}
