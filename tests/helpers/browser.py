@@ -1,4 +1,4 @@
-"""Chromium for the tests of pages and widgets: a module says `pytest_plugins = ["helpers.browser"]` and takes the fixtures.
+"""Chromium for the tests of pages and widgets: `pytest_plugins = ["helpers.browser"]` brings the fixtures.
 
 Without Playwright or Chromium these tests skip and say so; under CI they fail, so that they cannot vanish unseen.
 """

@@ -59,7 +59,7 @@ def test_the_study_trains_scores_and_goes_on(tiny_toy, tmp_path, monkeypatch):
 
     trained = []
     monkeypatch.setattr(
-        lgn_lite.study.ablation, "train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
+        "lgn_lite.study.ablation.train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
     )
     assert run_study(tiny_toy, folder, runs[::-1], profile="smoke") == found[::-1]
     assert trained == []

@@ -147,7 +147,8 @@ def exercises() -> dict[str, tuple[str, str]]:
 
 
 EXERCISES = exercises()
-KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted((FOLDER.parent / "tests" / "helpers" / "exercises").glob("n*.py"))}
+ANSWERS = FOLDER.parent / "tests" / "helpers" / "exercises"
+KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted(ANSWERS.glob("n*.py"))}
 WRONG = {name: answer for known in KNOWN.values() for name, answer in known["WRONG"].items()}
 
 

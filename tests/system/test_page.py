@@ -73,7 +73,8 @@ def serve(arguments: dict, settings: str = "pass", **options) -> list[str]:
 
     `settings` are assignments, such as "page.IDLE = 2".
     """
-    return ["-u", "-c", f"from lgn_lite.inspector import server as page, visits; {settings}; page.serve({arguments!r}, **{options!r})"]
+    begin = "from lgn_lite.inspector import server as page, visits"
+    return ["-u", "-c", f"{begin}; {settings}; page.serve({arguments!r}, **{options!r})"]
 
 
 def kernel_of(server) -> psutil.Process:
@@ -494,7 +495,8 @@ def test_the_notebook_is_one_that_others_can_read(tmp_path):
 def test_a_visitor_s_process_waits_for_no_server():
     import subprocess
 
-    code = "import sys, lgn_lite.inspector.server; print([name for name in ('voila', 'torch', 'nbformat') if name in sys.modules])"
+    heavy = "('voila', 'torch', 'nbformat')"
+    code = f"import sys, lgn_lite.inspector.server; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

@@ -410,7 +410,8 @@ def test_a_local_worker_that_was_given_up_is_replaced(project, monkeypatch):
 @limited
 def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_goes_on(project, monkeypatch):
     (project / "grid.yaml").write_text("list:\n  - {seed: 1}\n  - {seed: 2, slow: true}\n")
-    code = "from pathlib import Path; from lgn_lite.cli import main as cli; from lgn_lite.support import files\nfiles.project_root = Path.cwd"
+    code = "from pathlib import Path; from lgn_lite.cli import main as cli; from lgn_lite.support import files\n"
+    code += "files.project_root = Path.cwd"
     (project / "command.py").write_text(f"{code}\nif __name__ == '__main__':\n    cli.main()\n")
     command = [sys.executable, "command.py", "sweep", "train", "grid.yaml", "--workers", "1", "--gpus", "0"]
     output = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
