@@ -1,6 +1,7 @@
 """What several tests share: real and drawn data, hand-made features, small settings, broken videos, seeds."""
 
 import os
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def shared():
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def ctrl_c_works():
+    """Python's own handler, which a process started in the background of a script lacks, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
