@@ -417,7 +417,7 @@ def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_goes_on(project, mo
         finally:
             process.kill()
     assert process.returncode == 130
-    assert printed.splitlines()[-1].startswith("Stopped. What is done is kept; go on with: lgn-lite sweep train")
+    assert printed.splitlines()[-1].startswith("Stopped. What is done is kept; resume with: lgn-lite sweep train")
     assert "Traceback" not in printed and "[1/2] seed=1: done after" in printed
     seconds_until_gone([kernel, child, *family])
     assert {name: run["status"] for name, run in saved(project).items()} == {
