@@ -33,8 +33,7 @@ from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate_logits
-from lgn_lite.figures.interactive import answers_figure, words_figure
-from lgn_lite.figures.maps import map_figure
+from lgn_lite.figures.interactive import answers_figure, map_figure, words_figure
 from lgn_lite.figures.results import plot_overlaps, plot_results
 from lgn_lite.moments import interval_iou
 from lgn_lite.recipes import evaluate_constant, evaluation_set
