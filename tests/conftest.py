@@ -2,6 +2,7 @@
 
 import os
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 
 import av
@@ -55,6 +56,31 @@ def leftover():
 def tiny_toy() -> DataSet:
     """Toy-STA tiny with its features: made by the first run of the tests, found again by the others."""
     return prepare_toy("tiny", root=PROJECT / "data" / "toy-sta", progress=False)
+
+
+class Clock:
+    """In place of the module `time`: it goes on only while a work lasts that was given a duration."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def lasting(self, seconds, work):
+        """`work` that takes so many seconds; several: the first call the first of them, and so on."""
+        each = iter(seconds) if isinstance(seconds, list) else repeat(seconds)
+
+        def lasts(*given, **named):
+            self.now += next(each)
+            return work(*given, **named)
+
+        return lasts
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 # Without a video: eight clips of six channels ---------------------------------------------------------------
