@@ -5,8 +5,8 @@ The same as `lgn-lite data get`; `lgn-lite data status` says what there is to fe
 
 import typer
 
-from lgn_lite.cli_data import data_get
-from lgn_lite.errors import errors_as_lines
+from lgn_lite.cli.data import data_get
+from lgn_lite.support.error_lines import errors_as_lines
 
 if __name__ == "__main__":
     with errors_as_lines():

@@ -1,21 +1,11 @@
 """Language-guided moment retrieval: LGN on its 2D-TAN baseline.
 
-`from lgn_lite import LGN, LGNConfig, predict` is all that using a model takes; the rest is in the modules.
+`from lgn_lite import LGN, LGNConfig, predict` is all that using a model takes. Names are imported on first use, so that
+`lgn-lite --help` and the processes that draw need not wait for torch.
 """
 
-from importlib import import_module
-from typing import Any
+import lazy_loader
 
 __version__ = "0.1.0"
-__all__ = ["LGN", "InputError", "LGNConfig", "predict"]
 
-_HOMES = {"LGN": "model", "LGNConfig": "config", "InputError": "errors", "predict": "prediction"}
-
-
-def __getattr__(name: str) -> Any:
-    # On first use, so that `lgn-lite --help` and the drawing processes need not wait for torch.
-    if name not in _HOMES:
-        raise AttributeError(f"module 'lgn_lite' has no attribute {name!r}")
-    value = getattr(import_module(f"lgn_lite.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

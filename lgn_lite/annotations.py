@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path
-from lgn_lite.reading import amount, csv_rows, finite_number, read_json, read_text, shown
-from lgn_lite.words import LETTER, MOST_LETTERS, MOST_WORDS, find_words
+from lgn_lite.support.files import atomic_path
+from lgn_lite.support.reading import amount, csv_rows, finite_number, read_json, read_text, shown
+from lgn_lite.support.words import LETTER, MOST_LETTERS, MOST_WORDS, find_words
 
 
 @dataclass(frozen=True, slots=True)

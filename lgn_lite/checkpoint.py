@@ -26,14 +26,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lgn_lite.config import LGNConfig
-from lgn_lite.dataset import encode_with
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path, remove_folder, write_json, write_tensors
-from lgn_lite.limits import Range
 from lgn_lite.model import LGN
-from lgn_lite.reading import read_json, shown
-from lgn_lite.text import Vocabulary
-from lgn_lite.weights import check_weights
+from lgn_lite.support.files import atomic_path, remove_folder, write_json, write_tensors
+from lgn_lite.support.limits import Range
+from lgn_lite.support.reading import read_json, shown
+from lgn_lite.support.weights import check_weights
+from lgn_lite.text import Vocabulary, encode_with
 
 DIVERGED = "the training diverged: try a lower learning_rate, a smaller clip or precision=no, and check the features"
 

@@ -15,7 +15,8 @@ from html import escape
 from typing import Any, Literal, get_args, get_type_hints
 
 from lgn_lite.errors import InputError
-from lgn_lite.reading import shown
+from lgn_lite.support.limits import Range
+from lgn_lite.support.reading import shown
 
 
 @dataclass(frozen=True)
@@ -305,3 +306,47 @@ PRESETS: dict[str, dict[str, Any]] = {
         frame_dropout=0.2, layers=4, kernel=3, padding=4, guidance=3, guidance_scale="rms", t_min=0.3, t_max=1.0,
     ),
 }  # fmt: skip
+
+
+TRAIN_RANGES: dict[str, Range | tuple[str, ...]] = {
+    "epochs": Range(1, 10**6, whole=True),
+    "batch_size": Range(1, 10**6, whole=True),
+    "learning_rate": Range(0, above=True),
+    "optimiser": ("adam", "adamw"),
+    "weight_decay": Range(0),
+    "schedule": ("constant", "cosine", "trapezoid"),
+    "warmup": Range(0, 1, below=True),
+    "clip": Range(0, above=True),
+    "seed": Range(-(10**12), 10**12, whole=True),  # times a million, in 64 bits: the order of an epoch
+    "precision": ("no", "bf16", "fp16"),
+    "save_every": Range(0, 10**12, whole=True),
+    "workers": Range(0, 1024, whole=True),
+    "memory": Range(0, 10**6),
+}
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train. The defaults are 2D-TAN's (its configuration files); the course's are in `recipes.py`."""
+
+    epochs: int = 100
+    batch_size: int = 32  # queries of a step, of all processes together
+    learning_rate: float = 1e-4
+    optimiser: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "trapezoid"] = "constant"  # the last: constant, then falling in a line
+    warmup: float = 0.0  # share of all steps in which the learning rate rises from zero
+    clip: float = 10.0  # largest norm of the gradient
+    seed: int = 0  # of the order of the queries and of dropout
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    save_every: int = 0  # steps between states to resume from; 0: after each epoch
+    workers: int = 0  # DataLoader processes of each training process
+    memory: float = 4.0  # gigabytes of prepared features that the training split may keep, in each process
+
+    def __post_init__(self) -> None:
+        for name, allowed in TRAIN_RANGES.items():
+            value, label = getattr(self, name), f"training setting {name}"
+            if isinstance(allowed, Range):
+                allowed.check(value, label)
+            elif value not in allowed:
+                raise InputError(f"{label}={shown(value)}: choose one of {', '.join(map(repr, allowed))}")

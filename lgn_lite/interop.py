@@ -34,8 +34,8 @@ from torch import Tensor
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
+from lgn_lite.support.weights import check_weights, read_weights
 from lgn_lite.text import read_glove
-from lgn_lite.weights import check_weights, read_weights
 
 # What the weights do not tell: `load_2dtan(path, **PUBLISHED["tacos"])`. From 2D-TAN's configuration files
 # (2D-TAN-16x16-K5L8-pool.yaml, 2D-TAN-128x128-K5L8-pool.yaml, 2D-TAN-64x64-K9L4-pool.yaml).

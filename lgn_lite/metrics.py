@@ -10,7 +10,8 @@ from torch import Tensor
 from torchvision.ops import nms as box_nms
 
 from lgn_lite.errors import InputError
-from lgn_lite.metric_inputs import (
+from lgn_lite.moments import interval_iou
+from lgn_lite.support.metric_inputs import (
     Predictions,
     check_nms,
     checked_ks,
@@ -20,7 +21,6 @@ from lgn_lite.metric_inputs import (
     checked_thresholds,
     exact,
 )
-from lgn_lite.moments import interval_iou
 
 
 def temporal_nms(segments: Tensor, threshold: float, keep: int) -> Tensor:

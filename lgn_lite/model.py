@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.list_convolution import ListConvolution
+from lgn_lite.map_convolution import ListConvolution
 from lgn_lite.moments import Moments
-from lgn_lite.weights import check_weights
+from lgn_lite.support.weights import check_weights
 
 Trace = dict[str, Tensor]  # the values between the stages, by name, for notebooks, tests and the inspector
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lgn_lite.errors import InputError
-from lgn_lite.reading import shown
+from lgn_lite.support.reading import shown
 
 MOST_CLIPS = 10_000  # of a map's side: the published ones have 16 to 128
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
-from lgn_lite.dataset import prepare_features
 from lgn_lite.errors import InputError
-from lgn_lite.evaluate import rank
+from lgn_lite.evaluation import rank
+from lgn_lite.features import prepare_features
 from lgn_lite.metrics import temporal_nms
-from lgn_lite.pictures import MAX_LOST
-from lgn_lite.reading import shown
-from lgn_lite.vgg import LAYERS, VGGFrames, extract_video
+from lgn_lite.support.reading import shown
+from lgn_lite.video.pictures import MAX_LOST
+from lgn_lite.video.vgg import LAYERS, VGGFrames, extract_video
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,11 @@ from accelerate.utils import SAFE_WEIGHTS_NAME, broadcast_object_list, gather_ob
 from lgn_lite.checkpoint import About, load_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path, remove_folder, set_aside, write_json
-from lgn_lite.reading import parse_json, read_json, read_text, shown
+from lgn_lite.support.files import atomic_path, remove_folder, set_aside, write_json
+from lgn_lite.support.reading import parse_json, read_json, read_text, shown
 
 if TYPE_CHECKING:
-    from lgn_lite.train import TrainSettings
+    from lgn_lite.config import TrainSettings
 
 Progress = dict[str, Any]  # step, history (an entry an epoch), losses (of the steps since)
 

@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from lgn_lite.errors import InputError
-from lgn_lite.files import atomic_path
-from lgn_lite.reading import read_json, regular_file, shown
-from lgn_lite.words import MOST_LETTERS, MOST_WORDS, find_words
+from lgn_lite.support.files import atomic_path
+from lgn_lite.support.reading import read_json, regular_file, shown
+from lgn_lite.support.words import MOST_LETTERS, MOST_WORDS, find_words
 
 PAD, UNKNOWN = "<pad>", "<unk>"  # no token can look like these: the tokeniser drops < and >
 
@@ -279,3 +279,8 @@ def word_vectors(
 
 def _short(word: str) -> str:
     return word if len(word) <= 40 else shown(word, 40)[1:-1]
+
+
+def encode_with(vocabulary: Vocabulary) -> Callable[[str], Tensor]:
+    """What turns a sentence into its (W,) word numbers."""
+    return lambda sentence: torch.tensor(vocabulary.encode(sentence))

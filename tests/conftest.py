@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from lgn_lite import files
 from lgn_lite.annotations import Query
-from lgn_lite.catalogue import DataSet
 from lgn_lite.checkpoint import About, save_checkpoint
 from lgn_lite.config import LGNConfig
+from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.model import LGN
-from lgn_lite.prepare import prepare_toy
+from lgn_lite.support import files
 from lgn_lite.text import Vocabulary
-from lgn_lite.vgg import VGGFrames
-from lgn_lite.video import write_video
+from lgn_lite.video.frames import write_video
+from lgn_lite.video.vgg import VGGFrames
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and a console would keep it whatever a test asks for
 
@@ -55,7 +54,7 @@ def leftover():
 @pytest.fixture(scope="session")
 def tiny_toy() -> DataSet:
     """Toy-STA tiny with its features: made by the first run of the tests, found again by the others."""
-    return prepare_toy("tiny", root=PROJECT / "data" / "toy-sta", progress=False)
+    return open_data_set("toy-sta", "tiny", PROJECT / "data", progress=False)
 
 
 class Clock:

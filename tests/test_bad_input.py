@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from lgn_lite.annotations import read_charades_sta
+from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import About, load_checkpoint
-from lgn_lite.dataset import MomentDataset, encode_with
+from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.model import LGN
 from lgn_lite.prediction import predict
-from lgn_lite.train import TrainSettings, train
+from lgn_lite.text import encode_with
+from lgn_lite.training import train
 
 
 class Case:

@@ -21,7 +21,6 @@ from lgn_lite.metrics import (
     summarise,
     temporal_nms,
 )
-from lgn_lite.moment_recall import MomentRecall
 from lgn_lite.moments import interval_iou
 
 quick = settings(max_examples=50, deadline=None)
@@ -203,31 +202,6 @@ def test_segments_of_no_length_give_numbers():
 def test_every_target_needs_its_prediction(queries):
     with pytest.raises(InputError, match=rf"{queries} predictions for"):
         recall(torch.zeros(queries, 1, 2), torch.zeros(0 if queries == 0 else 2, 2), [1], [0.5])
-
-
-def test_the_metric_adds_up_to_recall():
-    predictions, targets = torch.rand(20, 30, 2).sort().values, torch.rand(20, 2).sort().values
-    metric = MomentRecall(ks=(1, 5), thresholds=(0.3, 0.5), nms=0.45)
-    for part in (slice(0, 7), slice(7, 8), slice(8, 20)):
-        metric.update(predictions[part], targets[part])
-    expected = recall(predictions, targets, (1, 5), (0.3, 0.5), nms=0.45)
-    named = {f"R{k}@{m}": percent for (k, m), percent in expected.items()}
-    assert metric.compute() == pytest.approx(named | {"mIoU": mean_iou(predictions, targets)})
-    durations = torch.rand(20) + 1
-    metric = MomentRecall(ks=(1, 5), thresholds=(0.3, 0.5), nms=0.45, discounted=True)
-    for part in (slice(0, 12), slice(12, 20)):
-        metric.update(predictions[part], targets[part], durations[part])
-    weighed = discounted_recall(predictions, targets, durations, (1, 5), (0.3, 0.5), nms=0.45)
-    named |= {f"dR{k}@{m}": percent for (k, m), percent in weighed.items()}
-    assert metric.compute() == pytest.approx(named | {"mIoU": mean_iou(predictions, targets)})
-    with pytest.raises(InputError, match="give both, or neither"):
-        metric.update(predictions, targets)
-    metric.reset()
-    with (
-        pytest.warns(UserWarning, match="before the ``update``"),
-        pytest.raises(InputError, match="no query"),
-    ):
-        metric.compute()
 
 
 def test_the_table_has_a_row_for_each_label():

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from lgn_lite import list_convolution
+from lgn_lite import map_convolution as list_convolution
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import LGNConfig
-from lgn_lite.course import VARIANTS
 from lgn_lite.errors import InputError
-from lgn_lite.evaluate import rank
+from lgn_lite.evaluation import rank
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN, EarlyModulation, LateGuidance, ListConvolution, SentenceEncoder
 from lgn_lite.moments import Moments
+from lgn_lite.recipes import VARIANTS
 
 
 def batch_for(config: LGNConfig, B: int = 3, W: int = 4) -> dict[str, torch.Tensor]:

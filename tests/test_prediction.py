@@ -11,12 +11,12 @@ import torch
 
 from lgn_lite import predict
 from lgn_lite.checkpoint import load_checkpoint
-from lgn_lite.dataset import prepare_features
 from lgn_lite.errors import InputError
+from lgn_lite.features import prepare_features
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import Prediction
-from lgn_lite.vgg import VGGFrames, extract_video
-from lgn_lite.video import probe
+from lgn_lite.video.frames import probe
+from lgn_lite.video.vgg import VGGFrames, extract_video
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has no vector")
 
@@ -87,7 +87,7 @@ def test_several_sentences_are_answered_as_each_alone(checkpoint, clip):
 def test_moments_end_inside_the_video_to_the_last_digit(checkpoint, clip, monkeypatch):
     """10.1 s is more than 10.1 in single precision."""
     from lgn_lite import prediction
-    from lgn_lite.video import VideoInfo
+    from lgn_lite.video.frames import VideoInfo
 
     for seconds in (10.1, 7.7, 33.3, 1e-3, 5000.3):
         info = VideoInfo(seconds, 12.0, 96, 96, None)

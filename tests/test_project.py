@@ -1,7 +1,6 @@
 """The project's own papers agree with each other: README, results, dependencies, CI."""
 
 import ast
-import importlib.util
 import json
 import re
 import subprocess
@@ -9,27 +8,23 @@ import sys
 import tomllib
 from pathlib import Path
 
+from importlinter.cli import lint_imports
+
+from lgn_lite.study import readme as study_readme
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_every_number_of_the_readme_comes_from_the_results_files():
-    script = load(ROOT / "data_scripts" / "update_readme.py")
     read = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in (ROOT / "notebooks" / "results").glob("*.json")
     }
     blind = [content for name, content in sorted(read.items()) if name.startswith("blind_")]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert script.with_table(readme, "results", script.table(read["09_train"])) == readme
-    assert script.with_table(readme, "ablations", script.ablation_table(read["ablations"])) == readme
-    assert script.with_table(readme, "blind", script.blind_table(*blind)) == readme
+    assert study_readme.with_table(readme, "results", study_readme.table(read["09_train"])) == readme
+    assert study_readme.with_table(readme, "ablations", study_readme.ablation_table(read["ablations"])) == readme
+    assert study_readme.with_table(readme, "blind", study_readme.blind_table(*blind)) == readme
     assert f"{read['09_train']['variants']['full']['test']['all']['R1@0.5']:.1f}" in readme
     assert f"{read['blind_charades-sta']['rows']['sentence-only LGN']['R1@0.5']:.1f} ±" in readme
 
@@ -44,8 +39,8 @@ def test_every_promise_names_tests_that_exist():
     table = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
     for row in rows:
-        assert re.findall(r"`test_\w+\.py`", row), row
-    for file, names in re.findall(r"`(test_\w+\.py)`((?::|,| |`test_\w+`)*)", table):
+        assert re.findall(r"`[\w/]+\.py`", row), row
+    for file, names in re.findall(r"`([\w/]+\.py)`((?::|,| |`test_\w+`)*)", table):
         defined = set(re.findall(r"def (test_\w+)", (ROOT / "tests" / file).read_text(encoding="utf-8")))
         assert set(re.findall(r"`(test_\w+)`", names)) <= defined and defined, file
 
@@ -58,6 +53,22 @@ def test_every_dependency_has_a_tested_version():
         name, least = re.match(r"([\w.-]+)>=([\d.]+)", line).groups()
         tested = versions[name.lower().replace("_", "-")]
         assert [int(part) for part in re.findall(r"\d+", tested)] >= [int(part) for part in least.split(".")], line
+
+
+def test_imports_run_one_way():
+    """The layers of pyproject.toml's `tool.importlinter`; `uv run lint-imports` says which import breaks one."""
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_tests_mirror_the_package():
+    """`tests/<folder>/test_<module>….py`; what starts processes, kernels, browsers or servers is in `system/`."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        folder = path.parent.relative_to(ROOT / "tests")
+        if str(folder) == "system" or path.stem in ("test_project", "test_repository", "test_bad_input"):
+            continue
+        modules = [module.stem for module in (ROOT / "lgn_lite" / folder).glob("*.py")]
+        name = path.stem.removeprefix("test_")
+        assert any(name == module or name.startswith(f"{module}_") for module in modules), path
 
 
 def test_ruff_is_content_with_package_notebooks_and_tests():
@@ -105,7 +116,7 @@ def test_no_file_tells_where_it_was_made():
         files = [ROOT / name for name in listed.stdout.splitlines()]
     machine = re.compile(r"/(root|home|work)/\w+|index-url|files\.pythonhosted")
     for path in files:
-        if path.parent.name == "tests":  # they hold made-up paths on purpose
+        if "tests" in path.relative_to(ROOT).parts:  # they hold made-up paths on purpose
             continue
         if path.suffix in {".py", ".ipynb", ".md", ".yml", ".toml", ".txt", ".json"}:
             found = machine.search(path.read_text(encoding="utf-8"))

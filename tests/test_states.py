@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import load_file
 
 from lgn_lite import states
+from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import About, load_checkpoint
-from lgn_lite.dataset import MomentDataset, encode_with
+from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
-from lgn_lite.train import TrainSettings, selection, train
+from lgn_lite.text import encode_with
+from lgn_lite.training import selection, train
 
 # 20 queries: two steps an epoch; a state after each step, the newest two of them kept
 SHORT = TrainSettings(epochs=3, batch_size=10, learning_rate=1e-2, save_every=1, seed=4)
@@ -435,10 +437,12 @@ import torch
 from lgn_lite.annotations import Query
 from lgn_lite.checkpoint import About
 from lgn_lite.config import LGNConfig
-from lgn_lite.dataset import MomentDataset, encode_with
+from lgn_lite.batches import MomentDataset
+from lgn_lite.text import encode_with
 from lgn_lite.model import LGN
 from lgn_lite.text import Vocabulary
-from lgn_lite.train import TrainSettings, train
+from lgn_lite.config import TrainSettings
+from lgn_lite.training import train
 config = LGNConfig(
     visual_dim=2, num_frames=4, num_clips=4, scales=(4,), hidden=4, word_dim=2, text_dim=4, text_layers=1, layers=1,
     kernel=3, guidance=1, vocabulary_size=4,

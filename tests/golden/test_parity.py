@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from reference_2d_tan import CASES, make, read, stages
+from golden.reference_2d_tan import CASES, make, read, stages
 
 from lgn_lite.interop import load_2dtan
 from lgn_lite.loss import moment_loss

@@ -1,0 +1,103 @@
+"""A taxonomy of mistakes: how an answer misses in time, and, on Toy-STA, what it shows instead.
+
+The first sort needs the annotations alone and fits any data set; the second needs to know all that happens in a
+video, which only a drawn one tells.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from lgn_lite.annotations import Query
+from lgn_lite.errors import InputError
+from lgn_lite.moments import interval_iou
+from lgn_lite.support.reading import finite_number, read_json, shown
+from lgn_lite.toy.scenes import make_scene
+from lgn_lite.toy.world import Scene
+
+Span = tuple[float, float]  # start and end, seconds
+
+VIDEO = re.compile(r"(?:toy-)?(?P<split>.+)-(?P<index>[0-9]{1,9})")
+
+HIT = "hit"
+# In the order of how near they come
+PLACES = (HIT, "too long", "too short", "shifted", "elsewhere")
+CONTENTS = (HIT, "right event, wrong borders", "same pair at another time", "another figure does it")
+CONTENTS += ("the figure does something else", "another figure, something else", "no event")
+
+
+def _overlap(a: Span, b: Span) -> float:
+    """Seconds that two spans share."""
+    return max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+
+
+def _iou(a: Span, b: Span) -> float:
+    return interval_iou(torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)).item()
+
+
+def place_of(answer: Span, truth: Span, threshold: float = 0.5, most: float = 0.9) -> str:
+    """How an answer misses in time, one of PLACES; both in seconds.
+
+    "hit": IoU above the threshold, strictly. "too long": it holds at least `most` of the truth. "too short": at least
+    `most` of it lies in the truth. "shifted": the two share some other part. "elsewhere": they share nothing.
+    """
+    shared = _overlap(answer, truth)
+    if _iou(answer, truth) > threshold:
+        return HIT
+    if shared >= most * (truth[1] - truth[0]):
+        return "too long"
+    if shared >= most * (answer[1] - answer[0]):
+        return "too short"
+    return "shifted" if shared > 0 else "elsewhere"
+
+
+def scene_of(query: Query, folder: str | Path) -> Scene:
+    """All that happens in a Toy-STA video, from the seed that its folder was drawn with.
+
+    Raises InputError where the folder is no Toy-STA, or the query is none of its.
+    """
+    path = Path(folder) / "toy_sta.json"
+    try:
+        drawn = read_json(path, "draw the data set again")
+        name = VIDEO.fullmatch(query.video)
+        if name is None:
+            raise InputError("no name of a drawn one, such as toy-test-0000")
+        seed, figures = (finite_number(drawn.get(key), key, least=0) for key in ("seed", "num_figures"))
+        scene = make_scene(int(seed), name["split"], int(name["index"]), int(figures))
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise InputError(
+            f"{path}: tells nothing of the video {shown(query.video)}, as only Toy-STA can: {reason}"
+        ) from error
+    if not any((event.start, event.end) == (query.start, query.end) for event in scene.events):
+        raise InputError(f"{path}: video {shown(query.video)} has no event from {query.start} to {query.end} s")
+    return scene
+
+
+def content_of(answer: Span, query: Query, scene: Scene, threshold: float = 0.5) -> str:
+    """What an answer to a Toy-STA query shows, one of CONTENTS: the event that it shares the most seconds with.
+
+    Of two events with the same share the one with the larger IoU counts. An answer during which nobody does
+    anything is "no event".
+    """
+    if _iou(answer, (query.start, query.end)) > threshold:
+        return HIT
+    best = max(scene.events, key=lambda event: _closeness(answer, (event.start, event.end)))
+    if _overlap(answer, (best.start, best.end)) == 0:
+        return "no event"
+    if (best.start, best.end) == (query.start, query.end):
+        return "right event, wrong borders"
+    same_figure = " ".join(scene.figures[best.figure]) == query.tags["figure"]
+    same_activity = best.activity == query.tags["activity"]
+    if same_figure and same_activity:
+        return "same pair at another time"
+    if same_activity:
+        return "another figure does it"
+    return "the figure does something else" if same_figure else "another figure, something else"
+
+
+def _closeness(answer: Span, event: Span) -> tuple[float, float]:
+    return _overlap(answer, event), _iou(answer, event)

@@ -1,0 +1,136 @@
+"""What a checkpoint answers to every query of a split, computed once and kept beside its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.data import Subset
+
+from lgn_lite.annotations import Query
+from lgn_lite.batches import MomentDataset
+from lgn_lite.checkpoint import Checkpoint
+from lgn_lite.data_sets import DataSet
+from lgn_lite.evaluation import query_tensors, score_queries
+from lgn_lite.moments import interval_iou
+from lgn_lite.recipes import evaluation_set
+from lgn_lite.support.files import write_tensors
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The scores of all candidates for all queries of a split, and what follows from them."""
+
+    queries: list[Query]
+    logits: Tensor  # (Q, P)
+    spans: Tensor  # (P, 2) of the candidates, fractions of the video, double precision
+
+    @cached_property
+    def best(self) -> Tensor:
+        """(Q,) number of the first answer; of equal scores the first candidate, as `evaluate.rank` has it."""
+        return torch.from_numpy(self.logits.sigmoid().numpy().argmax(1))  # NumPy's promises the first of equals
+
+    @cached_property
+    def segments(self) -> Tensor:
+        """(Q, 2) first answers in seconds, double precision."""
+        return self.spans[self.best] * query_tensors(self.queries)[1][:, None]
+
+    @cached_property
+    def iou(self) -> Tensor:
+        """(Q,) overlap of the first answers with the truth."""
+        return interval_iou(self.segments, query_tensors(self.queries)[0])
+
+    def disagreement(self, other: Answers) -> Tensor:
+        """(Q,) from 0 to 1: how little the first answers of two models overlap, 1 − IoU."""
+        return 1 - interval_iou(self.segments, other.segments)
+
+
+def split_answers(
+    checkpoint: Checkpoint,
+    data: DataSet,
+    split: str = "test",
+    progress: bool = True,
+    told: Callable[[float], None] | None = None,
+) -> Answers:
+    """The answers of a checkpoint to a split, from CHECKPOINT/answers/ where they are those of these weights.
+
+    They are computed otherwise, with progress shown, and kept there if the folder can be written to. `told` is given
+    the share that is done, every 256 queries, in place of the bar; what it raises ends the work. Raises InputError as
+    `course.evaluation_set` does: features that are missing or do not fit the model.
+    """
+    found = evaluation_set(data, checkpoint, split)
+    path, key = _place(checkpoint, data, split, found.queries)
+    logits = _kept(path, key, len(found.queries), len(_spans(checkpoint)))
+    if logits is None:
+        if told is None:
+            logits = score_queries(checkpoint.model, found, progress=progress)
+        else:
+            logits = _in_parts(checkpoint, found, told)
+        try:
+            write_tensors(path, {"logits": logits}, {"of": key})
+        except OSError as error:
+            warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
+    return Answers(found.queries, logits, _spans(checkpoint))
+
+
+def kept_answers(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> Answers | None:
+    """The answers that `split_answers` has kept; None where it would compute them. `queries` are the split's."""
+    logits = _kept(*_place(checkpoint, data, split, queries), len(queries), len(_spans(checkpoint)))
+    return logits if logits is None else Answers(list(queries), logits, _spans(checkpoint))
+
+
+def _spans(checkpoint: Checkpoint) -> Tensor:
+    return checkpoint.model.moments.spans(torch.float64).cpu()
+
+
+def _place(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> tuple[Path, str]:
+    """The file that keeps the answers, and the key that it must have."""
+    path = checkpoint.folder / "answers" / f"{data.name}-{split}.safetensors"
+    return path, _fingerprint(checkpoint.folder / "model.safetensors", queries, data)
+
+
+def _in_parts(checkpoint: Checkpoint, found: MomentDataset, told: Callable[[float], None]) -> Tensor:
+    parts = []
+    for begin in range(0, len(found), 256):
+        told(begin / len(found))
+        part = Subset(found, range(begin, min(begin + 256, len(found))))
+        parts.append(score_queries(checkpoint.model, part))
+    return torch.cat(parts)
+
+
+def _kept(path: Path, key: str, *shape: int) -> Tensor | None:
+    """The stored logits, where they are of this key, readable, and of this shape."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("of") != key:
+                return None
+        logits = load_file(path)["logits"]
+        if logits.shape == shape and logits.is_floating_point() and not logits.isnan().any():
+            return logits
+    except (SafetensorError, ValueError, KeyError, OSError):
+        pass
+    warnings.warn(f"{path}: damaged: the answers are computed again", stacklevel=3)
+    return None
+
+
+def _fingerprint(weights: Path, queries: Sequence[Query], data: DataSet) -> str:
+    """What the answers depend on: the weights, settings and words, the queries, and which features there are."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    for name in ("config.json", "vocabulary.json"):
+        digest.update(weights.with_name(name).read_bytes())
+    for query in queries:
+        digest.update(f"{query.video}\0{query.sentence}\0{query.duration}\n".encode())
+    features = data.features.path.stat() if data.features is not None else None
+    digest.update(repr(features and (features.st_size, features.st_mtime_ns)).encode())
+    return digest.hexdigest()

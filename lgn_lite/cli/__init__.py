@@ -1,0 +1,1 @@
+"""The command line, `lgn-lite`: a file per group of commands."""

@@ -1,0 +1,295 @@
+"""The commands `lgn-lite data …`: what fetches and prepares data sets, one function per command."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lgn_lite.cli.options import SAY, Root, console, print_whole
+from lgn_lite.errors import InputError
+
+if TYPE_CHECKING:
+    from lgn_lite.downloads.fetch import State
+    from lgn_lite.downloads.registry import Asset
+
+data_app = typer.Typer(help="Fetch and prepare data sets.", no_args_is_help=True)
+
+AcceptTerms = Annotated[
+    bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without a question: for scripts.")
+]
+Mirror = Annotated[
+    str,
+    typer.Option(
+        envvar="LGN_LITE_MIRROR",
+        help="An address to ask first: a web server of your own that serves a data folder, archives included.",
+    ),
+]
+
+
+@data_app.command("toy")
+def data_toy(
+    size: Annotated[str, typer.Option(help="tiny, small or full.")] = "small",
+    root: Root = Path("data"),
+    seed: Annotated[int, typer.Option(help="Another seed, other videos (give another --root too).")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that draw and decode.")] = 2,
+) -> None:
+    """Draw Toy-STA, train its small VGG on single concepts, and extract features."""
+    from lgn_lite.data_sets import open_data_set
+
+    with _stoppable():
+        data = open_data_set("toy-sta", size, root, seed=seed, workers=workers)
+    for split in ("train", "val", *data.tests):
+        queries = data.queries(split)
+        console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
+    console.print(data.folder, **SAY)
+
+
+@data_app.command("status")
+def data_status(
+    root: Root = Path("data"),
+    verify: Annotated[bool, typer.Option("--verify", help="Read the files and compare their checksums.")] = False,
+) -> None:
+    """Show what is there, what is missing and how to get it, and what each data set and notebook needs."""
+    from lgn_lite.downloads.fetch import state
+    from lgn_lite.downloads.registry import ASSETS, DATA_SETS, NOTEBOOKS, TOY
+
+    _check_folder(root)
+    states = {asset.name: state(asset, root, verify) for asset in ASSETS}
+    console.print(f"Below {root}/:\n", **SAY)
+    table = _table("asset", "size", "state", "lgn-lite data …")
+    for asset in ASSETS:
+        kind, note = states[asset.name]
+        table.add_row(asset.name, _size(asset), f"{kind}: {note}" if note else kind, _command(asset, kind))
+    console.print(table)
+
+    there = _there(states)
+    needs = {name: _readiness(name, there) for name in (TOY, *DATA_SETS)}
+    table = _table("data set", "state", "")
+    for name, (ready, lacks) in needs.items():
+        table.add_row(name, ready, lacks)
+    console.print("\n", table, sep="")
+
+    table = _table("notebook", "needs", "state")
+    for notebook, names in NOTEBOOKS.items():
+        for name in names:
+            option = "" if name == names[0] else f" -p data_set={name}"
+            table.add_row(f"{notebook}{option}", name, needs[name][0])
+    console.print()
+    print_whole(table)
+    _tell_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
+
+
+@data_app.command("get")
+def data_get(
+    names: Annotated[
+        list[str], typer.Argument(help="Data sets or single assets, by the names of `lgn-lite data status`.")
+    ],
+    root: Root = Path("data"),
+    accept_terms: AcceptTerms = False,
+    mirror: Mirror = "",
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep a zip or tar when its content is in place.")
+    ] = False,
+) -> None:
+    """Fetch a data set, or single assets; interrupted, the same command resumes where it stopped.
+
+    A data set's name leaves out its downloads of many gigabytes: name these themselves. What no program may
+    fetch is listed with its address and the path where it belongs.
+    """
+    from lgn_lite.downloads.fetch import get, state
+    from lgn_lite.downloads.registry import find
+
+    chosen = find(names)
+    missing = [asset for asset in chosen if state(asset, root, verify=True).kind != "present"]
+    fetchable = [asset for asset in missing if asset.fetchable]
+    _agree(fetchable, accept_terms)
+    with _stoppable():
+        get(fetchable, root, mirror, keep_archives)
+    for asset in chosen:
+        if asset not in missing or asset in fetchable:
+            console.print(f"{asset.name}: {root / asset.path}", **SAY)
+    _tell_by_hand((asset for asset in missing if not asset.fetchable), root)
+
+
+@data_app.command("video")
+def data_video(
+    names: Annotated[list[str], typer.Argument(metavar="VID...", help="Names of videos of Charades, such as AO8RW.")],
+    root: Root = Path("data"),
+    accept_terms: AcceptTerms = False,
+    mirror: Mirror = "",
+) -> None:
+    """Fetch single videos of Charades, about 1 MB each, out of the remote zip of 13 GB."""
+    from lgn_lite.downloads.archives import remote_members
+    from lgn_lite.downloads.fetch import with_mirror
+    from lgn_lite.downloads.registry import find
+
+    for name in names:
+        if not re.fullmatch(r"[A-Z0-9]{5}", name):
+            raise InputError(f"{name!r} is no name of a Charades video: five capital letters and digits, such as AO8RW")
+    (videos,) = find(["charades-sta/videos"])
+    members = {f"{Path(videos.path).name}/{name}.mp4": root / videos.path / f"{name}.mp4" for name in names}
+    if not all(path.is_file() for path in members.values()):
+        _agree([videos], accept_terms)
+        with _stoppable():
+            remote_members(with_mirror(videos.archive, mirror), members)
+    for path in members.values():
+        console.print(path, **SAY)
+
+
+@data_app.command("survey")
+def data_survey(root: Root = Path("data")) -> None:
+    """Count the annotations that are there, next to the paper's Table 1, and explain each difference."""
+    from lgn_lite.analysis.data_statistics import DIFFERENCES, survey
+    from lgn_lite.data_sets import REAL
+    from lgn_lite.downloads.fetch import state
+    from lgn_lite.downloads.registry import ASSETS
+
+    _check_folder(root)
+    there = _there({asset.name: state(asset, root) for asset in ASSETS})
+    released = {name: data.released(root) for name, data in REAL.items() if _readiness(name, there)[0] != "not ready"}
+    if not released:
+        raise InputError(f"{root}: holds no real data set; fetch one with `lgn-lite data get charades-sta`")
+    console.print(survey(released).round(2).to_string(na_rep=""), **SAY)
+    console.print("\nBest R1@m: what the best candidate of the preset would reach. Differences from the paper:", **SAY)
+    for difference in DIFFERENCES:
+        console.print(f"- {difference}", **SAY)
+
+
+@data_app.command("convert")
+def data_convert(
+    name: Annotated[str, typer.Argument(help="charades-sta or tacos.")],
+    root: Root = Path("data"),
+    workers: Annotated[int, typer.Option(help="Processes that read.")] = 2,
+    source_folder: Annotated[
+        Path | None, typer.Option("--source", help="Folder of the released files.", show_default="as fetched")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="HDF5 file to write.", show_default="the one that the data set opens")
+    ] = None,
+) -> None:
+    """Convert features as released to the HDF5 file that the data set opens; an interrupted one resumes.
+
+    Of Charades, all videos of the folder, if it is given by --source; else those of Charades-STA's annotations.
+    """
+    from lgn_lite.downloads.fetch import state
+    from lgn_lite.downloads.registry import find
+
+    parts = {"charades-sta": ("features-tree", "features-fc7"), "tacos": ("windows", "features")}
+    if name not in parts:
+        raise InputError(f"no features of {name!r} need converting: choose one of {', '.join(parts)}")
+    source, target = find([f"{name}/{part}" for part in parts[name]])
+    if source_folder is None and (found := state(source, root)).kind != "present":
+        how = source.by_hand or f"lgn-lite data get {source.name}"
+        raise InputError(f"{root / source.path}: {found.kind} {found.note}; get it first: {how}".replace(" ;", ";"))
+
+    from lgn_lite.downloads.convert import convert_charades, convert_tacos  # here: slow to import
+
+    released, made = source_folder or root / source.path, output or root / target.path
+    with _stoppable():
+        if name == "charades-sta":
+            from lgn_lite.data_sets import open_data_set
+
+            videos = None
+            if source_folder is None:
+                data = open_data_set(name, root=root)
+                videos = {query.video for split in ("train", "val", "test") for query in data.queries(split)}
+            store = convert_charades(released, made, workers, videos=videos)
+        else:
+            annotations = [root / asset.path for asset in find(["tacos/train", "tacos/val", "tacos/test"])]
+            store = convert_tacos(released, made, annotations, workers)
+    rate = store.attrs["rate"]
+    pace = f"{rate:g} rows per second" if rate else "rows per second that differ by video"
+    console.print(f"{made}: {len(store)} videos, {store.dim} numbers per row, {pace}", **SAY)
+
+
+# ── What the commands say ─────────────────────────────────────────────────────────────────────
+
+
+def _check_folder(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root}: not a folder; give the one that holds the data sets")
+
+
+def _agree(assets: Iterable["Asset"], accepted: bool) -> None:
+    """Show the terms of what is about to be fetched and ask; InputError where nobody agrees."""
+    from lgn_lite.downloads.registry import TERMS
+
+    for name in dict.fromkeys(asset.terms for asset in assets if asset.terms):
+        console.print(TERMS[name], **SAY)
+        if accepted:
+            continue
+        try:
+            agreed = typer.confirm("Do you accept these terms?")
+        except typer.Abort:  # no terminal, or Ctrl-C
+            console.print()
+            agreed = False
+        if not agreed:
+            raise InputError("the terms were not accepted, so nothing was fetched; in a script: --accept-terms")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command resumes from here.", **SAY)
+        raise typer.Exit(130) from None
+
+
+def _table(*columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(*columns, box=None, header_style="dim", pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = column.header not in ("state", "")
+        column.justify = "right" if column.header == "size" else "left"
+    return table
+
+
+def _size(asset: "Asset") -> str:
+    from lgn_lite.downloads.download import amount
+
+    return asset.big or (amount(asset.size) if asset.size else "")
+
+
+def _command(asset: "Asset", kind: str) -> str:
+    """What comes after `lgn-lite data` to get an asset; nothing for one that is there, or that somebody has made."""
+    if kind in ("present", "differs"):
+        return ""
+    if not asset.fetchable:
+        return "(see below)"
+    return f"get {asset.name if asset.big else asset.name.partition('/')[0]}"
+
+
+def _there(states: Mapping[str, "State"]) -> set[str]:
+    """The names of what can be used: a file that differs from the release can, somebody has made it so."""
+    return {name for name, found in states.items() if found.kind in ("present", "differs")}
+
+
+def _readiness(name: str, there: set[str]) -> tuple[str, str]:
+    """Whether a data set can be used with the assets that are there, and what follows from the missing ones."""
+    from lgn_lite.downloads.registry import DATA_SETS, TOY
+
+    if name == TOY:
+        return "ready", "drawn where it is not there"
+    missing = [need for need in DATA_SETS[name] if there.isdisjoint(need.assets)]
+    if lacks := [need.what for need in missing if not need.without]:
+        return "not ready", f"no {', '.join(lacks)}"
+    return "usable" if missing else "ready", "; ".join(f"no {need.what}: {need.without}" for need in missing)
+
+
+def _tell_by_hand(assets: Iterable["Asset"], root: Path) -> None:
+    """Say of each asset that cannot be downloaded where it comes from and where exactly it belongs."""
+    for asset in assets:
+        if asset.fetchable:
+            continue
+        console.print(f"\n{asset.name}, {asset.what}", **SAY)
+        if asset.by_hand:
+            console.print(f"  by hand from  {asset.by_hand}", **SAY)
+            console.print(f"  to            {root / asset.path}", **SAY)
+        if asset.made_by:
+            word = "or made by" if asset.by_hand else "made by"
+            console.print(f"  {word:<12}  {asset.made_by.format(root=root)}", **SAY)

@@ -1,0 +1,293 @@
+"""The commands on runs of notebooks: run, sweep, results."""
+
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lgn_lite.cli.options import (
+    SAY,
+    Parameters,
+    Profile,
+    RunsDir,
+    console,
+    folder_name,
+    given_path,
+    parse_parameters,
+    print_whole,
+)
+from lgn_lite.errors import InputError
+
+experiments_app = typer.Typer()
+
+
+@experiments_app.command()
+def run(
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names or paths, such as 09 or notebooks/09_train.ipynb; without any, all by name.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="The run's name: its folder.")] = "course",
+    parameter: Parameters = None,
+    profile: Annotated[
+        Profile | None, typer.Option(help="Short for -p profile=…", show_default="the notebooks' own")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
+    runs_dir: RunsDir = "runs",
+) -> None:
+    """Run the notebooks in order; executed copies and results go to runs/NAME.
+
+    A notebook that fails stops the run; the same command resumes there.
+    """
+    from lgn_lite.experiments.progress import show_failure
+    from lgn_lite.experiments.runner import NotebookFailed, find_notebooks, run_notebooks
+    from lgn_lite.support.files import project_root
+
+    folder_name(name)
+    parameters = parse_parameters(parameter or [])
+    if profile is not None:
+        if "profile" in parameters:
+            raise InputError("--profile and -p profile=… are the same parameter: give one of them")
+        parameters["profile"] = profile.value
+    root = project_root()
+    run_dir = root / given_path(runs_dir, "--runs-dir") / name
+    again = shlex.join(["lgn-lite", *(word for word in sys.argv[1:] if word != "--force")])
+    try:
+        outcomes = run_notebooks(
+            find_notebooks(notebooks or [], root / "notebooks"),
+            run_dir,
+            parameters,
+            force=force,
+            root=root,
+            console=console,
+        )
+    except NotebookFailed as failure:
+        show_failure(console, failure, again)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt as interrupt:
+        console.print(
+            f"Stopped in {interrupt}. What was done before is kept; resume with: {again}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(130) from None
+    _show_outcomes(outcomes, run_dir)
+    _show_site(outcomes, run_dir)
+
+
+def _show_outcomes(outcomes: list, run_dir: Path) -> None:
+    """The end of a run: a table of the notebooks, and where to find what came out."""
+    from rich.table import Table
+
+    from lgn_lite.experiments.progress import clock, here
+    from lgn_lite.support.files import is_hidden
+
+    table = Table("notebook", box=None, header_style="dim", pad_edge=False)
+    table.add_column("time", justify="right")
+    table.add_column("status")
+    for outcome in outcomes:
+        table.add_row(outcome.name, clock(outcome.seconds), {"kept": "done before"}.get(outcome.status, outcome.status))
+    console.print()
+    console.print(table)
+    console.print()
+    written = sorted(path for path in (run_dir / "results").glob("*.json") if not is_hidden(path))
+    for path in [run_dir / "notebooks", *written]:
+        console.print(here(path), **SAY)
+
+
+def _show_site(outcomes: list, run_dir: Path) -> None:
+    """The executed notebooks as a site; where that fails, one line says why, and the run is valid."""
+    from lgn_lite.course.site import site_or_reason
+    from lgn_lite.experiments.progress import here
+    from lgn_lite.experiments.runner import hold_run
+    from lgn_lite.support.files import is_hidden
+
+    site = run_dir / "site"
+    line = str(site / "index.html")
+    if any(outcome.status == "done" for outcome in outcomes) or not (site / "index.html").exists():
+        copies = sorted((run_dir / "notebooks").glob("*.ipynb"))
+        copies = [path for path in copies if not (path.name.endswith(".failed.ipynb") or is_hidden(path))]
+        try:
+            with hold_run(run_dir):
+                line = site_or_reason(copies, site)
+        except (InputError, OSError) as error:
+            line = f"no site: {error}"
+    line = line if line.startswith("no site") else here(Path(line))
+    console.print(line, **SAY)
+
+
+@experiments_app.command()
+def sweep(
+    notebook: Annotated[str, typer.Argument(help="Name or path, such as 09 or notebooks/09_train.ipynb.")],
+    grid: Annotated[
+        Path, typer.Argument(help="YAML: grid: {seed: [0, 1], …} or list: [{seed: 0}, …]; fixed: {…} for all runs.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="The sweep's name: its folder.", show_default="the notebook's name")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once.", show_default="one per GPU, else one per core")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A running dask scheduler.", show_default="a local one")
+    ] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(min=0, help="GPUs that a run takes (dask's resource GPU).", show_default="1 if there are any"),
+    ] = None,
+    tls_ca_file: Annotated[
+        str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: whose certificates count.")
+    ] = "",
+    tls_cert: Annotated[str, typer.Option(metavar="PEM", help="This side's certificate.")] = "",
+    tls_key: Annotated[str, typer.Option(metavar="PEM", help="Its key.")] = "",
+    parameter: Parameters = None,
+    force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their status.")] = False,
+    runs_dir: RunsDir = "runs",
+) -> None:
+    """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
+
+    What is done is kept, a run that fails is listed and the others continue; the same command resumes with the rest.
+    Toy-STA is drawn by the first run that needs it; other data have to be there before. On a cluster all machines have
+    to see the project's folder at the same path.
+    """
+    from lgn_lite.experiments.grid import read_grid
+    from lgn_lite.experiments.progress import SweepProgress
+    from lgn_lite.experiments.runner import check_names, check_parameters, find_notebooks
+    from lgn_lite.experiments.sweep import Sweep, gpu_ids, local_cluster, places, standing_cluster
+    from lgn_lite.support.files import project_root
+
+    root = project_root()
+    path = find_notebooks([notebook], root / "notebooks")[0].resolve()
+    name = path.stem if name is None else name
+    folder = given_path(runs_dir, "--runs-dir") / folder_name(name)
+    tls = (tls_ca_file, tls_cert, tls_key)
+    if scheduler is None and any(tls):
+        raise InputError("--tls-…: these are for a --scheduler; the local one makes its own certificate")
+    if scheduler is not None and workers is not None:
+        raise InputError("--workers is for the local cluster; with --scheduler, those that it has are taken")
+    runs = read_grid(grid, parse_parameters(parameter or []))
+    declared = check_parameters([path], {})
+    try:
+        check_names(declared, {key: None for parameters in runs.values() for key in parameters})
+    except InputError as error:
+        raise InputError(f"{grid}: {error}") from error
+    plan = Sweep(path, runs, folder, root=root, force=force)
+    waiting = plan.waiting()
+    _say_plan(plan, waiting)
+    if dry_run:
+        for run, record in plan.records.items():
+            console.print(f"  {run}: {record['status']}", **SAY)
+        return
+    again = shlex.join(["lgn-lite", *(word for word in sys.argv[1:] if word != "--force")])
+    if waiting:
+        ids = [] if scheduler is not None or gpus == 0 else gpu_ids()
+        if scheduler is None and (gpus or 0) > 1:
+            raise InputError("--gpus: a local run takes one GPU or none; start dask workers that offer more")
+        if scheduler is None and gpus and not ids:
+            raise InputError("--gpus 1: this machine has no GPU; leave the option out")
+        cluster = local_cluster(workers, ids) if scheduler is None else standing_cluster(scheduler, *tls)
+        try:
+            with cluster as client:
+                if scheduler is not None and gpus is None:
+                    offered = client.scheduler_info()["workers"].values()
+                    gpus = int(any(places(worker, 1) for worker in offered))
+                progress = SweepProgress(console, len(runs), len(runs) - len(waiting))
+                plan.run(client, progress, gpus if gpus is not None else int(bool(ids)))
+        except KeyboardInterrupt:
+            console.print(f"Stopped. What is done is kept; resume with: {again}", **SAY)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # of the terminal: `| head`
+            raise
+        except ConnectionError as error:
+            console.print(f"Stopped: {error}. What is done is kept; resume with: {again}", **SAY)
+            raise typer.Exit(1) from None
+    else:
+        plan.save()
+    _show_end(plan, again)
+    if plan.failed():
+        raise typer.Exit(1)
+
+
+def _say_plan(plan: Any, waiting: list[str]) -> None:
+    from lgn_lite.experiments.progress import here
+
+    states = Counter(record["status"] for record in plan.records.values())
+    words = {
+        "changed": "done with other code or parameters", "failed": "failed before", "interrupted": "interrupted before",
+        "running": "cut off before",
+    }  # fmt: skip
+    before = ", ".join(f"{states[state]} {said}" for state, said in words.items() if states[state])
+    total = len(plan.records)
+    done = total - len(waiting)
+    console.print(
+        f"{here(plan.folder)}: {total} run{'s' * (total != 1)}, {done} done, {len(waiting)} to do"
+        + (f" ({before})" if before else ""),
+        **SAY,
+    )
+
+
+def _show_end(plan: Any, again: str) -> None:
+    """The end of a sweep: the runs that failed, where they stopped, and how to resume."""
+    from lgn_lite.experiments.progress import here
+
+    failed = plan.failed()
+    for name, record in failed.items():
+        where = f", {record['where']}" if "where" in record else ""
+        error = record.get("error", "")
+        error = error if len(error) < 2000 else f"{error[:2000]} …"  # whole in the notebook's copy
+        console.print(f"\n✗ {name}{where}\n  {error}", **SAY)
+        copy = plan.folder / name / "notebooks" / f"{plan.notebook.stem}.failed.ipynb"
+        if copy.exists():
+            console.print(f"  the notebook as far as it came: {here(copy)}", **SAY)
+    done = sum(record["status"] == "done" for record in plan.records.values())
+    console.print(f"\n{done} of {len(plan.records)} runs done, {len(failed)} failed", **SAY)
+    if failed:
+        console.print(f"When the cause is mended, run them again with: {again}", **SAY)
+    console.print(f"The numbers: lgn-lite results {shlex.quote(here(plan.folder))}", **SAY)
+
+
+@experiments_app.command()
+def results(
+    folders: Annotated[
+        list[str], typer.Argument(metavar="FOLDERS...", help="Runs, sweeps, or folders that hold some.")
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Numbers by dotted names, such as 'variants.*.test.all.R1@0.5'; repeatable.",
+            show_default="the test split's",
+        ),
+    ] = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(help="Mean ± standard deviation over this parameter, such as seed; repeatable."),
+    ] = None,
+    csv: Annotated[str | None, typer.Option(metavar="PATH", help="Also write the table here, as CSV.")] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Also write the table here, as one HTML file.")
+    ] = None,
+) -> None:
+    """Collect runs into a table: a row for each, the parameters that differ, and the numbers of its results."""
+    from lgn_lite.experiments.results import results_table, rich_table, write_html
+    from lgn_lite.support.files import atomic_path
+
+    csv_path = given_path(csv, "--csv", file=True) if csv is not None else None
+    html_path = given_path(html, "--html", file=True) if html is not None else None
+    table = results_table([given_path(folder, "FOLDERS") for folder in folders], metric or [], over or [])
+    print_whole(rich_table(table))
+    if table.about:
+        console.print(f"\n{table.about}", **SAY)
+    if csv_path is not None:
+        with atomic_path(csv_path) as temporary:
+            table.frame.to_csv(temporary, index=False, encoding="utf-8", errors="replace")
+        console.print(csv_path, **SAY)
+    if html_path is not None:
+        console.print(write_html(html_path, table), **SAY)

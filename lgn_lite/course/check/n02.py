@@ -1,0 +1,41 @@
+"""Exercises of 02_frames_to_features."""
+
+from collections.abc import Callable
+
+from lgn_lite.course.check.cases import try_cases
+
+
+def frame_times(solution: Callable[[float, float], list]) -> None:
+    """frame_times(duration, rate): the times before the end at which frames are taken, in seconds."""
+    cases = [
+        ((2.0, 2.0), [0.0, 0.5, 1.0, 1.5], "At 2.0 s the video is over: the times lie before the end."),
+        ((1.0, 4.0), [0.0, 0.25, 0.5, 0.75], "Neighbours are 1 / rate seconds apart."),
+        ((1.2, 2.0), [0.0, 0.5, 1.0], "The last time may be less than 1 / rate before the end."),
+        ((3.0, 0.5), [0.0, 2.0], "A rate below 1 is allowed: one frame in two seconds."),
+        ((0.3, 2.0), [0.0], "Even the shortest video has the frame at 0."),
+    ]
+    try_cases("frame_times", solution, cases, "These are the times of the rows in every feature store here.")
+
+
+def span_rows(solution: Callable[[int, int, int], tuple]) -> None:
+    """span_rows(i, T, n): first row of span i, and the row before which it ends."""
+    cases = [
+        ((0, 12, 4), (0, 3), "Twelve rows to four: three rows each."),
+        ((1, 10, 4), (2, 5), "Round both borders, 2.5 and 5 (Python and torch round 2.5 to 2)."),
+        ((3, 12, 4), (9, 11), "Borders go up to T - 1 only: the last row is left out."),
+        ((3, 10, 4), (8, 9), "The last border is 9, not 10: row 9 is left out."),
+        ((1, 2, 4), (0, 1), "A span without a row of its own takes the one at its first border (0.5 rounds to 0)."),
+        ((3, 3, 4), (2, 3), "The last row does count where it stands alone."),
+    ]
+    try_cases("span_rows", solution, cases, "Merged, repeated, and the last one dropped: all three in two lines.")
+
+
+def feature_rate(solution: Callable[[list, float], float]) -> None:
+    """feature_rate(numbers, fps): features a second, from the numbers of the frames that have one."""
+    cases = [
+        (([1, 5, 9, 13], 24.0), 6.0, "Every fourth of 24 frames a second."),
+        (([0, 3, 6], 30.0), 10.0, "Numbers may begin with 0: only their distance counts."),
+        (([101, 117], 25.0), 1.5625, "Two numbers are enough, and the rate need not be whole."),
+        (([1, 2, 3], 10.0), 10.0, "Where every frame has a feature, the rate is the video's."),
+    ]
+    try_cases("feature_rate", solution, cases, "Row i then belongs to second i / rate.")

@@ -1,0 +1,207 @@
+"""The data sets by name: where their files lie, how their splits are read, which features there are.
+
+A folder `data/NAME` holds a data set under its files' upstream names; `lgn-lite data` fetches and converts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lgn_lite.annotations import (
+    Query,
+    check_splits,
+    hold_out,
+    read_activitynet,
+    read_charades_sta,
+    read_tacos,
+    read_toy_sta,
+)
+from lgn_lite.config import LGNConfig
+from lgn_lite.errors import InputError
+from lgn_lite.features import FeatureStore
+from lgn_lite.support.reading import shown
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of features, the settings that go with it, and what made it."""
+
+    file: str
+    encoder: str
+    rate: float = 0.0  # features a second, Hz; 0: unknown
+    weights: str = ""  # file of the encoder's weights, whose fc7 the model's begins with
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set, ready to train on: its queries, its features, and what the field measures on it."""
+
+    name: str  # of its preset, such as "charades-sta"
+    title: str  # for people, and for the checkpoint to remember
+    folder: Path
+    config: LGNConfig  # the preset, with what the features at hand ask for
+    reader: Callable[[Path, str], list[Query]]
+    video_path: str  # of a video's file in the folder, with {name}
+    sources: tuple[Source, ...] = ()  # the files of features that it may have; the first that is there is taken
+    features: FeatureStore | None = None  # None: only what needs no video can be trained
+    encoder: str = ""  # what made the features
+    rate: float = 0.0  # features a second, Hz; 0: unknown
+    encoder_file: Path | None = None  # the encoder's weights: the model's fc7 begins with theirs
+    carry_encoder: bool = False  # whether checkpoints carry it: VGG16's half a gigabyte is not for copying
+    glove: Path | None = None  # where GloVe's vectors would lie; None: words are learned with the model
+    tests: tuple[str, ...] = ("test",)
+    files: tuple[str, ...] = ("train", "val", "test")  # the splits as released, before any is held out
+    may_share: tuple[tuple[str, str], ...] = ()  # splits that hold the same videos by design
+    thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)  # tIoU of R@n (section 4.2)
+    length_edges: tuple[float, ...] = (4.0, 5.0)  # seconds; the bins of the tables by moment length
+
+    def queries(self, split: str) -> list[Query]:
+        """The queries of "train", "val" or one of `tests`; InputError, naming the file, where there is none."""
+        splits = ("train", "val", *self.tests)
+        if split not in splits:
+            raise InputError(f"{self.title} has no split {shown(split)}: choose one of {', '.join(splits)}")
+        queries = self.reader(self.folder, split)
+        if not queries:
+            file = getattr(queries, "path", None) or self.folder
+            raise InputError(f"{file}: no queries: the split {split!r} of {self.title} is empty; fetch the file again")
+        return queries
+
+    def released(self, root: str | Path) -> dict[str, list[Query]]:
+        """The splits below `root` as they were released, before anything is held out."""
+        return {split: self.reader(Path(root) / self.folder, split) for split in self.files}
+
+    @property
+    def has_glove(self) -> bool:
+        """Whether word vectors are there, so that they need not be learned."""
+        return self.glove is not None and self.glove.is_file()
+
+    def video(self, name: str) -> Path | None:
+        """The video file of a name; None where it is not there."""
+        path = self.folder / self.video_path.format(name=name)
+        return path if path.exists() else None
+
+    def seen(self) -> FeatureStore:
+        """The features; InputError, saying how to get them, where there are none."""
+        if self.features is None:
+            files = " or ".join(source.file for source in self.sources)
+            raise InputError(
+                f"{self.folder}: no features ({files}): `lgn-lite data status` says how to get them; "
+                "the blind variant needs none"
+            )
+        return self.features
+
+
+def open_data_set(
+    name: str,
+    size: str = "small",
+    root: str | Path = "data",
+    glove: str | Path | None = None,
+    *,
+    seed: int = 0,
+    workers: int = 2,
+    progress: bool = True,
+) -> DataSet:
+    """Open a data set by the name of its preset; Toy-STA is drawn first if it does not exist yet.
+
+    A real data set opens without features too: the sentence-only models need none.
+
+    Args:
+        name: "toy-sta", or a key of `REAL`.
+        size: Toy-STA's: "tiny", "small" or "full".
+        root: the folder of all data sets.
+        glove: file of word vectors; by default ROOT/glove/glove.6B.300d.txt, if it exists.
+        seed, workers, progress: of drawing Toy-STA, see `lgn_lite.toy.make_toy`.
+
+    Returns:
+        The data set, with its features if there are any.
+
+    Raises:
+        InputError: for an unknown name, missing or wrong annotations, a video in two splits, and a `glove` that is
+            not a file.
+    """
+    root = Path(root)
+    if glove is not None and not Path(glove).is_file():
+        raise InputError(f"{glove}: no such file; give an unpacked GloVe file, such as glove.840B.300d.txt")
+    if name == "toy-sta":
+        return _toy_sta(root / name, size, seed, workers, progress)
+    if name not in REAL:
+        raise InputError(f"no data set {shown(name)}: choose one of toy-sta, {', '.join(REAL)}")
+    data = REAL[name]
+    data = replace(data, folder=root / data.folder, glove=Path(glove or root / "glove" / "glove.6B.300d.txt"))
+    splits = {split: data.reader(data.folder, split) for split in ("train", "val", *data.tests)}
+    try:
+        check_splits(splits, data.may_share)
+    except InputError as error:
+        raise InputError(f"{data.folder}: {error}") from error
+    for source in data.sources:
+        path = data.folder / source.file
+        if path.exists():
+            weights = data.folder / source.weights
+            return replace(
+                data, config=data.config.override(**source.settings), features=FeatureStore(path),
+                encoder=source.encoder, rate=source.rate, encoder_file=weights if weights.is_file() else None,
+            )  # fmt: skip
+    return data
+
+
+def _toy_sta(root: Path, size: str, seed: int, workers: int, progress: bool) -> DataSet:
+    from lgn_lite.toy.encoder import RATE, make_toy  # here: torchvision is slow to import, and only drawing needs it
+
+    made = make_toy(root, size, seed, workers, progress)
+    features = FeatureStore(made.features_file)
+    return DataSet(
+        "toy-sta", f"Toy-STA {size} (videos of drawn figures)", made.folder, LGNConfig.preset("toy"), read_toy_sta,
+        "videos/{name}.mp4", features=features, encoder=str(features.attrs["encoder"]), rate=RATE,
+        encoder_file=made.encoder_file, carry_encoder=True, tests=("test", "test-composition"),
+    )  # fmt: skip
+
+
+def _charades_sta(folder: Path, split: str) -> list[Query]:
+    """Charades-STA has no validation split: a tenth of the videos of the training file, "trainval", is held out."""
+    file = "test" if split == "test" else "train"
+    queries = read_charades_sta(
+        folder / f"charades_sta_{file}.txt", folder / f"Charades_v1_{file}.csv", split=file
+    )  # fmt: skip
+    return queries if split in ("test", "trainval") else hold_out(queries)[split == "val"]
+
+
+def _tacos(folder: Path, split: str) -> list[Query]:
+    return read_tacos(folder / f"{split}.json", split=split)
+
+
+def _activitynet_captions(folder: Path, split: str) -> list[Query]:
+    """2D-TAN validates on val_1 and calls val_2 the test split."""
+    file = {"val": "val_1", "test": "val_2"}.get(split, split)
+    return read_activitynet(folder / f"{file}.json", split=split)
+
+
+REAL: dict[str, DataSet] = {
+    "charades-sta": DataSet(
+        "charades-sta", "Charades-STA", Path("charades-sta"), LGNConfig.preset("charades-sta"), _charades_sta,
+        "Charades_v1_480/{name}.mp4", files=("trainval", "test"), thresholds=(0.5, 0.7), length_edges=(5.0, 10.0),
+        sources=(
+            # the paper's: both early units, fc7 inside the model
+            Source("vgg16_fc6_features.hdf5", "VGG16 trained on Charades, fc6", 6.0, "twostream_rgb.pth.tar"),
+            # as released, after fc7's ReLU; each vector normalised, as 2D-TAN does
+            Source(
+                "vgg_rgb_features.hdf5", "VGG16 trained on Charades, fc7", 6.0,
+                settings={"feature": "fc7", "frame_norm": "l2"},
+            ),
+        ),
+    ),
+    "tacos": DataSet(
+        "tacos", "TACoS", Path("tacos"), LGNConfig.preset("tacos"), _tacos, "videos/{name}",
+        thresholds=(0.1, 0.3, 0.5, 0.7), length_edges=(10.0, 30.0),
+        sources=(Source("tall_c3d_features.hdf5", "C3D, fc6"),),
+    ),
+    "activitynet-captions": DataSet(
+        "activitynet-captions", "ActivityNet Captions", Path("activitynet-captions"),
+        LGNConfig.preset("activitynet-captions"), _activitynet_captions, "videos/{name}.mp4",
+        length_edges=(10.0, 30.0),
+        may_share=(("val", "test"),),  # val_1 and val_2 are two annotations of the same videos
+        sources=(Source("sub_activitynet_v1-3.c3d.hdf5", "C3D, 500 principal components"),),
+    ),
+}  # fmt: skip

@@ -1,0 +1,146 @@
+"""Rank the candidates of every query of a data set, and sum up how good the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from lgn_lite.annotations import Query
+from lgn_lite.batches import MomentDataset, collate
+from lgn_lite.errors import InputError
+from lgn_lite.metrics import length_bin, length_bins, summarise, thinned_answers
+from lgn_lite.model import LGN
+from lgn_lite.support.metric_inputs import check_one_each
+
+KS = (1, 5)  # n of R@n: the first answer, and the first five (section 4.2)
+
+
+@torch.inference_mode()
+def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progress: bool = False) -> Tensor:
+    """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU.
+
+    Raises InputError where one is NaN: then all figures would be made up.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "answers", unit="batch", disable=not progress)
+    logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
+    model.train(was_training)
+    logits = torch.cat(logits)
+    if (bad := logits.isnan().any(dim=1)).any():
+        raise InputError(
+            f"the scores of {int(bad.sum())} of {len(bad)} queries are not numbers (NaN), first those of query "
+            f"{int(bad.nonzero()[0])} (from 0): the weights or the features are damaged; train or fetch them again"
+        )
+    return logits
+
+
+def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:
+    """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1).
+
+    Of equal scores the first candidate comes first. With `keep` only the best `keep` of the P are ranked and given.
+    """
+    return _ranked(model, logits.sigmoid(), durations, keep)
+
+
+def _ranked(model: LGN, scores: Tensor, durations: Tensor, keep: int | None) -> tuple[Tensor, Tensor]:
+    best, order = _first_of_sorted(scores, scores.shape[1] if keep is None else keep)
+    spans = model.moments.spans(durations.dtype).to(scores.device)  # (P, 2); the model may be elsewhere
+    return spans[order] * durations.to(scores.device)[:, None, None], best
+
+
+def _first_of_sorted(scores: Tensor, keep: int) -> tuple[Tensor, Tensor]:
+    """The first `keep` values of a stable sort of the rows of scores (Q, P), highest first, and their columns."""
+    if keep >= scores.shape[1]:
+        return scores.sort(dim=1, descending=True, stable=True)
+    best, order = scores.topk(keep + 1, dim=1)
+    tied = (best[:, 1:] == best[:, :-1]).any(dim=1)  # topk leaves open which of equals comes first
+    best, order = best[:, :keep], order[:, :keep]
+    if tied.any():
+        best[tied], order[tied] = (x[:, :keep] for x in scores[tied].sort(dim=1, descending=True, stable=True))
+    return best, order
+
+
+def best_answers(model: LGN, logits: Tensor, durations: Tensor, keep: int, nms: float | None = None) -> Tensor:
+    """The first `keep` answers after NMS: (Q, P) logits, (Q,) seconds → (Q, keep, 2) seconds, float64 on the CPU.
+
+    Equal to NMS on what `rank` gives, query by query, but only so many candidates are ranked as it takes. nms=None
+    drops nothing. An answer that is missing, where NMS leaves too few, has no length.
+    Raises InputError where there is not one duration for each query, or no query.
+    """
+    check_one_each(logits, durations)
+    return thinned_answers(ranking(model, logits, durations), *logits.shape, keep, nms)
+
+
+def ranking(model: LGN, logits: Tensor, durations: Tensor) -> Callable[[Tensor, int], Tensor]:
+    """`rank`, for `thinned_answers`: a function from the numbers of some queries and a size n to (queries, n, 2)."""
+    scores = logits.sigmoid()  # of all at once: its last digit may depend on where in memory a value lies
+    return lambda queries, size: _ranked(model, scores[queries], durations[queries], size)[0]
+
+
+def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
+    """(Q, 2) true moments and (Q,) durations, both in seconds, in double precision.
+
+    In single precision an IoU of exactly m may pass a strict > m.
+    """
+    truth = torch.tensor([[query.start, query.end] for query in queries], dtype=torch.float64)
+    return truth, torch.tensor([query.duration for query in queries], dtype=torch.float64)
+
+
+def evaluate(
+    model: LGN,
+    data: MomentDataset,
+    thresholds: Sequence[float] = (0.3, 0.5, 0.7),
+    length_edges: Sequence[float] = (5.0, 10.0),
+    nms: float | None = None,
+    discounted: bool = False,
+) -> dict:
+    """R@n,IoU=m and mIoU of a model over a data set (section 4.2), as `score_answers` gives them.
+
+    nms: None takes the model's setting.
+    """
+    logits = score_queries(model, data)
+    return evaluate_logits(model, logits, data.queries, thresholds, length_edges, nms, discounted)
+
+
+def evaluate_logits(
+    model: LGN,
+    logits: Tensor,
+    queries: Sequence[Query],
+    thresholds: Sequence[float] = (0.3, 0.5, 0.7),
+    length_edges: Sequence[float] = (5.0, 10.0),
+    nms: float | None = None,
+    discounted: bool = False,
+) -> dict:
+    """`evaluate` from logits (Q, P) that are there already, one row for each of the queries."""
+    nms = model.config.nms if nms is None else nms
+    answers = best_answers(model, logits, query_tensors(queries)[1], max(KS), nms)
+    return score_answers(answers, queries, thresholds, length_edges, KS, discounted=discounted)  # thinned already
+
+
+def score_answers(
+    answers: Tensor,
+    queries: Sequence[Query],
+    thresholds: Sequence[float],
+    length_edges: Sequence[float],
+    ks: Sequence[int] = KS,
+    nms: float | None = None,
+    discounted: bool = False,
+) -> dict:
+    """`metrics.summarise` of answers (Q, P, 2) in seconds: in all, by moment length, and by kind where that is known.
+
+    length_edges: seconds, the borders of the groups by length; discounted: dR@n,IoU=m too.
+    """
+    truth, durations = query_tensors(queries)
+    groups = {"length": [length_bin(query.end - query.start, length_edges) for query in queries]}
+    if all("kind" in query.tags for query in queries):
+        groups["kind"] = [query.tags["kind"] for query in queries]
+    table = summarise(answers, truth, groups, ks, thresholds, nms, durations if discounted else None)
+    found = table["length"]
+    table["length"] = {name: found[name] for name in length_bins(length_edges) if name in found}
+    return table

@@ -1,0 +1,350 @@
+"""Running the notebooks: papermill executes them in order, `run.json` remembers what is done.
+
+A run is a folder: `notebooks/` (executed copies), `results/` (JSON files that the notebooks write) and
+`run.json` (parameters, versions, and each notebook's status). A second call goes on where the first stopped.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from papermill.exceptions import PapermillExecutionError
+from rich.console import Console
+from traitlets import default
+
+from lgn_lite.errors import InputError
+from lgn_lite.experiments.parameters import declared_names
+from lgn_lite.experiments.progress import NotebookProgress
+from lgn_lite.experiments.run_record import commit, read_record, versions, write_entry
+from lgn_lite.experiments.run_record import results as results  # offered here too
+from lgn_lite.experiments.values import check_value
+from lgn_lite.support.files import atomic_path, hold_folder, project_root, remove_leftovers
+
+# papermill and nbclient log what is told here anyway; without a handler it would be printed
+logging.getLogger("papermill").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did with one notebook: `done` now, or `kept` because nothing has changed since."""
+
+    name: str
+    status: str
+    seconds: float  # of the execution, also where it is an earlier one that was kept
+    notebook: Path  # the executed copy
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook stopped with an error: where, the cell's source, and what Python said."""
+
+    def __init__(self, name: str, where: str, source: str, error: str, message: str, traceback: str, copy: Path):
+        super().__init__(f"{name}, {where}: {error}: {message}")
+        self.name, self.where, self.source = name, where, source
+        self.error, self.message, self.traceback = error, message, traceback
+        self.copy = copy  # the notebook as far as it came
+
+
+def run_notebooks(
+    notebooks: list[Path],
+    run_dir: str | Path,
+    parameters: dict[str, Any] | None = None,
+    *,
+    force: bool = False,
+    root: Path | None = None,
+    console: Console | None = None,
+    progress: NotebookProgress | None = None,
+    held: bool = False,
+) -> list[Outcome]:
+    """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
+
+    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run
+    since. Each parameter goes to the notebooks whose parameters cell declares it; `run_dir` is set by this
+    function. Kernels start in `root` (default: the project's folder). `progress` is told of every notebook and
+    cell; without it, `console` shows bars or lines. With `held` the caller has hold of the folder (`hold_run`).
+
+    Raises InputError (no such notebook, unknown parameter, a value that JSON cannot hold, unreadable run.json, a run
+    in this folder already), NotebookFailed, and KeyboardInterrupt with the place as its text; in each case what was
+    done before is kept.
+    """
+    parameters = dict(parameters or {})
+    root = (root or project_root()).resolve()
+    run_dir = (root / run_dir).resolve()
+    notebooks = [Path(notebook).resolve() for notebook in notebooks]
+    declared = check_parameters(notebooks, parameters)
+    parameters = json.loads(json.dumps(parameters))  # a tuple becomes a list in run.json and in the notebook alike
+    if (run_dir / "sweep.json").exists():
+        raise InputError(f"{run_dir}: holds a sweep, whose runs a run there would hide; choose another name")
+    with contextlib.nullcontext() if held else hold_run(run_dir):
+        for folder in (run_dir, run_dir / "notebooks", run_dir / "results"):
+            remove_leftovers(folder)
+        return _run(notebooks, declared, run_dir, parameters, root, force, console, progress)
+
+
+def hold_run(run_dir: Path, wait: float = 0.0) -> contextlib.AbstractContextManager[None]:
+    """Hold a run's folder against other processes; InputError where one is running notebooks in it."""
+    return hold_folder(run_dir, "running notebooks in it", wait)
+
+
+def _run(
+    notebooks: list[Path],
+    declared: dict[Path, list[str]],
+    run_dir: Path,
+    parameters: dict[str, Any],
+    root: Path,
+    force: bool,
+    console: Console | None,
+    progress: NotebookProgress | None,
+) -> list[Outcome]:
+    given = _given(parameters, run_dir, root)
+    about = {"parameters": parameters, "versions": versions(), "commit": commit(root)}
+    record = about | {"notebooks": read_record(run_dir)["notebooks"]}
+    outcomes: list[Outcome] = []
+    before = ""  # when the latest notebook before this one finished; ISO times of one zone compare as text
+    with progress or NotebookProgress(console or Console(), len(notebooks)) as progress:
+        for notebook in notebooks:
+            name = notebook.stem
+            copy = run_dir / "notebooks" / f"{name}.ipynb"
+            injected = {key: given[key] for key in declared[notebook] if key in given}
+            digest = _digest(notebook, injected)
+            entry = record["notebooks"].get(name, {})
+            if _done(entry, digest, copy) and not force and before <= entry.get("started", ""):
+                progress.kept(name)
+                outcomes.append(Outcome(name, "kept", entry.get("seconds", 0.0), copy))
+            else:
+                entry = {"status": "running", "sha256": digest, "parameters": injected, "started": _now()}
+                write_entry(record, run_dir, name, entry)
+                start = time.perf_counter()
+                try:
+                    _execute(notebook, copy, injected, root, progress)
+                    entry["status"] = "done"
+                except NotebookFailed as failure:
+                    entry |= {"status": "failed", "where": failure.where}
+                    entry["error"] = f"{failure.error}: {failure.message}"
+                    raise
+                except KeyboardInterrupt as interrupt:
+                    entry |= {"status": "interrupted", "where": progress.where}
+                    raise KeyboardInterrupt(f"{name}, {progress.where}") from interrupt
+                finally:
+                    entry |= {"seconds": round(time.perf_counter() - start, 2), "finished": _now()}
+                    write_entry(record, run_dir, name, entry)
+                    progress.end(entry["status"], entry["seconds"])
+                outcomes.append(Outcome(name, "done", entry["seconds"], copy))
+            before = max(before, entry.get("finished", ""))
+    return outcomes
+
+
+def run_state(
+    notebook: Path, run_dir: str | Path, parameters: dict[str, Any], root: Path
+) -> tuple[str, dict[str, Any]]:
+    """How a run of one notebook stands, without running it: its state, and what run.json tells of it.
+
+    The state is `done` (`run_notebooks` would keep it), `changed` (done, but with other code or parameters),
+    `failed`, `interrupted`, `running` (also where it was killed), or `new`. Raises InputError as `run_notebooks`.
+    """
+    run_dir, notebook = (root / run_dir).resolve(), notebook.resolve()
+    entry = read_record(run_dir)["notebooks"].get(notebook.stem, {})
+    if not entry:
+        return "new", {}
+    given, declared = _given(parameters, run_dir, root), _declared_parameters([notebook])[notebook]
+    digest = _digest(notebook, {key: given[key] for key in declared if key in given})
+    done = _done(entry, digest, run_dir / "notebooks" / notebook.name)
+    return ("done" if done else "changed" if entry["status"] == "done" else entry["status"]), entry
+
+
+def _done(entry: dict[str, Any], digest: str, copy: Path) -> bool:
+    return entry.get("status") == "done" and entry.get("sha256") == digest and copy.exists()
+
+
+def _given(parameters: dict[str, Any], run_dir: Path, root: Path) -> dict[str, Any]:
+    """The parameters with run_dir; a path inside the project is written without the folders of this machine."""
+    inside = run_dir.is_relative_to(root)
+    return parameters | {"run_dir": run_dir.relative_to(root).as_posix() if inside else run_dir.as_posix()}
+
+
+class _ThisPython(AsyncKernelManager):
+    """Starts the kernel in the Python that runs now, whatever kernelspec a reader's home folder holds.
+
+    Without folders to search, jupyter_client's `python3` is ipykernel's own, whose command begins with
+    sys.executable.
+    """
+
+    log_file: Path
+
+    @default("kernel_spec_manager")
+    def _only_native(self) -> KernelSpecManager:
+        return KernelSpecManager(parent=self, kernel_dirs=[])
+
+    async def start_kernel(self, **options: Any) -> None:
+        # What libraries and child processes print past Python would tear the progress bar.
+        with self.log_file.open("wb") as stream:
+            await super().start_kernel(stdout=stream, stderr=stream, **options)
+
+
+def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress) -> None:
+    """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
+    source = _read_notebook(notebook)
+    # of an executed copy: papermill replaces it where it injects, and would leave it to act where it does not
+    source.cells = [cell for cell in source.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    progress.start(notebook.stem, sum(1 for cell in source.cells if _counts(cell)))
+    failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
+    stopped: PapermillExecutionError | RuntimeError | None = None
+    with atomic_path(copy) as temporary:
+        # nbclient takes a class of kernel managers and makes the object itself
+        kernel = type("ThisPython", (_ThisPython,), {"log_file": log_file})
+        try:
+            papermill.execute_notebook(
+                source,
+                _plain(temporary),
+                injected,
+                cwd=root,  # the course's paths are written from the project's folder
+                kernel_name="python3",  # with the next line: this Python, whatever the notebook names
+                kernel_manager_class=kernel,
+                language="python",
+                extra_arguments=["--log-level=ERROR"],
+                progress_bar=False,  # ours shows all notebooks
+                on_cell_start=progress.cell,  # nbclient's hook
+                log_output=False,
+                request_save_on_cell_execute=True,  # the only way to keep the cells before a kernel's death
+            )
+        except (PapermillExecutionError, RuntimeError) as error:
+            # RuntimeError: the kernel died, or never started
+            stopped = error
+        finally:
+            if not isinstance(stopped, RuntimeError):
+                log_file.unlink(missing_ok=True)  # of use only where the kernel itself failed
+        executed = nbformat.read(temporary, as_version=4) if temporary.exists() else _read_notebook(notebook)
+        about = executed.metadata.setdefault("papermill", {})
+        about |= {"input_path": notebook.name, "output_path": copy.name}  # no folders of this machine
+        if isinstance(stopped, PapermillExecutionError) and not about.get("exception"):
+            # papermill counts the errors of cells tagged `raises-exception`, which are meant to raise.
+            executed = papermill.execute.remove_error_markers(executed)
+            stopped = None
+        nbformat.write(executed, temporary)
+        if stopped is not None:
+            temporary.replace(failed)
+            raise _failure(notebook.stem, stopped, progress, log_file, failed) from None
+    failed.unlink(missing_ok=True)
+
+
+def _failure(
+    name: str,
+    error: PapermillExecutionError | RuntimeError,
+    progress: NotebookProgress,
+    log_file: Path,
+    copy: Path,
+) -> NotebookFailed:
+    if isinstance(error, PapermillExecutionError):
+        what, message, traceback = error.ename, error.evalue, "\n".join(error.traceback)
+        where = f"{progress.where} (In [{error.exec_count}] of {copy.name})"
+    else:
+        what, where = type(error).__name__, progress.where
+        message = f"{error}; a kernel that dies has often run out of memory"
+        traceback = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
+    return NotebookFailed(name, where, progress.source, what, message, traceback, copy)
+
+
+def _read_notebook(path: Path) -> nbformat.NotebookNode:
+    broken = f"{path}: not a notebook; open and save it in JupyterLab"
+    if path.exists() and not path.is_file():
+        raise InputError(broken)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            cell.metadata.get("tags", [])
+            if not isinstance(cell.source, str) or cell.cell_type not in ("code", "markdown", "raw"):
+                raise InputError(broken)
+    except OSError as error:
+        raise InputError(f"{path}: no such notebook, or it cannot be read ({error.strerror})") from error
+    except Exception as error:  # nbformat has errors of many kinds
+        raise InputError(broken) from error
+    return notebook
+
+
+def _counts(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell is executed and is one that the reader sees in the notebook's own numbering."""
+    injected = "injected-parameters" in cell.metadata.get("tags", [])
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not injected
+
+
+def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:
+    """The names in each notebook's parameters cell; InputError for what is no notebook, or there twice."""
+    declared: dict[Path, list[str]] = {}
+    for path in notebooks:
+        if any(path.stem == other.stem for other in declared):
+            raise InputError(f"{path}: a notebook named {path.stem} is in this run already")
+        declared[path] = declared_names(_read_notebook(path), path)
+    return declared
+
+
+def check_parameters(notebooks: list[Path], parameters: Mapping[str, Any]) -> dict[Path, list[str]]:
+    """The names in each notebook's parameters cell; InputError for a name in `parameters` that none declares.
+
+    And for a value that run.json and the notebook cannot both hold: one check for runs and sweeps.
+    """
+    declared = _declared_parameters(notebooks)
+    check_names(declared, parameters)
+    for name, value in parameters.items():
+        check_value(value, f"the parameter {name}")
+    return declared
+
+
+def check_names(declared: dict[Path, list[str]], parameters: Iterable[str]) -> None:
+    """InputError for a parameter that no notebook declares."""
+    known = sorted({name for names in declared.values() for name in names} - {"run_dir"})
+    if "run_dir" in parameters:
+        raise InputError("the parameter run_dir is the run's own folder: choose it by the run's name")
+    for name in parameters:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise InputError(f"no notebook of this run has a parameter {name!r}; known parameters: {listed}")
+
+
+def _digest(notebook: Path, injected: dict[str, Any]) -> str:
+    """sha256 of what decides the outputs: the code cells' source and the injected parameters."""
+    sources = [cell.source for cell in _read_notebook(notebook).cells if _counts(cell)]
+    return hashlib.sha256(json.dumps([sources, injected], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _plain(path: Path) -> str:
+    """papermill formats paths with the parameters; doubled braces stay what they are."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def find_notebooks(asked: list[str], folder: Path) -> list[Path]:
+    """Paths of the asked notebooks in the asked order, or all of `folder` by name.
+
+    `asked` holds paths, names, or the beginning of a name. InputError lists the known ones.
+    """
+    from lgn_lite.experiments.values import short
+    from lgn_lite.support.files import is_hidden
+
+    known = sorted(path for path in folder.glob("*.ipynb") if not is_hidden(path))
+    if not known and not asked:
+        raise InputError(f"{folder}: no notebooks in this folder")
+    found = []
+    for word in asked:
+        matches = [path for path in known if path.stem == word or path.name == word]
+        matches = matches or [path for path in known if path.stem.startswith(word) and word]
+        if Path(word).is_file():
+            matches = [Path(word)]
+        if len(matches) != 1:
+            problem = "no notebook" if not matches else f"{len(matches)} notebooks"
+            listed = ", ".join(path.stem for path in matches or known)
+            raise InputError(f"{problem} named {short(word)}; name one of: {listed}")
+        found += matches
+    return found or known

@@ -1,0 +1,348 @@
+"""Why a model answers as it does, as figures for print: the static twins of the inspector's views.
+
+Each takes what `explain` found for one video and one sentence and returns its Figure; page_views.py holds the same
+for the page, maps.py the single map. Late guidance and early modulation have the guide's colour, the truth is green.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lgn_lite.analysis.explanation import Explanation, Gates, WordEffect
+from lgn_lite.errors import InputError
+from lgn_lite.figures.maps import CHANGE, best_span, draw_map, map_grid, moment_span, widest
+from lgn_lite.figures.style import GRID, GUIDE, INK, OURS, SCORES, STYLE, TRUTH, looks, new_axes, to_array
+from lgn_lite.moments import Moments, interval_iou
+
+LOWERED = "#6E6E6E"  # what the sentence takes back, dark enough to be seen beside the guide's colour
+MANY = 128  # channels: up to here each bar of α can have its number
+STAR = {"ms": 8, "mfc": "white", "mec": "black", "ls": "none"}
+
+
+# What both kinds of figures draw --------------------------------------------------------------------------------
+
+
+def answer_rows(answers: Mapping[str, Sequence], duration: float, truth=None) -> list[dict]:
+    """A row for the truth and for each answer, {model: [(start, end), …]} best first, in seconds.
+
+    A row has label, name (of the model), rank, start, end, and tIoU where the truth is known. Raises InputError for
+    an answer that is no moment of the video, and where there is none.
+    """
+    rows = []
+    for name, spans in answers.items():
+        for rank, span in enumerate(spans, start=1):
+            label = f"{name} {rank}" if len(spans) > 1 else name
+            start, end = moment_span(span, duration, label)
+            rows.append({"label": label, "name": name, "rank": rank, "start": start, "end": end})
+    if not rows:
+        raise InputError("no answers to draw: give {model: [(start, end), …]}")
+    if truth is None:
+        return rows
+    start, end = moment_span(truth, duration, "truth")
+    for row in rows:
+        row["iou"] = interval_iou(torch.tensor([row["start"], row["end"]]), torch.tensor([start, end])).item()
+    return [{"label": "truth", "name": "truth", "rank": 1, "start": start, "end": end}, *rows]
+
+
+def guided_channels(explanation: Explanation, count: int) -> list[tuple[str, int, float]]:
+    """What late guidance raises and lowers most: ("raised" or "lowered", channel, α), the strongest of each first.
+
+    Raises InputError for a model without late guidance.
+    """
+    found = zip(("raised", "lowered"), explanation.strongest(count), strict=True)
+    named = [(what, channel) for what, channels in found for channel in channels.tolist()]
+    return [(what, channel, explanation.alpha[channel].item()) for what, channel in named]
+
+
+def channel_groups(alpha: np.ndarray, named: Mapping[int, str]) -> list[tuple[str, float, float, str]]:
+    """The named channels of either sort in one line: words, place over the sorted α, "left" or "right" aligned."""
+    groups = []
+    for what, side in (("raised", "left"), ("lowered", "right")):
+        channels = [channel for channel, sort in named.items() if sort == what]
+        x = len(channels) - 0.5 if what == "raised" else len(alpha) - len(channels) - 0.5
+        groups.append((f"{what}: {', '.join(map(str, channels))}", x, float(alpha[channels[0]]), side))
+    return groups
+
+
+def step_changes(steps) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (K + 1, P) after 0 … K modules, and (K, P) what each of them changed.
+
+    Raises InputError where no module hears the sentence.
+    """
+    steps = to_array(steps)
+    if steps.ndim != 2 or len(steps) < 2:
+        raise InputError("this model has no late guidance: there are no steps to show")
+    return steps, np.diff(steps, axis=0)
+
+
+def paler(colour: str, rank: int) -> str:
+    """The colour of a model's answer of this rank: its own for the first, nearer to white for later ones."""
+    kept = max(0.4, 1 - 0.13 * (rank - 1))
+    return mpl.colors.to_hex(1 - (1 - np.array(mpl.colors.to_rgb(colour))) * kept)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with a real minus, and none before zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A change in words: "+0.12", "−0.40", and "0.00" with no sign."""
+    text = number(value, digits)
+    return text if text.startswith("−") or not float(text) else f"+{text}"
+
+
+def step_name(k: int) -> str:
+    """What hears the sentence at step k."""
+    return "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
+
+
+def frame_times(T: int, duration: float) -> np.ndarray:
+    """(T,) seconds of the middles of T equal parts of a video."""
+    return (np.arange(T) + 0.5) * duration / T
+
+
+def check_gates(gates: Sequence[Gates]) -> None:
+    """Raise InputError for a model without an early unit."""
+    if not gates:
+        raise InputError("this model has no early modulation: no unit scales its frames")
+
+
+def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str, float, float, float]]:
+    """(word, change of the score, start, end in seconds of what is answered without it), in sentence order.
+
+    Raises InputError for no effects: a sentence of one word has nothing to leave out.
+    """
+    if not effects:
+        raise InputError("a sentence of one word has nothing to leave out: there are no words to show")
+    return [(effect.word, effect.change, *(duration * second for second in effect.answer)) for effect in effects]
+
+
+def _shade(ax: Axes, truth, duration: float) -> None:
+    if truth is not None:
+        start, end = moment_span(truth, duration, "truth")
+        ax.axvspan(start, end, color=TRUTH, alpha=0.16, lw=0, zorder=0)
+        for second in (start, end):
+            ax.axvline(second, color=TRUTH, lw=1.2, ls="--", zorder=0.5)
+
+
+# The views ------------------------------------------------------------------------------------------------------
+
+
+@mpl.rc_context(STYLE)
+def plot_answers(
+    answers: Mapping[str, Sequence], duration: float, truth=None, sentence: str = "", ax: Axes | None = None
+) -> Figure:
+    """Draw the answers of one or more models on the video's time axis, a row each, with their tIoU.
+
+    answers: {model: [(start, end), …]}, best first, in seconds, such as {"LGN": five, "baseline": five}; truth is
+    such a pair too. Later answers are paler. Raises InputError for an answer that is no moment of the video.
+    """
+    rows = answer_rows(answers, duration, truth)
+    look = looks([row["name"] for row in rows])
+    ax = new_axes(size=(9, 1.0 + 0.3 * len(rows)))[1][0, 0] if ax is None else ax
+    for y, row in enumerate(rows):
+        start, end, style = row["start"], row["end"], look[row["name"]]
+        fill = {"color": paler(style["color"], row["rank"]), "hatch": style["hatch"], "edgecolor": "white"}
+        ax.barh(y, end - start, 0.7, left=start, **fill)
+        if end < 0.84 * duration:  # the seconds: right of the bar, else left, else on it
+            place = {"x": end + 0.008 * duration, "ha": "left"}
+        elif start > 0.16 * duration:
+            place = {"x": start - 0.008 * duration, "ha": "right"}
+        else:
+            place = {"x": (start + end) / 2, "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 1}}
+        ax.text(y=y, s=f"{start:.1f} – {end:.1f} s", va="center", fontsize=9, **place)
+        if "iou" in row:
+            ax.text(1.01, y, f"tIoU {row['iou']:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
+    _shade(ax, truth, duration)
+    ax.set(xlabel="time (seconds)", xlim=(0, duration), ylim=(len(rows) - 0.4, -0.6))
+    ax.set(yticks=range(len(rows)), yticklabels=[row["label"] for row in rows])
+    if sentence:
+        ax.set_title(textwrap.fill(f"“{sentence}”", 95))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.grid(axis="x", color=GRID)
+    ax.set_axisbelow(True)
+    return ax.figure
+
+
+@mpl.rc_context(STYLE)
+def plot_guidance(moments: Moments, explanation: Explanation, duration: float, truth=None, count: int = 4) -> Figure:
+    """Draw what a sentence does late: α of eq. 3 over the channels, sorted, and the maps of the strongest channels.
+
+    The `count` channels that are raised and lowered most are named by their numbers; their maps are those that the
+    score is read off, so after the last guidance module, all on one scale with zero in the middle. truth: (start,
+    end) in seconds, framed. Raises InputError for a model without late guidance.
+    """
+    named = guided_channels(explanation, count)
+    columns = len(named) // 2
+    figure = Figure(figsize=(max(9, 2.25 * columns), 7.8), layout="constrained")
+    top, below = figure.subfigures(2, 1, height_ratios=(2.6, 5))
+    _draw_alpha(top.subplots(), to_array(explanation.alpha), {channel: what for what, channel, _ in named})
+    axes = below.subplots(2, columns, squeeze=False, sharex=True, sharey=True)
+    edge = widest(explanation.features[:, [channel for _, channel, _ in named]])
+    for ax, (what, channel, alpha) in zip(axes.flat, named, strict=True):
+        grid = map_grid(moments, explanation.features[:, channel], f"channel {channel}")
+        image = draw_map(ax, grid, duration, CHANGE, -edge, edge, truth)
+        told = f"α {number(alpha)}, weight {signed(float(explanation.readout[channel]))}"
+        ax.set_title(f"{what}: channel {channel}\n{told}", fontsize=9)
+    for ax in axes[-1]:
+        ax.set_xlabel("end (seconds)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("start (seconds)")
+    below.colorbar(image, ax=axes, label="feature", shrink=0.7)
+    return figure
+
+
+def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
+    order = np.argsort(-alpha, kind="stable")
+    colours = [{"raised": GUIDE, "lowered": LOWERED}.get(named.get(c), "#D9D9D9") for c in order]
+    ax.bar(np.arange(len(alpha)), alpha[order], width=0.9 if len(alpha) <= MANY else 1.0, color=colours)
+    if len(alpha) <= MANY:
+        for at, channel in enumerate(order):
+            if channel in named:
+                up = alpha[channel] >= 0
+                shift = {"xytext": (0, 3 if up else -3), "textcoords": "offset points", "va": "bottom" if up else "top"}
+                ax.annotate(str(channel), (at, alpha[channel]), ha="center", fontsize=8, rotation=90, **shift)
+    else:  # bars too thin to be named one by one
+        for text, x, y, side in channel_groups(alpha, named):
+            shift = {"xytext": (4 if side == "left" else -4, 0), "textcoords": "offset points"}
+            ax.annotate(text, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
+    ax.axhline(0, color=INK, lw=0.8)
+    ax.axhline(1, color=INK, lw=1, ls="--")
+    at_end = {"ha": "right", "va": "bottom", "fontsize": 8.5}
+    ax.text(len(alpha) - 0.5, 1, "α = 1: as without guidance", **at_end)
+    ax.set(ylabel="α", xlim=(-0.6, len(alpha) - 0.4), xticks=[])
+    ax.set_xlabel(f"{len(alpha)} channels, sorted; the named ones are drawn below")
+    ax.margins(y=0.2)
+
+
+@mpl.rc_context(STYLE)
+def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: int = 4) -> Figure:
+    """Draw the score map where 0, 1, … K guidance modules hear the sentence, and below each what its module changed.
+
+    steps: (K + 1, P) scores, `explain.Explanation.steps`. All scores share one scale, all changes another with zero
+    in the middle; a star marks the highest score, a frame the truth, (start, end) in seconds. Raises InputError for
+    a model without late guidance.
+    """
+    scores, changes = step_changes(steps)
+    columns = min(columns, len(scores))
+    blocks = -(-len(scores) // columns)
+    figure, axes = new_axes(2 * blocks, columns, size=(2.35 * columns + 1, 4.9 * blocks), sharex=True, sharey=True)
+    low, high, edge = scores.min(), scores.max(), widest(changes)
+    for ax in axes.flat:
+        ax.set_visible(False)
+    for k, values in enumerate(scores):
+        block, column = divmod(k, columns)
+        upper, lower = axes[2 * block, column], axes[2 * block + 1, column]
+        upper.set_visible(True)
+        image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, low, high, truth)
+        start, end = best_span(moments, values, duration)
+        upper.plot(end, start, "*", label="highest score", **STAR)
+        upper.set_title(step_name(k), fontsize=10)
+        if k:
+            lower.set_visible(True)
+            grid = map_grid(moments, changes[k - 1], "change")
+            change = draw_map(lower, grid, duration, CHANGE, -edge, edge, truth)
+            lower.set_title(f"changed by module {k}", fontsize=10)
+        for ax in (upper, lower):
+            ax.tick_params(labelbottom=True, labelleft=column == 0)
+            ax.set(xlabel="end (seconds)", ylabel="start (seconds)" if column == 0 else "")
+    corner = axes[1, 0]  # no module has changed anything yet: room for what the marks mean
+    corner.set_visible(True)
+    corner.axis("off")
+    corner.legend(*axes[0, 0].get_legend_handles_labels(), loc="center left")
+    figure.colorbar(image, ax=axes[0], label="score", shrink=0.8)  # one scale for all rows
+    figure.colorbar(change, ax=axes[1], label="change of the score", shrink=0.8)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def plot_modulation(gates: Sequence[Gates], duration: float, truth=None, count: int = 3) -> Figure:
+    """Draw what a sentence does early, a column for each unit of eq. 2.
+
+    From top to bottom: the gate of every channel, sorted; how far each frame is moved, ‖after − before‖ / ‖before‖;
+    the `count` channels that change most, before and after. truth: (start, end) in seconds, shaded. Raises
+    InputError for a model without an early unit.
+    """
+    check_gates(gates)
+    figure, axes = new_axes(2 + count, len(gates), size=(4.8 * len(gates) + 0.4, 3.2 + 1.45 * count))
+    for n, (unit, column) in enumerate(zip(gates, axes.T, strict=True), start=1):
+        gate, times = np.sort(to_array(unit.gate))[::-1], frame_times(len(unit.before), duration)
+        top, moved, *panels = column
+        top.fill_between(np.arange(len(gate)), gate, 1, step="mid", color=GUIDE, lw=0)
+        top.axhline(1, color=INK, lw=1, ls="--")
+        top.axhline(0, color=INK, lw=0.8)
+        top.set(
+            title=f"unit {n}: gates",
+            xlabel=f"{len(gate)} channels, sorted",
+            xticks=[],
+            ylabel="gate",
+            xlim=(0, len(gate) - 1),
+        )
+        if unit.shift is not None:
+            order = to_array(unit.gate).argsort()[::-1]
+            top.plot(np.arange(len(gate)), to_array(unit.shift)[order], ".", color=INK, ms=2.5, label="shift")
+            top.legend(loc="upper right")
+        moved.plot(times, to_array(unit.moved), color=GUIDE)
+        moved.set(title="how far each frame is moved", ylabel="of its length")
+        moved.set_ylim(bottom=0)
+        for ax, channel in zip(panels, unit.most_changed(count).tolist(), strict=False):
+            ax.plot(times, to_array(unit.before[:, channel]), color="#7F7F7F", ls="--", label="before")
+            ax.plot(times, to_array(unit.after[:, channel]), color=GUIDE, label="after")
+            ax.set(title=f"channel {channel}: gate {number(float(unit.gate[channel]))}", ylabel="feature")
+        for ax in (moved, *panels):
+            _shade(ax, truth, duration)
+            ax.set(xlim=(0, duration))
+        if panels:
+            panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1, ncols=2)
+        column[-1].set_xlabel("time (seconds)")
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def plot_words(effects: Sequence[WordEffect], duration: float, answer=None, truth=None) -> Figure:
+    """Draw what each word of a sentence does: the score of the answer without it, and what is answered instead.
+
+    effects: of `explain.word_effects`, in sentence order from the top. answer: (start, end) in seconds of the whole
+    sentence's first answer, outlined at the right; truth likewise, shaded. Raises InputError where there is no
+    effect.
+    """
+    rows = word_rows(effects, duration)
+    figure, ((left, right),) = new_axes(
+        1, 2, size=(9, 1.1 + 0.3 * len(rows)), sharey=True, gridspec_kw={"width_ratios": (1, 1.15)}
+    )
+    own = None if answer is None else moment_span(answer, duration, "answer")
+    for y, (_, change, start, end) in enumerate(rows):
+        lower = change < 0
+        left.barh(y, change, 0.7, color=GUIDE if lower else LOWERED, hatch="" if lower else "///", ec="white")
+        beside = {"xytext": (-4 if lower else 4, 0), "textcoords": "offset points", "ha": "right" if lower else "left"}
+        left.annotate(signed(change), (change, y), va="center", fontsize=8.5, **beside)
+        same = own is not None and np.allclose((start, end), own, atol=1e-3)
+        look = {"color": "#BFD9EA", "hatch": ""} if same else {"color": OURS, "hatch": "..."}
+        right.barh(y, end - start, 0.7, left=start, ec="white", **look)
+        note = "the same" if same else f"{start:.1f} – {end:.1f} s"
+        right.text(1.02, y, note, fontsize=8.5, va="center", transform=right.get_yaxis_transform())
+    if own is not None:
+        for second in own:
+            right.axvline(second, color=OURS, lw=1.2, ls=":")
+    _shade(right, truth, duration)
+    left.axvline(0, color=INK, lw=0.9)
+    left.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], ylim=(len(rows) - 0.4, -0.6))
+    left.set(title="score of the answer without the word", xlabel="change of the score")
+    low, high = (edge(0.0, *(row[1] for row in rows)) for edge in (min, max))
+    room = 0.22 * (high - low or 1)  # for the numbers beside the bars
+    left.set_xlim(low - room, high + room)
+    right.set(title="answer without the word", xlabel="time (seconds)", xlim=(0, duration))
+    for ax in (left, right):
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", color=GRID)
+        ax.set_axisbelow(True)
+    return figure

@@ -1,0 +1,148 @@
+"""Figures of a query and its video, matplotlib for print and plotly for the page.
+
+Holds plot_retrieval (the paper's Figure 3) and a toy video's script. The temporal map comes from maps.py, what
+explains an answer from views.py and page_views.py, results and curves from charts.py, the model's drawing from
+diagram.py, the look from look.py.
+Each function takes arrays or tensors and returns its Figure; showing it is left to the caller.
+"""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lgn_lite.errors import InputError
+from lgn_lite.figures.maps import moment_span
+from lgn_lite.figures.style import GRID, INK, STYLE, TRUTH, looks, new_axes
+from lgn_lite.moments import interval_iou
+from lgn_lite.video.frames import read_frames
+
+
+@mpl.rc_context(STYLE)
+def plot_retrieval(
+    frames,
+    times,
+    duration: float,
+    sentence: str,
+    bars: Mapping[str, tuple[float, float]],
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw one query, its video and the answers to it, as in the paper's Figure 3.
+
+    frames (T, h, w, 3) uint8 at `times` (T,) in seconds: at most twelve are shown, each centred at its own
+    time; with None, where there is no video file, the bars stand alone. `bars` maps a label to (start, end) in
+    seconds, from top to bottom; with a bar "truth", the others get their tIoU. Raises InputError for times that
+    do not fit the frames, and for a bar that is no moment of the video.
+    """
+    bars = {label: moment_span(span, duration, label) for label, span in bars.items()}
+    row, strip, left, right = 0.034 * duration, 0.0, 0.0, duration
+    if frames is not None:
+        frames, times = np.asarray(frames), np.asarray(times, dtype=float)
+        if frames.ndim != 4 or len(frames) != len(times) or not len(times):
+            raise InputError(f"{len(times)} times for frames of shape {frames.shape}; give (T, h, w, 3) and T times")
+        T, height, width, _ = frames.shape  # frames, pixels, pixels, RGB
+        step = math.ceil(T / 12)
+        shown = np.arange(T // step) * step + T % step // 2 + step // 2
+        # Both axes count seconds, equally scaled: a thumbnail cannot be distorted, whatever the figure's size.
+        gap = np.diff(times[shown]).min(initial=duration / 6)
+        size = min(0.96 * gap, 0.13 * duration * width / height)  # a thumbnail's width; none higher than 0.13
+        strip = size * height / width
+        left, right = min(0, times[shown[0]] - size / 2), max(duration, times[shown[-1]] + size / 2)
+    alone = ax is None
+    ax = new_axes()[1][0, 0] if alone else ax
+    if frames is not None:
+        for t, frame in zip(times[shown], frames[shown], strict=True):
+            ax.imshow(frame, extent=(t - size / 2, t + size / 2, 0, strip))
+    at = {label: -(i + 0.8) * row for i, label in enumerate(bars)}
+    for label, look in looks(bars).items():
+        (start, end), y = bars[label], at[label]
+        fill = {"color": look["color"], "hatch": look["hatch"], "edgecolor": "white"}
+        ax.barh(y, end - start, 0.66 * row, left=start, **fill)
+        beside = {
+            "x": end + 0.008 * duration,
+            "ha": "left",
+        }  # the seconds: right of the bar, else left, else on it
+        if end > 0.87 * duration:
+            beside = {"x": start - 0.008 * duration, "ha": "right"}
+            if start < 0.13 * duration:
+                beside = {
+                    "x": (start + end) / 2,
+                    "ha": "center",
+                    "bbox": {"fc": "white", "ec": "none", "pad": 1},
+                }
+        ax.text(y=y, s=f"{start:.1f} – {end:.1f} s", va="center", fontsize=9, **beside)
+        if "truth" in bars and label != "truth":
+            iou = interval_iou(torch.tensor(bars[label]), torch.tensor(bars["truth"])).item()
+            ax.text(1.01, y, f"tIoU {iou:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
+    if "truth" in bars:
+        ax.vlines(bars["truth"], at["truth"] + 0.33 * row, strip, color=TRUTH, linestyle="--", lw=1.4, clip_on=False)
+    ax.set(
+        title=textwrap.fill(f"“{sentence}”", 95),
+        xlabel="time (seconds)",
+        xlim=(left, right),
+        ylim=(-(len(bars) + 0.35) * row, strip),
+        yticks=list(at.values()),
+        yticklabels=list(at),
+        aspect="equal",
+    )
+    ax.spines["left"].set_visible(False)
+    ax.spines["bottom"].set_bounds(0, duration)
+    ax.tick_params(axis="y", length=0)
+    if alone:
+        _fit_height([ax])
+    return ax.figure
+
+
+def _fit_height(axes: Sequence[Axes]) -> None:
+    """Give each retrieval the height that its equally scaled axes need, plus an inch for its words."""
+    needed = [8.2 * np.ptp(ax.get_ylim()) / np.ptp(ax.get_xlim()) + 1.05 for ax in axes]
+    axes[0].get_gridspec().set_height_ratios(needed)
+    axes[0].figure.set_size_inches(10, sum(needed))
+
+
+@mpl.rc_context(STYLE)
+def plot_retrievals(examples: Sequence[Mapping]) -> Figure:
+    """Draw several retrievals under each other; each example holds plot_retrieval's arguments by name."""
+    figure, axes = new_axes(len(examples))
+    for ax, example in zip(axes[:, 0], examples, strict=True):
+        plot_retrieval(**example, ax=ax)
+    _fit_height(axes[:, 0])
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = None) -> Figure:
+    """Draw who does what when, each row label in its own row, in order of appearance.
+
+    Events are (row label, start, end, text, colour), in seconds. Raises InputError where one is not within
+    the video.
+    """
+    rows = list(dict.fromkeys(event[0] for event in events))
+    ax = new_axes(size=(10, 0.9 + 0.55 * len(rows)))[1][0, 0] if ax is None else ax
+    for row, start, end, text, colour in events:
+        start, end = moment_span((start, end), duration, f"{row}, “{text}”")
+        y = rows.index(row)
+        ax.barh(y, end - start, 0.8, left=start, color=colour, edgecolor="white", linewidth=1.5)
+        letters = max(5, int((end - start) / duration * 118))  # that fit into the bar's width
+        red, green, blue = mpl.colors.to_rgb(colour)
+        ink = INK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
+        lines = textwrap.fill(text, letters, break_long_words=False)
+        ax.text((start + end) / 2, y, lines, color=ink, ha="center", va="center", fontsize=8, clip_on=True)
+    ax.set(xlabel="time (seconds)", xlim=(0, duration), yticks=range(len(rows)), yticklabels=rows)
+    ax.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color=GRID)
+    ax.set_axisbelow(True)
+    return ax.figure
+
+
+def strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (count, 96, 96, 3) and times of a video for plot_retrieval, from the middles of equal parts."""
+    frames, times = read_frames(path, 2 * count / duration, (96, 96))
+    return frames[1::2][:count], times[1::2][:count]

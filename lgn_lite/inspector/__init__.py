@@ -1,0 +1,5 @@
+"""The inspector: a widget for single predictions, its server, and the report."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,290 @@
+"""What the inspector draws, as plain dictionaries: numbers are packed as little-endian bytes, text stays text.
+
+One `Side` is one of the models that are compared. Its methods give what `inspector.js` takes apart again; nothing here
+knows of widgets. P candidates, C channels, K guidance modules, D visual width, T frames, as everywhere.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lgn_lite.analysis.explanation import (
+    Explanation,
+    Gates,
+    explain,
+    mean_alpha,
+    score_sentences,
+    top_answers,
+    word_effects,
+)
+from lgn_lite.analysis.predictions import Answers, kept_answers
+from lgn_lite.annotations import Query
+from lgn_lite.batches import MomentDataset
+from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
+from lgn_lite.data_sets import DataSet
+from lgn_lite.errors import InputError
+from lgn_lite.features import prepare_features
+from lgn_lite.loss import iou_targets
+from lgn_lite.support.error_lines import os_error_line
+from lgn_lite.text import tokenize
+from lgn_lite.video.vgg import VGGFrames, extract_video
+
+CHANNELS = 4  # raised and lowered channels, each with its map
+FEATURES = 12  # channels of an early unit that are drawn over time, the most changed ones
+SENTENCES = 500  # of the split, whose mean α stands for no sentence in particular
+MEMORY = 3e8  # bytes of prepared features that a side keeps: a page walks through many videos
+FAILURES = (InputError, OSError, RuntimeError, MemoryError)  # that one query or file can cause, long after the start
+
+
+def failure(error: Exception) -> str:
+    """What the page says of one of `FAILURES`: one line."""
+    text = os_error_line(error) if isinstance(error, OSError) else str(error) or "there is not enough memory"
+    return text.splitlines()[0]
+
+
+def packed(values, dtype: str = "<f4") -> bytes:
+    """Numbers as the bytes of a Float32Array ("<f4") or an Int32Array ("<i4"), row-major."""
+    return np.ascontiguousarray(torch.as_tensor(values).detach().cpu().numpy(), dtype=dtype).tobytes()
+
+
+@dataclass
+class Side:
+    """One of the models that are compared, and what it needs to answer; `message` says why it cannot."""
+
+    name: str
+    checkpoint: Checkpoint
+    queries: MomentDataset | None = None  # of the split, with their features
+    own_video: Tensor | None = None  # (T, D) features of the reader's video file
+    answers: Answers | None = None  # to the whole split, once they are there
+    message: str = ""  # why queries of the split are not answered
+    own_message: str = ""  # why the reader's video is not
+    _last: tuple[Any, Explanation | None] = field(default=(None, None), repr=False)
+    _neutral: Tensor | None = field(default=None, repr=False)  # (C,) α of the modules that do not hear the sentence
+
+    def open_split(self, data: DataSet, split: str) -> None:
+        """Take the queries of a split, and the answers that are kept; says in `message` what stands in the way."""
+        self.queries, self.answers, self.message, self._last = None, None, "", (None, None)
+        blind = self.checkpoint.about.training.get("variant") == "blind"
+        try:
+            features = None if blind else data.seen()
+            config = self.checkpoint.model.config
+            found = MomentDataset(data.queries(split), features, self.checkpoint.encode, config, blind, MEMORY)
+        except (InputError, OSError) as error:
+            self.message = failure(error)
+            return
+        self.queries = found
+        with suppress(OSError):  # a checkpoint whose files are gone meanwhile still answers from memory
+            self.answers = kept_answers(self.checkpoint, data, split, found.queries)
+
+    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[Side]) -> None:
+        """Extract the features of a video file, or take those of another side that wants the same ones."""
+        about, config = self.checkpoint.about, self.checkpoint.model.config
+        wanted = (about.encoder, about.layer, about.rate, config.num_frames, config.frame_norm, config.visual_dim)
+        for other in others:
+            theirs, its = other.checkpoint.about, other.checkpoint.model.config
+            same = (theirs.encoder, theirs.layer, theirs.rate, its.num_frames, its.frame_norm, its.visual_dim)
+            if other.own_video is not None and same == wanted:
+                self.own_video = other.own_video
+                return
+        if encoder is None and self.checkpoint.encoder_file is not None:
+            encoder = VGGFrames.load(self.checkpoint.encoder_file, layer=about.layer or None)
+        if encoder is None:
+            self.own_message = (
+                f"{self.name}: the checkpoint carries no frame encoder, so it cannot see this video: give the encoder "
+                f"that made its training features ({about.encoder or 'unknown'})"
+            )
+        elif encoder.dim != config.visual_dim:
+            self.own_message = (
+                f"{self.name}: the model wants features of width {config.visual_dim}, but the encoder {encoder.name} "
+                f"gives {encoder.dim}: use the one it was trained with ({about.encoder})"
+            )
+        else:
+            features, _ = extract_video(path, encoder, about.rate)
+            self.own_video = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
+
+    def why_not(self, number: int) -> str:
+        """Why this side cannot answer the query of this number (−1: about the reader's own video); "" where it can."""
+        if number < 0:
+            return self.own_message
+        return self.message
+
+    def video(self, number: int) -> Tensor:
+        """(T, D) prepared features of the video of a query."""
+        return self.own_video if number < 0 else self.queries.video(self.queries.queries[number].video)
+
+    def scores(self, number: int, sentence: str) -> Tensor:
+        """(P,) scores; those that are kept where the sentence is the query's own."""
+        if self.answers is not None and number >= 0 and sentence == self.answers.queries[number].sentence:
+            return self.answers.logits[number].sigmoid()
+        return score_sentences(self.checkpoint, self.video(number), [sentence])[0]
+
+    def setup(self) -> dict[str, Any]:
+        """What does not change with the query: the settings, and the P candidates as int32 clips, end inclusive."""
+        model, about = self.checkpoint.model, self.checkpoint.about
+        config = model.config
+        return {
+            "name": self.name, "trained_on": about.data, "epoch": self.checkpoint.trained.get("epoch", ""),
+            "N": config.num_clips, "P": len(model.moments), "C": config.hidden, "K": config.guidance,
+            "units": len(model.frames.units()), "t_min": config.t_min, "t_max": config.t_max, "nms": config.nms,
+            "starts": packed(model.moments.start_index, "<i4"), "ends": packed(model.moments.end_index, "<i4"),
+        }  # fmt: skip
+
+    def view(self, number: int, sentence: str, duration: float, truth: tuple[float, float] | None) -> dict[str, Any]:
+        """The map of one query: scores and, where the truth is known, IoU and label; five answers; what NMS dropped."""
+        if message := self.why_not(number):
+            return {"message": message}
+        model = self.checkpoint.model
+        try:
+            scores = self.scores(number, sentence)
+        except FAILURES as error:  # of this query's features, say: the others are shown
+            return {"message": f"{self.name}: {failure(error)}"}
+        spans = model.moments.spans(torch.float64).cpu()
+        iou = None
+        if truth is not None:
+            iou = model.moments.iou(torch.tensor([truth], dtype=torch.float64) / duration)[0].cpu()
+        kept, dropped = top_answers(model, scores)
+        answers = [
+            {
+                "candidate": p, "start": spans[p, 0].item() * duration, "end": spans[p, 1].item() * duration,
+                "score": scores[p].item(), "iou": None if iou is None else iou[p].item(),
+            }
+            for p in kept
+        ]  # fmt: skip
+        drawn = {"scores": packed(scores), "answers": answers, "dropped": packed(dropped, "<i4"), "message": ""}
+        if iou is None:
+            return drawn | {"iou": None, "target": None}
+        target = iou_targets(iou, model.config.t_min, model.config.t_max)
+        return drawn | {"iou": packed(iou), "target": packed(target)}
+
+    def explanation(self, number: int, sentence: str) -> Explanation:
+        """`explain`, remembered for the last sentence: two of the page's tabs ask for it."""
+        key = (number, sentence)
+        if self._last[0] != key:
+            if self._neutral is None and self.queries is not None:
+                sentences = [query.sentence for query in self.queries.queries[:SENTENCES]]
+                self._neutral = mean_alpha(self.checkpoint, sentences)
+            words = self.checkpoint.encode(sentence)
+            found = explain(self.checkpoint.model, self.video(number), words, self._neutral)
+            self._last = (key, found)
+        return self._last[1]
+
+    def late(self, number: int, sentence: str) -> dict[str, Any]:
+        """Late guidance: α (C,), steps (K + 1, P), the channels that it raises and lowers most, each with its map."""
+        if message := self.why_not(number):
+            return {"message": message}
+        found = self.explanation(number, sentence)
+        if found.alpha is None:
+            return {
+                "message": f"{self.name} has no late guidance: the sentence raises and lowers no channel of its map."
+            }
+        drawn = {"message": "", "alpha": packed(found.alpha), "steps": packed(found.steps)}
+        for name, channels in zip(("raised", "lowered"), found.strongest(CHANNELS), strict=True):
+            drawn[name] = [
+                {
+                    "channel": c, "alpha": found.alpha[c].item(), "weight": found.readout[c].item(),
+                    "map": packed(found.features[:, c]),
+                }
+                for c in channels.tolist()
+            ]  # fmt: skip
+        return drawn
+
+    def early(self, number: int, sentence: str) -> dict[str, Any]:
+        """Early modulation: for each unit its gates, and the most changed channels' features before and after it."""
+        if message := self.why_not(number):
+            return {"message": message}
+        units = self.explanation(number, sentence).gates
+        if not units:
+            return {"message": f"{self.name} has no early modulation: it sees the same frames whatever is asked."}
+        return {"message": "", "units": [_unit(gates) for gates in units]}
+
+    def words(self, number: int, sentence: str) -> dict[str, Any]:
+        """What leaving out each word does to the score of the answer, and to the answer (fractions of the video)."""
+        if message := self.why_not(number):
+            return {"message": message}
+        effects = word_effects(self.checkpoint, self.video(number), sentence)
+        return {"message": "", "effects": [vars(effect) for effect in effects]}
+
+
+def open_sides(
+    checkpoint: Checkpoint | str | Path, baseline: Checkpoint | str | Path | bool | None
+) -> tuple[list[Side], list[str]]:
+    """One side or two, as `Inspector` is asked for them, and what is to be said of a second that is missing."""
+    notices: list[str] = []
+    folder = checkpoint.folder if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
+    if baseline is None:
+        baseline = baseline_folder(folder)
+    with ThreadPoolExecutor(2) as pool:  # a model of TACoS takes a second
+        loading = None if baseline in (None, False) else pool.submit(_load, baseline)
+        first = _load(checkpoint)
+    if baseline is None and first.about.training.get("variant") != "baseline":
+        notices.append("There is no baseline beside this checkpoint: give baseline=… to compare two models.")
+    if loading is None:
+        return [Side(_name(first), first)], notices
+    try:
+        second = loading.result()
+    except (InputError, OSError) as error:
+        return [Side(_name(first), first)], [f"The baseline cannot be opened: {failure(error)}"]
+    names = [_name(first), _name(second)]
+    if names[0] == names[1]:
+        names = [f"{name} {letter}" for name, letter in zip(names, "AB", strict=True)]
+    return [Side(names[0], first), Side(names[1], second)], notices
+
+
+def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
+    return checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    """The variant that it is of, or its folder's name."""
+    return str(checkpoint.about.training.get("variant") or checkpoint.folder.name)
+
+
+def _unit(gates: Gates) -> dict[str, Any]:
+    """One early modulation unit; the features of some channels are (channels, T), in the order of `channels`."""
+    channels = gates.most_changed(FEATURES)
+    return {
+        "gate": packed(gates.gate), "shift": None if gates.shift is None else packed(gates.shift),
+        "channels": channels.tolist(), "T": len(gates.before), "moved": packed(gates.moved),
+        "before": packed(gates.before[:, channels].T), "after": packed(gates.after[:, channels].T),
+    }  # fmt: skip
+
+
+def table(queries: list[Query]) -> dict[str, Any]:
+    """The columns of a split that no model changes; times in seconds as float32."""
+    return {
+        "count": len(queries),
+        "sentence": [query.sentence for query in queries],
+        "video": [query.video for query in queries],
+        "kind": [query.tags.get("kind", "") for query in queries],
+        "start": packed([query.start for query in queries]),
+        "end": packed([query.end for query in queries]),
+        "duration": packed([query.duration for query in queries]),
+        "words": packed([_word_count(query.sentence) for query in queries], "<i4"),
+    }
+
+
+def _word_count(sentence: str) -> int:
+    try:
+        return len(tokenize(sentence))
+    except InputError:
+        return 0
+
+
+def answer_columns(sides: list[Side]) -> dict[str, Any]:
+    """The columns that models add: IoU of the answer and the answer itself, each side's; where two disagree."""
+    columns: dict[str, Any] = {"sides": [], "disagreement": None}
+    for side in sides:
+        found = side.answers
+        columns["sides"].append(None if found is None else {"iou": packed(found.iou), "answer": packed(found.segments)})
+    both = [side.answers for side in sides if side.answers is not None]
+    if len(both) == 2:
+        columns["disagreement"] = packed(both[0].disagreement(both[1]))
+    return columns

@@ -1,0 +1,356 @@
+"""The inspector: what a model, or two of them, make of a query, with the video, the map, and the sentence at work.
+
+An anywidget: this file holds its state and computes on demand, `inspector_view.py` says what is drawn, `inspector.js`
+draws it. It runs in JupyterLab and in a Voilà page; each `Inspector` is a state of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import anywidget
+import traitlets
+
+from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.annotations import Query, film_note
+from lgn_lite.checkpoint import Checkpoint
+from lgn_lite.data_sets import DataSet, open_data_set
+from lgn_lite.errors import InputError
+from lgn_lite.inspector.model_view import FAILURES, Side, answer_columns, failure, open_sides, table
+from lgn_lite.text import tokenize
+from lgn_lite.video.frames import probe
+from lgn_lite.video.playable import playable
+from lgn_lite.video.vgg import VGGFrames
+
+OWN = -1  # the number of the reader's own video and sentence, beside the queries 0, 1, … of the split
+
+
+class _Stopped(Exception):
+    """The answers to the split are no longer wanted."""
+
+
+class Inspector(anywidget.AnyWidget):
+    """Look into a checkpoint's answers, alone or beside a baseline's.
+
+    checkpoint, baseline: folders, or checkpoints loaded with `load_checkpoint`. baseline=None takes
+    ../../baseline/best beside a checkpoint in …/VARIANT/best where there is one; False goes without.
+    data: a data set, or a name of the catalogue, opened below `root` in the given `size`; None: the one that the
+    checkpoint was trained on, where it is there. video, sentence: a video file and free text, beside a data set or in
+    place of it (data=None); encoder: the frame encoder for it, where the checkpoint carries none.
+    query: the number of the query in the split that is shown first; −1 is the reader's own video.
+
+    `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
+    (see `Side.view`), and `look_into("late" | "early" | "words")` gives what a tab draws. Raises InputError for a
+    checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the split;
+    what can be shown without something is shown, and the page says what is missing.
+    """
+
+    _esm = Path(__file__).with_suffix(".js")
+    _css = Path(__file__).with_suffix(".css")
+
+    query = traitlets.Int(0).tag(sync=True)
+    sentence = traitlets.Unicode("").tag(sync=True)  # as edited
+    split = traitlets.Unicode("test").tag(sync=True)
+    # written here, read by the page
+    setup = traitlets.Dict().tag(sync=True)  # title, splits, sides, notices
+    table = traitlets.Dict().tag(sync=True)  # columns of the split that no model changes
+    answers = traitlets.Dict().tag(sync=True)  # columns that the models add, and how far their work is
+    view = traitlets.Dict().tag(sync=True)  # the query that is shown, its map and its answers
+    film = traitlets.Dict().tag(sync=True)  # the bytes of its video
+    late = traitlets.Dict().tag(sync=True)  # the tabs, computed when the page asks for them
+    early = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint | str | Path,
+        data: DataSet | str | None = None,
+        *,
+        baseline: Checkpoint | str | Path | bool | None = None,
+        split: str = "test",
+        video: str | Path | None = None,
+        sentence: str | None = None,
+        query: int | None = None,
+        encoder: VGGFrames | None = None,
+        size: str = "small",
+        root: str | Path = "data",
+    ) -> None:
+        self._stop, self._answering = Event(), None
+        self._sides, self._notices = open_sides(checkpoint, baseline)
+        self._video = None if video is None else Path(video)
+        self._own = None
+        if self._video is not None:
+            if self._video.exists() and not self._video.is_file():  # a pipe would be waited for without end
+                raise InputError(f"{self._video}: a folder, a device or a pipe, not a video file")
+            self._own = Query(self._video.name, (sentence or "").strip(), 0.0, 0.0, probe(self._video).duration)
+            for i, side in enumerate(self._sides):
+                side.open_video(self._video, encoder, self._sides[:i])
+        self._data = self._open_data(data, size, root)
+        self._queries: list[Query] = []
+        self._number = 0  # of the last view: work for an older one is not done
+        # One thread explains, one prepares videos; a third answers the split. The kernel stays free for the next query.
+        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "film")}
+        self._jobs: list[Future] = []
+        self._open_split(split)
+        if query is None:
+            query = OWN if self._own is not None else 0
+        if query != OWN or self._own is not None:
+            self._query_of(query)  # raises where there is none
+        start = sentence if query != OWN and sentence else self._original(query)
+        super().__init__(query=query, split=split, sentence=start, setup=self._setup(), table=table(self._queries))
+        self.view = self._draw()
+        self.answers = {"progress": None, "message": ""} | answer_columns(self._sides)
+        self.observe(self._on_query, "query")
+        self.observe(self._on_split, "split")
+        self.observe(lambda _: self._refresh(), "sentence")
+        self.on_msg(self._on_message)
+        self._show_film()
+        self._answer_split()
+
+    # -- what is looked at --------------------------------------------------------------------------------------
+
+    def _open_data(self, data: DataSet | str | None, size: str, root: str | Path) -> DataSet | None:
+        if isinstance(data, DataSet):
+            return data
+        if data is not None:
+            return open_data_set(data, size, root)
+        if self._own is not None:
+            return None
+        about = self._sides[0].checkpoint.about
+        sizes = re.match(r"Toy-STA (\w+)", about.data)  # a checkpoint's `data` is the title of its data set
+        size = sizes[1] if sizes else size
+        folder = Path(root) / about.data_set / (size if about.data_set == "toy-sta" else "")
+        if folder.is_dir():  # Toy-STA would be drawn, which nobody has asked for
+            return open_data_set(about.data_set, size, root)
+        self._notices.append(
+            f"The data set of the checkpoint, {about.data or about.data_set}, is not at {folder}: "
+            "give data=…, or video=… and sentence=…"
+        )
+        return None
+
+    def _open_split(self, split: str) -> None:
+        if self._data is not None:
+            self._queries = list(self._data.queries(split))
+            for side in self._sides:
+                side.open_split(self._data, split)
+
+    def _query_of(self, number: int) -> Query | None:
+        if number == OWN and self._own is not None:
+            return self._own
+        if not self._queries and number in (0, OWN):
+            return None
+        if not 0 <= number < len(self._queries):
+            raise InputError(f"query {number}: the split {self.split!r} has the queries 0 to {len(self._queries) - 1}")
+        return self._queries[number]
+
+    def _original(self, number: int) -> str:
+        query = self._query_of(number)
+        return "" if query is None else query.sentence
+
+    @traitlets.validate("query")
+    def _check_query(self, proposal):
+        self._query_of(proposal.value)
+        return proposal.value
+
+    @traitlets.validate("split")
+    def _check_split(self, proposal):
+        if self._data is not None:
+            self._data.queries(proposal.value)  # raises for an unknown one
+        return proposal.value
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the page sets; what cannot be had, such as a split whose file is gone, is said there."""
+        before = {name: getattr(self, name) for name in ("query", "split", "sentence")}
+        try:
+            super().set_state(sync_data)
+        except (InputError, OSError) as error:
+            self._trait_values.update(before)  # traitlets itself undoes only what its own kind of error refuses
+            self.view = self.view | {"message": failure(error)}
+            self.send_state([*before])
+
+    def _setup(self) -> dict[str, Any]:
+        data, first = self._data, self._sides[0].checkpoint
+        notices = list(self._notices)
+        for side in self._sides:
+            name = side.checkpoint.about.data_set
+            if data is not None and name != data.name:
+                notices.append(
+                    f"{side.name} was trained on {side.checkpoint.about.data or name}, not on {data.title}: "
+                    "it may know neither the words nor the pictures."
+                )
+        words = first.vocabulary.words[2:]  # without padding and <unk>
+        return {
+            "title": data.title if data is not None else (self._own.video if self._own else "no data"),
+            "splits": [] if data is None else ["train", "val", *data.tests],
+            "own": None if self._own is None else self._own.video,
+            "sides": [side.setup() for side in self._sides],
+            "notices": notices,
+            "words": words if len(words) <= 2000 else [],  # suggestions: GloVe's most frequent words would be too many
+        }
+
+    # -- the view: small, and at once ---------------------------------------------------------------------------
+
+    def _draw(self) -> dict[str, Any]:
+        self._number += 1
+        number, query, sentence = self.query, self._query_of(self.query), self.sentence
+        view: dict[str, Any] = {"number": self._number, "query": number, "sentence": sentence, "message": ""}
+        if query is None:
+            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "sides": []}
+        truth = None if number == OWN else (query.start, query.end)
+        view |= {
+            "original": query.sentence, "video": query.video, "duration": query.duration, "truth": truth,
+            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "sides": [],
+        }  # fmt: skip
+        try:
+            view["tokens"] = tokenize(sentence)
+        except InputError as error:
+            return view | {"message": str(error) if sentence.strip() else "Type a sentence."}
+        view["unknown"] = self._sides[0].checkpoint.vocabulary.unknown(sentence)
+        view["sides"] = [side.view(number, sentence, query.duration, truth) for side in self._sides]
+        return view
+
+    def _refresh(self) -> None:
+        self.view = self._draw()
+        self._show_film()
+
+    def _on_query(self, change) -> None:
+        original = self._original(change.new)
+        if self.sentence == original:
+            self._refresh()
+        else:
+            self.sentence = original  # which refreshes
+
+    def _on_split(self, change) -> None:
+        self._stop_answering()
+        self._open_split(change.new)
+        self.table = table(self._queries)
+        self.answers = {"progress": None, "message": ""} | answer_columns(self._sides)
+        if self.query == 0:
+            self._on_query(traitlets.Bunch(new=0))
+        else:
+            self.query = 0
+        self._answer_split()
+
+    # -- the tabs: on demand, in a thread of their own ------------------------------------------------------------
+
+    def look_into(self, tab: str) -> dict[str, Any]:
+        """What a tab draws of the query that is shown: {"number", "sides": [`Side.late`, `.early` or `.words`]}.
+
+        Raises InputError for an unknown tab.
+        """
+        if tab not in ("late", "early", "words"):
+            raise InputError(f"no tab {tab!r}: choose late, early or words")
+        return self._explain(tab, self.view["number"], self.query, self.sentence)
+
+    def _explain(self, tab: str, number: int, query: int, sentence: str) -> dict[str, Any]:
+        drawn = getattr(self, tab)
+        if drawn.get("number") == number or number != self._number:
+            return drawn
+        sides = []
+        for side in self._sides if self.view["sides"] else []:
+            try:
+                sides.append(getattr(side, tab)(query, sentence))
+            except FAILURES as error:
+                sides.append({"message": failure(error)})
+        drawn = {"number": number, "sides": sides}
+        if number == self._number:  # else the page has gone on
+            setattr(self, tab, drawn)
+        return drawn
+
+    def _on_message(self, _widget, message, _buffers) -> None:
+        """The page wants a tab of the view that it shows, or the answers to the split to stop or go on."""
+        if message.get("want") in ("late", "early", "words") and message.get("number") == self._number:
+            self._submit("explain", self._explain, message["want"], self._number, self.query, self.sentence)
+        elif message.get("answers") == "stop":
+            self._stop.set()
+        elif message.get("answers") == "start":
+            self._answer_split()
+
+    def _submit(self, pool: str, work, *given) -> None:
+        self._jobs = [job for job in self._jobs if not job.done()] + [self._pools[pool].submit(work, *given)]
+
+    def wait(self) -> None:
+        """Wait until nothing is being prepared any more: the video, the tabs that were asked for, the split's answers.
+
+        Raises what went wrong there.
+        """
+        for job in list(self._jobs):
+            job.result()
+        if self._answering is not None:
+            self._answering.join()
+
+    # -- the video ------------------------------------------------------------------------------------------------
+
+    def _show_film(self) -> None:
+        name = self.view.get("video")
+        if name is None or self.film.get("name") == name:
+            return
+        path = self._video if self.query == OWN else self._data.video(name)
+        if path is None or not path.is_file():
+            place = self._data.folder / self._data.video_path.format(name=name)
+            self.film = {"name": name, "message": f"There is no video file {place}: the rest is shown without it."}
+            return
+        self.film = {"name": name, "message": "", "loading": True}
+        self._submit("film", self._load_film, name, path, self.view["duration"])
+
+    def _load_film(self, name: str, path: Path, duration: float) -> None:
+        if name != self.film.get("name"):  # the page has gone on to another video
+            return
+        try:
+            content, mime = playable(path)
+            note = film_note(duration, probe(path).duration) or ""
+            film = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
+        except FAILURES as error:
+            film = {"name": name, "message": failure(error)}
+        if name == self.film.get("name"):
+            self.film = film
+
+    # -- the answers to the whole split ---------------------------------------------------------------------------
+
+    def _answer_split(self) -> None:
+        waiting = [side for side in self._sides if side.answers is None and not side.message]
+        if self._data is None or not waiting or (self._answering is not None and self._answering.is_alive()):
+            return
+        self._stop = Event()
+        self._answering = Thread(target=self._answer, args=(waiting, self.split, self._stop), daemon=True)
+        self._answering.start()
+
+    def _answer(self, sides: list[Side], split: str, stop: Event) -> None:
+        def tell(share: float, message: str) -> None:
+            if stop.is_set():
+                raise _Stopped
+            self.answers = self.answers | {"progress": share, "message": message}
+
+        try:
+            for i, side in enumerate(sides):
+                message = f"{side.name} answers {len(self._queries):,} queries"
+                found = split_answers(
+                    side.checkpoint, self._data, split,
+                    told=lambda share, i=i, message=message: tell((i + share) / len(sides), message),
+                )  # fmt: skip
+                if stop.is_set():
+                    raise _Stopped
+                side.answers = found
+                self.answers = {"progress": (i + 1) / len(sides), "message": ""} | answer_columns(self._sides)
+            self.answers = self.answers | {"progress": None, "message": ""}
+        except _Stopped:
+            self.answers = self.answers | {"progress": None, "message": "stopped"}
+        except FAILURES as error:  # told in the page: nobody sees a thread's traceback
+            self.answers = self.answers | {"progress": None, "message": failure(error)}
+
+    def _stop_answering(self) -> None:
+        self._stop.set()
+        if self._answering is not None:
+            self._answering.join()
+
+    def close(self) -> None:
+        """Take the widget away and end the work for it."""
+        if hasattr(self, "_stop"):  # also called where __init__ raised
+            self._stop.set()
+        for pool in getattr(self, "_pools", {}).values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        super().close()

@@ -1,0 +1,268 @@
+"""What the notebooks share: the set-up, the profiles, the models of the ablation and their training side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from lgn_lite.batches import MomentDataset
+from lgn_lite.checkpoint import About, Checkpoint
+from lgn_lite.config import LGNConfig, TrainSettings
+from lgn_lite.data_sets import DataSet
+from lgn_lite.errors import InputError
+from lgn_lite.evaluation import evaluate, query_tensors, score_answers
+from lgn_lite.metrics import best_constant_interval
+from lgn_lite.model import LGN
+from lgn_lite.support.processes import cpu_count, process_pool
+from lgn_lite.support.reading import parse_json, read_text
+from lgn_lite.support.weights import read_weights
+from lgn_lite.text import Vocabulary, WordVectors, encode_with, frequent_words, word_vectors
+from lgn_lite.training import train
+
+# The rows of the paper's Tables 4 and 5, and a model that never sees the video.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "baseline": {"early": "none", "guidance": 0},
+    "early": {"guidance": 0},
+    "late": {"early": "none"},
+    "blind": {},
+}
+
+# Chosen on the validation split of Toy-STA `small`, the schedule by `starts.py`; "smoke" only proves that all runs.
+COURSE = TrainSettings(
+    epochs=8, batch_size=16, learning_rate=2e-3, optimiser="adamw", weight_decay=0.01, schedule="trapezoid", warmup=0.05
+)
+PROFILES: dict[str, TrainSettings] = {
+    "smoke": replace(COURSE, epochs=1),
+    "cpu": COURSE,
+    "gpu": replace(COURSE, epochs=30, batch_size=64, precision="bf16", workers=4),
+}
+# On the real data sets 2D-TAN's settings, which the paper takes over (section 4.3)
+PAPER_PROFILES: dict[str, TrainSettings] = {
+    "smoke": TrainSettings(epochs=1),
+    "cpu": TrainSettings(),
+    "gpu": TrainSettings(precision="bf16", workers=4, memory=32.0),  # Charades-STA's prepared features are 20 GB
+}
+
+
+def profiles(data_set: str) -> dict[str, TrainSettings]:
+    """The profiles of a data set by name: smoke, cpu, gpu."""
+    return PROFILES if data_set == "toy-sta" else PAPER_PROFILES
+
+
+def training_settings(
+    data_set: str, profile: str = "cpu", changes: Mapping[str, Any] | None = None, seed: int = 0
+) -> TrainSettings:
+    """A profile's training settings with some replaced. Raises InputError for an unknown profile or setting."""
+    if profile not in PROFILES:
+        raise InputError(f"no profile {profile!r}: choose one of {', '.join(PROFILES)}")
+    chosen = replace(profiles(data_set)[profile], seed=seed)
+    if unknown := sorted(set(changes or {}) - set(asdict(chosen))):
+        raise InputError(f"unknown training setting {', '.join(unknown)}; known are {', '.join(asdict(chosen))}")
+    return replace(chosen, **(changes or {}))
+
+
+def train_variant(
+    data: DataSet,
+    folder: str | Path,
+    variant: str = "full",
+    profile: str = "cpu",
+    seed: int = 0,
+    settings: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    progress: bool = True,
+    on_step: Callable[[LGN, MomentDataset, int], None] | None = None,
+) -> list[dict[str, float]]:
+    """Train one of VARIANTS on a data set with a profile's settings; returns the history.
+
+    `settings` replace fields of the data set's preset, `training` those of the profile. Goes on where an interrupted
+    training stopped. `on_step` is called with the model, the validation split and the step, after each step. Raises
+    InputError for an unknown variant, profile or setting, and where the data set lacks features (the blind variant
+    needs none).
+    """
+    if variant not in VARIANTS:
+        raise InputError(f"no variant {variant!r}: choose one of {', '.join(VARIANTS)}")
+    train_settings = training_settings(data.name, profile, training, seed)
+    blind = variant == "blind"
+    features = None if blind else data.seen()
+    config = data.config.override(**(settings or {}) | VARIANTS[variant])
+    vocabulary, words = _words(data, config, seed)
+    # there is nothing to keep in random vectors
+    kept = {} if data.has_glove else {"word_vectors": "learned"}
+    config = config.override(vocabulary_size=len(vocabulary), **kept)
+    torch.manual_seed(seed)
+    model = LGN(config)
+    if words is not None:
+        model.sentence.embedding.weight.data.copy_(words.vectors)
+        if progress:
+            print(f"words: {words.source}")
+    if config.feature == "fc6" and model.frames.fc is not None:
+        if data.encoder_file:
+            _start_from(model.frames.fc, data.encoder_file)
+        elif progress and not blind:
+            print(f"fc7: begins at random; {data.encoder}'s own weights are not in {data.folder}")
+    about = About(
+        data=data.title, data_set=data.name, encoder=data.encoder, layer=config.feature, rate=data.rate,
+        training={"variant": variant, "profile": profile, "seed": seed} | ({"words": words.source} if words else {}),
+    )  # fmt: skip
+    train_set, val_set = (
+        MomentDataset(
+            data.queries(split), features, encode_with(vocabulary), config, blind, train_settings.memory * 1e9
+        )
+        for split in ("train", "val")
+    )
+    return train(
+        model, train_set, val_set, folder, train_settings, vocabulary, about,
+        data.encoder_file if data.carry_encoder else None, progress=progress,
+        on_step=None if on_step is None else lambda step, _: on_step(model, val_set, step),
+    )  # fmt: skip
+
+
+def _words(data: DataSet, config: LGNConfig, seed: int) -> tuple[Vocabulary, WordVectors | None]:
+    """The words that the model knows; with their vectors where the data set's are GloVe's, or stand in for GloVe's.
+
+    With GloVe these are the words of all splits and the most frequent ones of GloVe, for sentences yet to come: its
+    vectors are there before any training, and a word of the test split is no more a secret than to 2D-TAN, which
+    holds all 400,000 in memory.
+    """
+    splits = ("train", "val", *data.tests) if data.has_glove else ("train",)
+    sentences = [query.sentence for split in splits for query in data.queries(split)]
+    if data.glove is None:
+        return Vocabulary.from_sentences(sentences), None
+    others = frequent_words(data.glove) if data.has_glove else []
+    vocabulary = Vocabulary.from_sentences([*sentences, *others])
+    return vocabulary, word_vectors(vocabulary, data.glove, config.word_dim, seed, sentences)
+
+
+def _start_from(fc: nn.Linear, encoder_file: Path) -> None:
+    """The model's fc7 begins as the frame encoder's own: VGG's classifier[3]."""
+    weights = read_weights(encoder_file)
+    try:
+        fc.load_state_dict({name: weights[f"classifier.3.{name}"] for name in ("weight", "bias")})
+    except (KeyError, RuntimeError) as error:
+        raise InputError(f"{encoder_file}: its fc7 does not fit the model's: {error}") from error
+
+
+def train_variants(
+    data: DataSet,
+    folder: str | Path,
+    variants: Sequence[str],
+    profile: str = "cpu",
+    seed: int = 0,
+    settings: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    workers: int | None = None,
+) -> dict[str, list[dict[str, float]]]:
+    """Train several variants side by side into folder/VARIANT; arguments and histories as of `train_variant`."""
+    asked = dict(profile=profile, seed=seed, settings=settings, training=training)
+    return train_side_by_side(data, folder, {name: asked | {"variant": name} for name in variants}, workers)
+
+
+def train_side_by_side(
+    data: DataSet,
+    folder: str | Path,
+    trainings: Mapping[str, dict[str, Any]],
+    workers: int | None = None,
+    after: Callable[[DataSet, Path], None] | None = None,
+) -> dict[str, list[dict[str, float]]]:
+    """Train {name: arguments of `train_variant`} into folder/NAME, each in a process with one thread.
+
+    On small models two processes of one thread do more than one process of two. On a GPU they run one by one.
+    `after` is called with the data set and the training's folder where one has ended, in its process. Returns the
+    histories by name. Interrupted, the next call goes on where each stopped.
+    """
+    folder = Path(folder)
+    workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), cpu_count()))
+    epochs = {
+        name: training_settings(data.name, asked.get("profile", "cpu"), asked.get("training")).epochs
+        for name, asked in trainings.items()
+    }
+    finished = all(_epochs_done(folder / name / "history.json") == count for name, count in epochs.items())
+    if workers == 1 or finished:  # to find what is there takes no processes
+        return {
+            name: _train_then(data, folder / name, after, progress=not finished, **asked)
+            for name, asked in trainings.items()
+        }
+    with process_pool(workers, _one_thread) as pool:
+        jobs = {
+            name: pool.submit(_train_then, data, folder / name, after, progress=False, **asked)
+            for name, asked in trainings.items()
+        }
+        _watch(jobs, folder, epochs)
+        return {name: job.result() for name, job in jobs.items()}
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _train_then(
+    data: DataSet, folder: Path, after: Callable[[DataSet, Path], None] | None, **asked: Any
+) -> list[dict[str, float]]:
+    history = train_variant(data, folder, **asked)
+    if after is not None:
+        after(data, folder)
+    return history
+
+
+def _watch(jobs: dict[str, Future], folder: Path, epochs: dict[str, int]) -> None:
+    """One bar over all trainings, read off the history that each of them writes after an epoch."""
+    shown = None
+    few = len(jobs) <= 5  # of many only those are told that run
+    with tqdm(total=sum(epochs.values()), unit="epoch") as bar:
+        while True:
+            finished = all(job.done() for job in jobs.values())
+            done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
+            if done != shown:
+                told = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
+                bar.set_postfix_str(", ".join(told), refresh=False)
+                bar.update(sum(done.values()) - bar.n)
+                shown = done
+            if finished:
+                return
+            for job in jobs.values():
+                if job.done():
+                    job.result()  # raises where a training failed
+            time.sleep(0.5)
+
+
+def _epochs_done(history: Path) -> int:
+    """Epochs in a history.json; a damaged one counts as none, and `train` writes it again from the state."""
+    try:
+        found = parse_json(read_text(history), str(history)) if history.exists() else []
+    except InputError:
+        return 0
+    return len(found) if isinstance(found, list) else 0
+
+
+def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str) -> MomentDataset:
+    """A split of a data set as a checkpoint wants it; a blind model stays blind."""
+    blind = checkpoint.about.training.get("variant") == "blind"
+    features = None if blind else data.seen()
+    return MomentDataset(data.queries(split), features, checkpoint.encode, checkpoint.model.config, blind)
+
+
+def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:
+    """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
+
+    `discounted` adds dR@n,IoU=m, which asks for close borders too.
+    """
+    found = evaluation_set(data, checkpoint, split)
+    return evaluate(checkpoint.model, found, data.thresholds, data.length_edges, discounted=discounted)
+
+
+def evaluate_constant(data: DataSet, split: str = "test") -> dict:
+    """The same for the one interval that answers most training queries, whatever the video and the sentence."""
+    train_queries, queries = data.queries("train"), data.queries(split)
+    start, end = best_constant_interval(torch.tensor([query.span for query in train_queries]))
+    _, durations = query_tensors(queries)
+    answers = torch.tensor([start, end]) * durations[:, None]
+    return score_answers(answers[:, None], queries, data.thresholds, data.length_edges, ks=(1,))

@@ -1,0 +1,331 @@
+"""The ablation study: the paper's Tables 4 and 5 and what section 4.5 leaves open, each row trained over several seeds.
+
+A row changes one thing of the full model. Each run chooses its epoch on the validation split and answers the test
+splits once; its `scores.json` lies beside its checkpoints, and `collect` reads them all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from lgn_lite.analysis.model_summary import model_summary
+from lgn_lite.batches import Batch, MomentDataset, collate
+from lgn_lite.checkpoint import load_checkpoint
+from lgn_lite.data_sets import DataSet, open_data_set
+from lgn_lite.errors import InputError
+from lgn_lite.loss import moment_loss
+from lgn_lite.model import LGN
+from lgn_lite.recipes import COURSE, VARIANTS, evaluate_checkpoint, train_side_by_side
+from lgn_lite.study.statistics import (
+    Record,
+    choose_learning_rate,
+    mean_and_deviation,
+    paired_difference,
+    plus_minus,
+    values,
+)
+from lgn_lite.support.files import project_root, write_json
+from lgn_lite.support.reading import read_json
+from lgn_lite.text import Vocabulary, encode_with
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the study: which variant of the model, with which settings replaced."""
+
+    question: str  # the table that it belongs to
+    label: str
+    variant: str = "full"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+PARTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
+MODULES, NORM = "How many modules? (section 4.5)", "Which norm in eq. 3?"
+LABELS, PLACE = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
+SQUARE = "Does the list of candidates learn as well as 2D-TAN's square?"
+ORDER = "Does the order of the words matter? (section 3.3)"
+LOCALISER = "Does late guidance fit another localiser? (section 3.5)"
+
+# On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
+ROWS: dict[str, Row] = {
+    "baseline": Row(PARTS, "baseline (2D-TAN)", "baseline"),
+    "early": Row(PARTS, "+ early modulation", "early"),
+    "late": Row(PARTS, "+ late guidance", "late"),
+    "full": Row(PARTS, "LGN"),
+    "late-deaf": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
+    "full-deaf": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
+    "modules-1": Row(MODULES, "K = 1", settings={"guidance": 1}),
+    "modules-2": Row(MODULES, "K = 2", settings={"guidance": 2}),
+    "modules-4": Row(MODULES, "K = 4", settings={"guidance": 4}),
+    "norm-cell-unit": Row(NORM, "over a cell's channels, norm 1", settings={"guidance_scale": "unit"}),
+    "norm-map-rms": Row(NORM, "over a channel's map (eq. 3), times √P", settings={"guidance_norm": "map"}),
+    "norm-none": Row(NORM, "none: α alone", settings={"guidance_norm": "none"}),
+    "labels-paper": Row(LABELS, "0 to 0.5 (the paper)", settings={"t_min": 0.0, "t_max": 0.5}),
+    "labels-tacos": Row(LABELS, "0.3 to 0.7 (2D-TAN, TACoS)", settings={"t_max": 0.7}),
+    "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", settings={"t_min": 0.5}),
+    "early-fc7": Row(PLACE, "one unit, on fc7", settings={"early": "fc7"}),
+    "early-film": Row(PLACE, "both units, scale and shift", settings={"modulation": "scale-shift"}),
+    "square": Row(SQUARE, "square convolution", settings={"convolution": "dense"}),
+    "bag": Row(ORDER, "a bag of words", settings={"text_encoder": "bag"}),
+    "temporal": Row(LOCALISER, "convolution in time", "baseline", {"convolution": "temporal"}),
+    "temporal-late": Row(LOCALISER, "convolution in time + late guidance", "late", {"convolution": "temporal"}),
+}
+# What the rows of a question are held against, and which rows of Table 4 belong into its table
+REFERENCE = {PARTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", PLACE: "full"}
+REFERENCE |= {SQUARE: "full", ORDER: "full", LOCALISER: "temporal"}
+BESIDE = {
+    NEED: ("baseline", "late", "early", "full"), MODULES: ("early", "full"),
+    NORM: ("full",), LABELS: ("full",), PLACE: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
+    LOCALISER: ("baseline", "late"),
+}  # fmt: skip
+
+
+RATES = (1e-3, None, 4e-3)  # that each row tries on RATES_SIZE; None: the course's 2e-3
+RATES_SIZE = "small"
+
+
+def run_ablation_study(
+    folder: str | Path,
+    size: str = "full",
+    epochs: int = 2,
+    seeds: int = 5,
+    rows: Sequence[str] | None = None,
+    precision: str = "bf16",
+    schedule: str = "cosine",
+    say: Callable[[str], None] = print,
+) -> Path:
+    """The whole study, and its records in notebooks/results/; what is trained already is not trained again.
+
+    1. Learning rates: every row trains at three of them on Toy-STA `small`, for the course's eight epochs, and takes
+       the one that is best on the validation split.
+    2. Every row trains at its own rate on `size`, seed after seed; each run takes its best validation epoch and
+       answers the test splits once.
+    3. What the rows cost: one training step of each, in turn, in this process.
+
+    Args:
+        folder: where the models go, below the project: FOLDER/SIZE-EPOCHS-epochs/ROW/seed-N.
+        size: Toy-STA's.
+        epochs, seeds, rows, precision, schedule: of the runs; all rows by default.
+        say: takes what is worth a line.
+
+    Returns:
+        The file of records, named like the folder.
+    """
+    root, rows = project_root(), list(ROWS if rows is None else rows)
+    small, data = (open_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
+    tries = [(name, 0, rate) for rate in RATES for name in rows]
+    tried = run_study(small, root / folder / RATES_SIZE, tries, training={"precision": precision, "schedule": schedule})
+    chosen = {name: choose_learning_rate(tried, name) for name in rows}
+    say(f"learning rates chosen on val: {chosen}")
+    training = {"epochs": epochs, "precision": precision, "schedule": schedule}
+    models = root / folder / f"{size}-{epochs}-epochs"
+    for seed in range(seeds):  # seed by seed: stopped early, all rows have equally many
+        run_study(data, models, [(name, seed, chosen[name]) for name in rows], training=training)
+    content = {
+        "size": size,
+        "queries": {split: len(data.queries(split)) for split in ("train", "val", *data.tests)},
+        "training": training | {"batch_size": COURSE.batch_size},
+        "rates": {name: {f"{r['learning_rate']:g}": r["val"] for r in tried if r["row"] == name} for name in rows},
+        "costs": step_costs(data, rows, COURSE.batch_size),
+        "records": compact(collect(models)),
+    }
+    return write_json(root / "notebooks" / "results" / f"{Path(folder).name}.json", content)
+
+
+def run_study(
+    data: DataSet,
+    folder: str | Path,
+    runs: Iterable[tuple[str, int, float | None]],
+    profile: str = "cpu",
+    training: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+) -> list[Record]:
+    """Train and score (row, seed, learning rate) after (row, seed, learning rate); returns the records in that order.
+
+    A run lies in FOLDER/ROW/seed-N, or in FOLDER/ROW/seed-N-lr-RATE where a rate is given in place of the profile's.
+    `training` replaces further settings of the profile, for all runs of the folder. What is done is kept, what was
+    interrupted goes on. Raises InputError for an unknown row.
+    """
+    runs = list(runs)
+    if unknown := sorted({row for row, _, _ in runs if row not in ROWS}):
+        raise InputError(f"no row {', '.join(unknown)} in the study: choose from {', '.join(ROWS)}")
+    folder, names, missing = Path(folder), [], {}
+    for row, seed, rate in runs:
+        name = f"{row}/seed-{seed}" + ("" if rate is None else f"-lr-{rate:g}")
+        names.append(name)
+        if not (folder / name / "scores.json").exists():
+            changes = dict(training or {}) | ({} if rate is None else {"learning_rate": rate})
+            missing[name] = dict(
+                variant=ROWS[row].variant, settings=dict(ROWS[row].settings), seed=seed, profile=profile,
+                training=changes,
+            )  # fmt: skip
+    if missing:
+        train_side_by_side(data, folder, missing, workers, after=score_run)
+    return [_read(folder / name) for name in names]
+
+
+def score_run(data: DataSet, folder: Path) -> None:
+    """Answer the test splits with a finished run's best checkpoint and write its scores.json."""
+    checkpoint = load_checkpoint(folder / "best")
+    asked = read_json(folder / "settings.json", "copy it back, or train again in another folder")
+    content: Record = {"row": folder.parent.name, "seed": checkpoint.about.training["seed"]}
+    content |= {name: asked["training"][name] for name in ("learning_rate", "precision")}
+    content["parameters"] = sum(p.numel() for p in checkpoint.model.parameters())
+    content["epoch"] = int(checkpoint.trained["epoch"])
+    content["val"] = {name: float(checkpoint.trained[name]) for name in ("R1@0.5", "R1@0.7", "mIoU")}
+    content |= {split: evaluate_checkpoint(data, checkpoint, split) for split in data.tests}
+    write_json(folder / "scores.json", content)
+
+
+def collect(folder: str | Path) -> list[Record]:
+    """The records of all finished runs below a folder, by row in the study's order, seed and learning rate.
+
+    Raises InputError, naming the file, for one that is broken.
+    """
+    found = [_read(path.parent) for path in Path(folder).glob("*/seed-*/scores.json")]
+    order = {row: i for i, row in enumerate(ROWS)}
+    found = [record for record in found if record["row"] in order]
+    return sorted(found, key=lambda record: (order[record["row"]], record["seed"], record["learning_rate"]))
+
+
+def _read(folder: Path) -> Record:
+    path = folder / "scores.json"
+    advice = "remove it, and its run is scored again"
+    record = read_json(path, advice)
+    if lacking := [name for name, kind in RECORD.items() if not isinstance(record.get(name), kind)]:
+        raise InputError(f"{path}: {', '.join(lacking)} is missing or of another type; {advice}")
+    return record
+
+
+RECORD = {"row": str, "seed": int, "learning_rate": int | float, "val": dict}  # what a record must have
+
+
+def compact(records: Iterable[Record]) -> list[Record]:
+    """The records without what the study's tables do not show: the groups by length."""
+
+    def short(value: Any) -> Any:  # a test split is what holds a row "all"
+        split = isinstance(value, dict) and "all" in value
+        return _rounded({key: value[key] for key in ("all", "kind") if key in value} if split else value)
+
+    return [{key: short(value) for key, value in record.items()} for record in records]
+
+
+def _rounded(value: Any) -> Any:
+    """All floats to four digits: a query more or less moves a percentage by 0.03."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def step_costs(
+    data: DataSet, rows: Sequence[str] = tuple(ROWS), batch: int = 16, rounds: int = 7
+) -> dict[str, dict[str, float]]:
+    """What a row costs: {row: parameters, multiply_adds forward of the batch, milliseconds of a training step, ratio}.
+
+    The rows are timed in turn, in one process and single precision, so that a busy machine slows all; milliseconds are
+    the median, `ratio` is the median of the rounds' ratios to the first row.
+    """
+    queries = data.queries("train")[:batch]
+    vocabulary = Vocabulary.from_sentences(query.sentence for query in queries)
+    steps, costs = {}, {}
+    for row in rows:
+        settings = {**ROWS[row].settings, **VARIANTS[ROWS[row].variant]}
+        config = data.config.override(**settings, vocabulary_size=len(vocabulary))
+        items = MomentDataset(queries, data.seen(), encode_with(vocabulary), config)
+        steps[row] = _training_step(LGN(config), collate([items[i] for i in range(len(items))]))
+        total = model_summary(config, batch=len(queries), words=10).loc["total"]
+        costs[row] = {"parameters": int(total["parameters"]), "multiply_adds": int(total["multiply_adds"])}
+        steps[row]()  # warm up
+    seconds = {row: [] for row in rows}
+    for _ in range(rounds):
+        for row, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            seconds[row].append(time.perf_counter() - begin)
+    for row, cost in costs.items():
+        cost["milliseconds"] = round(1e3 * float(np.median(seconds[row])), 1)
+        cost["ratio"] = round(float(np.median(np.array(seconds[row]) / np.array(seconds[rows[0]]))), 3)
+    return costs
+
+
+def _training_step(model: LGN, batch: Batch) -> Callable[[], None]:
+    optimiser = torch.optim.AdamW(model.parameters())
+
+    def step() -> None:
+        logits = model(batch["video"], batch["words"], batch["word_counts"])
+        iou = model.moments.iou(batch["span"])
+        optimiser.zero_grad()
+        moment_loss(logits, iou, model.config.t_min, model.config.t_max).backward()
+        optimiser.step()
+
+    return step
+
+
+# -- statistics over seeds
+
+
+def rows_of(question: str) -> list[str]:
+    """The rows that a question's table shows, in the study's order: its own, and those of Table 4 beside them."""
+    beside = BESIDE.get(question, ())
+    own = [name for name, row in ROWS.items() if row.question == question]
+    return [name for name in ROWS if name in beside] + own
+
+
+def study_table(
+    records: Iterable[Record], question: str, metrics: Sequence[str] = ("R1@0.5", "R1@0.7"), split: str = "test"
+) -> pd.DataFrame:
+    """A question's table: mean ± standard deviation of each metric, and the paired difference of the first one.
+
+    The difference is to the question's REFERENCE, with its 95 % interval, in points. Rows without a run are left out.
+    """
+    records = list(records)
+    table, against = {}, REFERENCE[question]
+    reference = values(records, against, metrics[0], split)
+    for name in rows_of(question):
+        found = {metric: values(records, name, metric, split) for metric in metrics}
+        if not found[metrics[0]]:
+            continue
+        row: dict[str, Any] = {"seeds": len(found[metrics[0]])}
+        row |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        mean, low, high, _ = paired_difference(found[metrics[0]], reference)
+        known = "" if np.isnan(low) else f" [{low:+.1f}, {high:+.1f}]"
+        title = f"{metrics[0]} − {ROWS[against].label}"
+        row[title] = "" if name == against or np.isnan(mean) else f"{mean:+.1f}{known}"
+        table[ROWS[name].label] = row
+    return pd.DataFrame(table).T
+
+
+def whole_table(
+    records: Iterable[Record],
+    metrics: Sequence[str] = ("R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "R5@0.7", "mIoU"),
+    split: str = "test",
+) -> pd.DataFrame:
+    """All rows: mean ± standard deviation of each metric, and a paired t-test of the second one against the baseline.
+
+    The last two columns are the mean difference to the baseline, in points, and p of the two-sided test. Rows without
+    a run are left out.
+    """
+    records, tested = list(records), metrics[1]
+    base, table = values(records, "baseline", tested, split), {}
+    for name, row in ROWS.items():
+        found = {metric: values(records, name, metric, split) for metric in metrics}
+        if not found[tested]:
+            continue
+        entry: dict[str, Any] = {"seeds": len(found[tested])}
+        entry |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        shared = sorted(set(found[tested]) & set(base))
+        pairs = [(found[tested][seed], base[seed]) for seed in shared]
+        if name != "baseline" and pairs:
+            entry[f"{tested} − baseline"] = f"{np.mean([a - b for a, b in pairs]):+.1f}"
+            entry["p"] = f"{stats.ttest_rel(*zip(*pairs, strict=True)).pvalue:.3f}" if len(pairs) > 1 else ""
+        table[row.label] = entry
+    return pd.DataFrame(table).T.fillna("")

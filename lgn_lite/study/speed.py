@@ -1,0 +1,133 @@
+"""How fast the list convolution is against 2D-TAN's square map, and evaluation against a loop over the queries.
+
+Ratios, taken in one run: what is compared is timed in turn, so that a busy machine slows both. `benchmark_step`
+times whole training steps.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lgn_lite.config import LGNConfig
+from lgn_lite.evaluation import KS, ranking
+from lgn_lite.metrics import answer_hits, answer_iou, recall, temporal_nms, thinned_answers
+from lgn_lite.model import LGN
+
+THRESHOLDS = (0.3, 0.5, 0.7)
+
+
+def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: int = 3, device: str = "cpu") -> dict:
+    """Forward and backward of all map layers, list against dense, for the preset's map and channels.
+
+    Returns seconds a pass for each, and the ratio dense / list, the median of the rounds' ratios.
+    """
+    passes = {name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}
+    for run in passes.values():
+        run()  # warm up
+    seconds = {name: [] for name in passes}
+    for _ in range(rounds):
+        for name, run in passes.items():
+            seconds[name].append(run())
+    ratios = [dense / listed for dense, listed in zip(seconds["dense"], seconds["list"], strict=True)]
+    return {
+        "preset": preset,
+        "batch": batch,
+        "list_seconds": statistics.median(seconds["list"]),
+        "dense_seconds": statistics.median(seconds["dense"]),
+        "ratio": statistics.median(ratios),
+    }
+
+
+def _map_pass(preset: str, convolution: str, batch: int, device: str) -> Callable[[], float]:
+    config = LGNConfig.preset(preset, convolution=convolution, early="none", guidance=0, visual_dim=8)
+    model = LGN(config).to(device)
+    fused = torch.randn(batch, len(model.moments), config.hidden, device=device, requires_grad=True)
+
+    def run() -> float:
+        start = time.perf_counter()
+        model.convolve(fused).square().mean().backward()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    return run
+
+
+def evaluation_benchmark(preset: str = "tacos", queries: int = 4001, rounds: int = 3) -> dict:
+    """R@1 and R@5 of all candidates of so many queries, against the loop that takes one query after another.
+
+    The scores are drawn: high around one moment of each query, so that many candidates have to be looked at before
+    NMS has kept five. 4,001 queries are TACoS's test split.
+    Returns the seconds of "ranking", "NMS", "recall" and "all", those of the loop, the ratio of the two (medians of
+    the rounds), and whether both gave the same answers and the same percentages, to the last digit.
+    """
+    small = dict(hidden=8, visual_dim=8, text_dim=8, text_layers=1, layers=1, guidance=0, early="none")
+    model = LGN(LGNConfig.preset(preset, **small))
+    draw, moments = torch.Generator().manual_seed(0), model.moments
+    durations = 50 + 250 * torch.rand(queries, generator=draw, dtype=torch.float64)
+    truth = torch.rand(queries, 2, generator=draw).sort(dim=1).values
+    noise = 0.1 * torch.randn(queries, len(moments), generator=draw)
+    logits = noise.add_(torch.cat([6 * moments.iou(part) - 3 for part in truth.split(256)]))
+    targets = truth * durations[:, None]
+
+    found, naive = [], []
+    for _ in range(rounds):
+        found.append(_evaluate_together(model, logits, durations, targets))
+        naive.append(_evaluate_one_by_one(model, logits, durations, targets))
+    (answers, rates, _), (expected, expected_rates, _) = found[0], naive[0]
+    seconds = {part: statistics.median(run[2][part] for run in found) for part in found[0][2]}
+    loop = statistics.median(run[2] for run in naive)
+    return {
+        "preset": preset,
+        "queries": queries,
+        "candidates": len(moments),
+        "seconds": seconds,
+        "naive_seconds": loop,
+        "ratio": loop / seconds["all"],
+        "equal": torch.equal(answers, expected) and rates == expected_rates,
+    }
+
+
+Rates = dict[tuple[int, float], float]
+
+
+def _evaluate_together(
+    model: LGN, logits: Tensor, durations: Tensor, targets: Tensor
+) -> tuple[Tensor, Rates, dict[str, float]]:
+    seconds = {"ranking": 0.0}
+
+    def best(queries: Tensor, size: int) -> Tensor:
+        start = time.perf_counter()
+        segments = rank_some(queries, size)
+        seconds["ranking"] += time.perf_counter() - start
+        return segments
+
+    start = time.perf_counter()
+    rank_some = ranking(model, logits, durations)
+    seconds["ranking"] += time.perf_counter() - start
+    answers = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
+    kept = time.perf_counter()
+    rates = recall(answers, targets, KS, THRESHOLDS)
+    end = time.perf_counter()
+    seconds |= {"NMS": kept - start - seconds["ranking"], "recall": end - kept, "all": end - start}
+    return answers, rates, seconds
+
+
+def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets: Tensor) -> tuple[Tensor, Rates, float]:
+    start = time.perf_counter()
+    scores, spans = logits.sigmoid(), model.moments.spans(torch.float64)
+    answers = torch.zeros(len(logits), max(KS), 2, dtype=torch.float64)
+    hits = torch.zeros(len(KS), len(THRESHOLDS), dtype=torch.float64)
+    for q, duration in enumerate(durations):
+        segments = spans[scores[q].argsort(descending=True, stable=True)] * duration
+        kept = segments[temporal_nms(segments, model.config.nms, max(KS))]
+        answers[q, : len(kept)] = kept
+        hits += answer_hits(answer_iou(answers[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
+    hits /= len(logits)
+    rates = {(k, m): 100 * hits[i, j].item() for i, k in enumerate(KS) for j, m in enumerate(THRESHOLDS)}
+    return answers, rates, time.perf_counter() - start

@@ -1,0 +1,1 @@
+"""What everything stands on: files, reading, weights, processes. Knows nothing of moments."""

@@ -1,0 +1,123 @@
+"""How many cores there are to use, the one place that starts worker processes, and how these end."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from lgn_lite.errors import InputError
+from lgn_lite.support.files import remove_mine
+
+PATIENCE = 10.0  # seconds that a worker has to end when it is asked to
+
+
+def cpu_count() -> int:
+    """The cores that this process may use: PYTHON_CPU_COUNT where it is set, as in Python from 3.13 on.
+
+    Otherwise what dask finds: the machine's cores, and of these what the process's affinity and a container allow.
+    """
+    from dask.system import CPU_COUNT
+
+    asked = os.environ.get("PYTHON_CPU_COUNT", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else CPU_COUNT
+
+
+@contextmanager
+def process_pool(workers: int, begin: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
+    """A pool of worker processes, each of which calls `begin` first.
+
+    Spawned, not forked: a fork would copy torch's threads and locks in whatever state they are. They leave Ctrl-C to
+    their parent, so that one message appears, not many, and end with it, however it ends. After an error the jobs
+    that run are waited for, and no others begin; Ctrl-C, or a generator that is closed, ends them, and what they were
+    writing is removed. Raises InputError where a worker was killed, as happens where memory ends.
+    """
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (begin,))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process was killed, as happens where memory ends: use fewer workers, or free memory"
+        ) from error
+    except Exception:
+        raise
+    except BaseException:
+        _end(list((pool._processes or {}).values()))  # its `terminate_workers` came with Python 3.14
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end(workers: list[BaseProcess]) -> None:
+    """Ask worker processes to end, which remove what they were writing; then do not ask."""
+    for worker in workers:
+        worker.terminate()
+    ends, last = [worker.sentinel for worker in workers], time.monotonic() + PATIENCE
+    while ends and (left := last - time.monotonic()) > 0:
+        ended = wait(ends, left)
+        ends = [end for end in ends if end not in ended]
+    for worker in workers:
+        if worker.sentinel in ends:
+            worker.kill()
+
+
+def by_processes(function: Callable[..., Any], jobs: Mapping[str, tuple], workers: int) -> Iterator[tuple[str, Any]]:
+    """Yield (name, function(*arguments)) of jobs {name: arguments} in the given order (0 workers: computed here).
+
+    At most workers + 1 results wait at a time. An error of the function is raised here.
+    """
+    if workers < 1:
+        yield from ((name, function(*arguments)) for name, arguments in jobs.items())
+        return
+    with process_pool(workers) as pool:
+        submitted = ((name, pool.submit(function, *arguments)) for name, arguments in jobs.items())
+        running = deque(islice(submitted, workers + 1))
+        while running:
+            name, job = running.popleft()
+            yield name, job.result()
+            running.extend(islice(submitted, 1))
+
+
+def _begin_worker(begin: Callable[[], None] | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: _leave(128 + signal.SIGTERM))
+    end_with_parent()
+    if begin is not None:
+        begin()
+
+
+def end_with_parent() -> None:
+    """Let this worker process end as soon as the one that started it has gone.
+
+    Killed, that one stops nobody: a worker would compute its long job to the end, unseen, and hold the job's folder.
+    """
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        _leave(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _leave(code: int) -> None:
+    """End at once, without what Python does at its end, but leave nothing half-written."""
+    remove_mine()
+    os._exit(code)
+
+
+def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    """work(*arguments) in a fresh process; MemoryError where that is killed, as it is where memory ends."""
+    with process_pool(1) as pool:
+        try:
+            return pool.submit(work, *arguments).result()
+        except BrokenProcessPool:
+            raise MemoryError("its process was killed, as happens where memory ends") from None

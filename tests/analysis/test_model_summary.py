@@ -1,0 +1,150 @@
+"""The summary against hand calculations at full size, and against PyTorch's own counter on small models."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from lgn_lite.analysis.model_summary import map_cells, model_summary, readable
+from lgn_lite.config import LGNConfig
+from lgn_lite.errors import InputError
+from lgn_lite.model import LGN
+
+# part: the model's own parts that make it up
+PARTS = {
+    "word vectors": ("sentence.embedding",),
+    "sentence encoder": ("sentence.lstm", "sentence.linear"),
+    "early modulation": ("frames.unit1", "frames.unit2"),
+    "frame FC layer": ("frames.fc",),
+    "frame reduction": ("frames.reduce",),
+    "moment pooling": ("moments",),
+    "fusion": ("fuse_text", "fuse_video"),
+    "map convolution": ("convolutions",),
+    "late guidance": ("attention",),
+    "score": ("score",),
+}
+
+
+def counted_by_torch(config, batch, words):
+    """{part: (parameters, multiply-adds)} of a real model that runs."""
+    model = LGN(config).eval()
+    inputs = torch.randn(batch, config.num_frames, config.visual_dim), torch.randn(batch, words, config.word_dim)
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
+        model(*inputs, torch.full((batch,), words))  # without MKL-DNN an LSTM is matrix products, which are counted
+    flops = {name.removeprefix("LGN."): sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
+    found = {}
+    for part, names in PARTS.items():
+        sizes = [
+            value.numel() for key, value in model.named_parameters() if key.startswith(tuple(f"{n}." for n in names))
+        ]
+        if part == "map convolution":
+            names = tuple(f"convolutions.{i}" for i in range(config.layers))
+        found[part] = sum(sizes), sum(flops.get(name, 0) for name in names) // 2
+    # the square counts valid cells by one more convolution, of one channel and once for the whole batch
+    mask = map_cells(config) * config.kernel**2 if config.convolution == "dense" else 0
+    found["total"] = sum(value.numel() for value in model.parameters()), flops["Global"] // 2 - mask
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:TF32")
+@pytest.mark.parametrize("convolution", ["list", "dense", "temporal"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"text_encoder": "bag"},
+        {
+            "early": "none",
+            "guidance": 0,
+            "text_dim": 8,
+            "fusion_text_fc": False,
+            "feature": "c3d",
+            "vocabulary_size": 0,
+        },
+        {"early": "fc7", "feature": "fc7", "modulation": "scale-shift"},
+        {"early": "none", "text_layers": 3, "guidance": 2},
+        {"scales": (2, 1), "num_clips": 8, "kernel": 5, "padding": 4},
+    ],
+)
+def test_every_part_is_what_torch_counts(tiny_config, convolution, settings):
+    config = tiny_config(convolution=convolution, **settings)
+    summary = model_summary(config, batch=2, words=3)
+    ours = {part: (row.parameters, row.multiply_adds) for part, row in summary.iterrows()}
+    assert ours == counted_by_torch(config, batch=2, words=3)
+
+
+def test_charades_sta_by_hand():
+    """D 4096, T 256, H = C 512, P 136, 8 words; the numbers written out."""
+    summary = model_summary(LGNConfig.preset("charades-sta", vocabulary_size=1000), words=8)
+    hand = {
+        "word vectors": (1000 * 300, 0),
+        # four gates, in three layers: the first reads 300 numbers and 512 states, the others 512 and 512
+        "sentence encoder": (
+            4 * 512 * (812 + 1024 + 1024) + 3 * 8 * 512 + 512 * 512 + 512,
+            8 * 4 * 512 * (812 + 1024 + 1024) + 512 * 512,
+        ),
+        "early modulation": (2 * (512 * 4096 + 4096), 2 * 512 * 4096),
+        "frame FC layer": (4096 * 4096 + 4096, 256 * 4096 * 4096),
+        "frame reduction": (4096 * 512 + 512, 256 * 4096 * 512),
+        "moment pooling": (0, 0),
+        "fusion": (2 * (512 * 512 + 512), 512 * 512 + 136 * 512 * 512),
+        "late guidance": (512 * 512 + 512, 512 * 512),
+        "score": (513, 136 * 512),
+    }
+    for part, (parameters, products) in hand.items():
+        assert (summary.parameters[part], summary.multiply_adds[part]) == (parameters, products), part
+    # a neighbour (start + i, end + j), −2 <= i, j <= 2, exists where start <= end still and both lie in 0 … 15
+    cells = [(start, end) for start in range(16) for end in range(start, 16)]
+    pairs = sum((s + i, e + j) in cells for s, e in cells for i in range(-2, 3) for j in range(-2, 3))
+    assert pairs == 2636
+    convolutions = 8 * (25 * 512 * 512 + 512)
+    assert (summary.parameters["map convolution"], summary.multiply_adds["map convolution"]) == (
+        convolutions,
+        8 * 2636 * 512 * 512,
+    )
+    assert (
+        summary.parameters["total"] == sum(parameters for parameters, _ in hand.values()) + convolutions == 82_735_073
+    )
+    assert summary.multiply_adds["total"] == summary.multiply_adds[:-1].sum()
+
+
+def test_charades_sta_s_square_by_hand():
+    """48 cells a side with the padding; each 5 × 5 layer takes four away."""
+    dense, listed = (
+        model_summary(LGNConfig.preset("charades-sta", convolution=convolution)) for convolution in ("dense", "list")
+    )
+    cells = 44**2 + 40**2 + 36**2 + 32**2 + 28**2 + 24**2 + 20**2 + 16**2
+    assert dense.multiply_adds["map convolution"] == cells * 25 * 512 * 512
+    assert (dense.parameters == listed.parameters).all()
+    same = [part for part in PARTS if part != "map convolution"]
+    assert (dense.multiply_adds[same] == listed.multiply_adds[same]).all()
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("charades-sta", 7.2), ("tacos", 7.9)])
+def test_the_square_works_out_many_cells_that_do_not_matter(name, ratio):
+    dense, listed = (map_cells(LGNConfig.preset(name, convolution=convolution)) for convolution in ("dense", "list"))
+    assert round(dense / listed, 1) == ratio
+
+
+def test_no_weight_is_made(monkeypatch):
+    monkeypatch.setattr(LGN, "__init__", lambda *_: pytest.fail("a model was built"))
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: pytest.fail("weights were made"))
+    assert model_summary(LGNConfig.preset("tacos")).parameters["total"] > 80e6
+
+
+def test_a_batch_costs_as_many_queries(tiny_config):
+    one, five = (model_summary(tiny_config(), batch=batch) for batch in (1, 5))
+    assert (five.multiply_adds == 5 * one.multiply_adds).all()
+    assert (five.parameters == one.parameters).all()
+    with pytest.raises(InputError, match="batch=0, words=8"):
+        model_summary(tiny_config(), batch=0)
+
+
+def test_readable_numbers():
+    shown = readable(model_summary(LGNConfig.preset("charades-sta", convolution="dense", guidance=0)))
+    assert shown.loc["frame FC layer"].tolist() == ["16.8 M", "4.29 G", "7.6 %", "256 frames, 4096 → 4096"]
+    assert shown.loc["late guidance"].tolist() == ["0", "0", "0.0 %", "none"]
+    assert shown.loc["word vectors", "shape"] == "given with each sentence"
+    assert shown.loc["total", "share"] == "100.0 %"
+    assert "7,872 cells" in shown.to_string()
+    tacos = readable(model_summary(LGNConfig.preset("tacos", convolution="dense")))
+    assert tacos.loc["map convolution", "multiply-adds"] == "1.06 T"

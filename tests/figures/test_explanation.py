@@ -1,0 +1,311 @@
+"""The figures of an explanation draw its numbers: bars as long as they, maps that hold them, marks in place."""
+
+import warnings
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from lgn_lite.analysis.explanation import WordEffect, explain, top_answers
+from lgn_lite.errors import InputError
+from lgn_lite.figures import maps
+from lgn_lite.figures import retrieval as plots
+from lgn_lite.figures.explanation import number, signed
+from lgn_lite.model import LGN
+from lgn_lite.moments import Moments
+
+mpl.use("agg")
+DURATION, TRUTH = 20.0, (5.0, 10.0)
+ANSWERS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
+EFFECTS = [
+    WordEffect("red", 0.2, -0.5, (0.0, 0.25)),
+    WordEffect("light", 0.75, 0.05, (0.25, 0.5)),
+    WordEffect("shines", 0.7, 0.0, (0.25, 0.5)),
+]
+
+
+def drawn(figure):
+    """The figure after drawing, with warnings (layout, fonts) as errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.draw_without_rendering()
+    return figure
+
+
+def words(artist) -> list[str]:
+    return [text.get_text() for text in artist.findobj(mpl.text.Text) if text.get_text()]
+
+
+@pytest.fixture
+def model(tiny_config) -> LGN:
+    return LGN(tiny_config(guidance=2))
+
+
+@pytest.fixture
+def explanation(model):
+    return explain(model, torch.randn(8, 6), torch.tensor([1, 2, 3]))
+
+
+def on_map(moments: Moments, grid) -> np.ndarray:
+    """The values (P,) that a drawn map (N, N) holds for the candidates."""
+    return np.asarray(grid)[moments.start_index, moments.end_index]
+
+
+# Answers
+
+
+def test_answers_have_a_row_each_with_their_seconds_and_overlap():
+    ax = drawn(plots.plot_answers(ANSWERS, DURATION, TRUTH, "a red light")).axes[0]
+    bars = [container.patches[0] for container in ax.containers]
+    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [TRUTH, (5, 10), (0, 5), (10, 20)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["truth", "LGN 1", "LGN 2", "baseline"]
+    told = [text for text in words(ax) if "tIoU" in text]
+    assert told == ["tIoU 1.00", "tIoU 0.00", "tIoU 0.00"] and ax.get_title("left") == "“a red light”"
+    assert len({bar.get_hatch() for bar in bars}) == 3  # truth, ours and the baseline's without colour
+    colours = [mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in bars]
+    assert colours[:2] == [plots.TRUTH, plots.OURS] and colours[3] == plots.BASELINE
+    assert sum(mpl.colors.to_rgb(colours[2])) > sum(mpl.colors.to_rgb(colours[1]))  # the second is paler
+
+
+def test_answers_on_the_page_are_the_same_rows():
+    figure = plots.answers_figure(ANSWERS, DURATION, TRUTH, "a <b>red</b> light")
+    assert [(bar.base[0], bar.base[0] + bar.x[0]) for bar in figure.data] == [TRUTH, (5, 10), (0, 5), (10, 20)]
+    assert list(figure.layout.yaxis.ticktext) == ["truth", "LGN 1", "LGN 2", "baseline"]
+    assert [bar.marker.pattern.shape for bar in figure.data] == ["", ".", ".", "/"]
+    told = [note.text for note in figure.layout.annotations]
+    spans, overlaps = ("5.0 – 10.0 s", "0.0 – 5.0 s", "10.0 – 20.0 s"), ("1.00", "0.00", "0.00")
+    answers = [f"{span} · tIoU {overlap}" for span, overlap in zip(spans, overlaps, strict=True)]
+    assert told == ["5.0 – 10.0 s", *answers]
+    assert figure.layout.title.text == "“a &lt;b&gt;red&lt;/b&gt; light”"  # plotly would read it as HTML
+
+
+def test_answers_without_a_truth_have_no_overlap():
+    assert not any("tIoU" in text for text in words(plots.plot_answers(ANSWERS, DURATION)))
+    assert not any("tIoU" in note.text for note in plots.answers_figure(ANSWERS, DURATION).layout.annotations)
+
+
+@pytest.mark.parametrize("draw", [plots.plot_answers, plots.answers_figure])
+def test_answers_that_are_none_are_refused(draw):
+    with pytest.raises(InputError, match="LGN 2: 9 to 3 s"):
+        draw({"LGN": [(1, 2), (9, 3)]}, DURATION)
+    with pytest.raises(InputError, match="no answers"):
+        draw({"LGN": []}, DURATION)
+
+
+# One map
+
+
+def test_map_numbers_the_answers_and_crosses_what_nms_drops(model, explanation):
+    moments = model.moments
+    answers, dropped = top_answers(model, explanation.scores, keep=2, nms=0.3)
+    assert dropped  # else nothing is tested
+    spans = (moments.spans() * DURATION).numpy()
+    ax = drawn(
+        plots.plot_map(moments, explanation.scores, DURATION, TRUTH, answers=spans[answers], dropped=dropped)
+    ).axes[0]
+    crosses, circles = ax.lines[-2], ax.lines[-1]
+    assert crosses.get_xydata() == pytest.approx(spans[dropped][:, ::-1])  # x is the end
+    assert circles.get_xydata() == pytest.approx(spans[answers][:, ::-1])
+    numbers = {text.get_text(): text.get_position() for text in ax.texts}
+    assert list(numbers) == ["1", "2"] and numbers["1"] == pytest.approx(spans[answers[0]][::-1])
+    page = plots.map_figure(moments, explanation.scores, DURATION, TRUTH, answers=spans[answers], dropped=dropped)
+    traces = {trace.name: trace for trace in page.data}
+    assert list(traces["answers, best first"].text) == ["1", "2"] and "answer" not in traces
+    assert traces["dropped by NMS"].x == pytest.approx(spans[dropped][:, 1])
+    with pytest.raises(InputError, match="numbers of candidates, from 0 to 9"):
+        plots.plot_map(moments, explanation.scores, DURATION, dropped=[10])
+
+
+def test_a_difference_has_white_in_its_middle_and_no_answer():
+    moments = Moments(4, (4,))
+    values = torch.linspace(-0.2, 0.6, len(moments))
+    ax = plots.plot_map(moments, values, DURATION, TRUTH, difference=True, label="LGN − baseline").axes[0]
+    image = ax.images[-1]
+    assert image.get_clim() == pytest.approx((-0.6, 0.6)) and not ax.lines
+    assert on_map(moments, image.get_array()) == pytest.approx(values.numpy())
+    assert image.cmap(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
+    page = plots.map_figure(moments, values, DURATION, TRUTH, difference=True, label="LGN − baseline")
+    heat = next(trace for trace in page.data if trace.name == "LGN − baseline")
+    assert (heat.zmin, heat.zmax) == pytest.approx((-0.6, 0.6)) and heat.colorscale[2] == (0.5, "#FFFFFF")
+    assert "answer" not in [trace.name for trace in page.data]
+
+
+# Late guidance
+
+
+def test_guidance_sorts_alpha_and_draws_the_strongest_channels(model, explanation):
+    figure = drawn(plots.plot_guidance(model.moments, explanation, DURATION, TRUTH, count=2))
+    alpha, panels = figure.axes[0], figure.axes[1:5]
+    assert [bar.get_height() for bar in alpha.patches] == pytest.approx(
+        sorted(explanation.alpha.tolist(), reverse=True)
+    )
+    raised, lowered = explanation.strongest(2)
+    channels = [*raised.tolist(), *lowered.tolist()]
+    assert {text.get_text() for text in alpha.texts} >= {str(c) for c in channels}
+    for ax, channel in zip(panels, channels, strict=True):
+        assert f"channel {channel}\n" in ax.get_title("left")
+        grid = ax.images[-1].get_array()
+        assert on_map(model.moments, grid) == pytest.approx(explanation.features[:, channel].numpy(), abs=1e-6)
+        assert ax.images[-1].get_clim() == panels[0].images[-1].get_clim()  # one scale
+    page = plots.guidance_figure(model.moments, explanation, DURATION, TRUTH, count=2)
+    (bars,) = page.select_traces({"type": "bar"})
+    assert bars.y == pytest.approx(sorted(explanation.alpha.tolist(), reverse=True))
+    assert explanation.alpha[bars.customdata].tolist() == pytest.approx(bars.y.tolist())
+    heat = [on_map(model.moments, trace.z) for trace in page.select_traces({"type": "heatmap"})]
+    assert np.stack(heat, axis=1) == pytest.approx(explanation.features[:, channels].numpy(), abs=1e-6)
+
+
+def test_guidance_of_many_channels_names_them_in_one_line(model, explanation):
+    many = replace(explanation, alpha=torch.randn(200), features=torch.randn(10, 200), readout=torch.randn(200))
+    raised, lowered = (", ".join(map(str, found.tolist())) for found in many.strongest(3))
+    told = words(drawn(plots.plot_guidance(model.moments, many, DURATION, count=3)).axes[0])
+    page = plots.guidance_figure(model.moments, many, DURATION, count=3)
+    for names in (told, [note.text for note in page.layout.annotations]):
+        assert {f"raised: {raised}", f"lowered: {lowered}"} <= set(names)
+    (bars,) = page.select_traces({"type": "bar"})
+    assert not any(bars.text)  # one by one they would lie over each other
+
+
+def test_scales_of_many_steps_do_not_lie_over_each_other():
+    figure = drawn(plots.plot_steps(Moments(4, (4,)), torch.rand(7, 10), DURATION))
+    boxes = [ax.get_tightbbox() for ax in figure.axes if ax.get_visible()]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize("draw", [plots.plot_guidance, plots.guidance_figure])
+def test_a_model_without_late_guidance_has_none_to_draw(draw, model, explanation):
+    with pytest.raises(InputError, match="no late guidance"):
+        draw(model.moments, replace(explanation, alpha=None), DURATION)
+
+
+@pytest.mark.parametrize("K, columns", [(2, 4), (5, 3)])
+def test_steps_show_every_score_map_and_what_each_module_changed(K, columns):
+    moments = Moments(4, (4,))
+    steps = torch.rand(K + 1, len(moments))
+    changes = steps.diff(dim=0)
+    figure = drawn(plots.plot_steps(moments, steps, DURATION, TRUTH, columns=columns))
+    found = {ax.get_title("left"): ax.images[-1] for ax in figure.axes if ax.images and ax.get_visible()}
+    page = plots.steps_figure(moments, steps, DURATION, TRUTH, columns=columns)
+    heat = {name: [on_map(moments, t.z) for t in page.data if t.name == name] for name in ("score", "change")}
+    assert len(found) == 2 * K + 1 and (len(heat["score"]), len(heat["change"])) == (K + 1, K)
+    for k in range(K + 1):
+        name = ["no module", "module 1"][k] if k < 2 else f"modules 1 to {k}"
+        assert on_map(moments, found[name].get_array()) == pytest.approx(steps[k].numpy())
+        assert heat["score"][k] == pytest.approx(steps[k].numpy())
+        if k:
+            assert on_map(moments, found[f"changed by module {k}"].get_array()) == pytest.approx(changes[k - 1].numpy())
+            assert heat["change"][k - 1] == pytest.approx(changes[k - 1].numpy())
+    titles = [note.text for note in page.layout.annotations]
+    assert sorted(titles) == sorted(found)
+    at = {note.text: (note.x, note.y) for note in page.layout.annotations}
+    assert at["module 1"][0] == at["changed by module 1"][0] and at["module 1"][1] > at["changed by module 1"][1]
+    stars = [t for t in page.data if t.name == "highest score"]
+    best = moments.spans()[steps.argmax(1)] * DURATION
+    assert [(star.y[0], star.x[0]) for star in stars] == [pytest.approx(span) for span in best.tolist()]
+
+
+@pytest.mark.parametrize("draw", [plots.plot_steps, plots.steps_figure])
+def test_no_module_no_steps(draw):
+    with pytest.raises(InputError, match="no steps to show"):
+        draw(Moments(4, (4,)), torch.rand(1, 10), DURATION)
+
+
+# Early modulation
+
+
+def test_modulation_draws_gates_movement_and_channels_of_each_unit(explanation):
+    figure = drawn(plots.plot_modulation(explanation.gates, DURATION, TRUTH, count=2))
+    axes = np.array(figure.axes).reshape(4, 2)
+    page = plots.modulation_figure(explanation.gates, DURATION, TRUTH, count=2)
+    bars = list(page.select_traces({"type": "bar"}))
+    assert len(explanation.gates) == 2
+    times = (np.arange(8) + 0.5) * DURATION / 8
+    for n, unit in enumerate(explanation.gates):
+        gate = np.sort(unit.gate.numpy())[::-1]
+        assert bars[n].y + 1 == pytest.approx(gate) and bars[n].customdata[:, 1] == pytest.approx(gate)
+        assert axes[1, n].lines[0].get_xydata() == pytest.approx(np.stack([times, unit.moved.numpy()], axis=1))
+        moved = [t for t in page.data if t.name == "moved"][n]
+        assert moved.y == pytest.approx(unit.moved.numpy()) and moved.x == pytest.approx(times)
+        for row, channel in enumerate(unit.most_changed(2).tolist(), start=2):
+            before, after = axes[row, n].lines[:2]
+            assert before.get_ydata() == pytest.approx(unit.before[:, channel].numpy())
+            assert after.get_ydata() == pytest.approx(unit.after[:, channel].numpy())
+            assert before.get_linestyle() != after.get_linestyle()
+            assert axes[row, n].get_title("left") == f"channel {channel}: gate {number(unit.gate[channel].item())}"
+        shown = [t for t in page.data if t.name == "after"][2 * n : 2 * n + 2]
+        assert np.stack([t.y for t in shown], axis=1) == pytest.approx(unit.after[:, unit.most_changed(2)].numpy())
+    rectangles = [shape for shape in page.layout.shapes if shape.type == "rect"]
+    assert [(shape.x0, shape.x1) for shape in rectangles] == [TRUTH] * 6  # the truth behind every curve over time
+
+
+def test_modulation_shows_shifts_where_the_unit_has_them(tiny_config):
+    found = explain(LGN(tiny_config(modulation="scale-shift")), torch.randn(8, 6), torch.tensor([1, 2]))
+    ax = plots.plot_modulation(found.gates[:1], DURATION).axes[0]
+    order = found.gates[0].gate.argsort(descending=True)
+    assert ax.lines[-1].get_ydata() == pytest.approx(found.gates[0].shift[order].numpy())
+    page = plots.modulation_figure(found.gates[:1], DURATION)
+    assert next(t.y for t in page.data if t.name == "shift") == pytest.approx(found.gates[0].shift[order].numpy())
+
+
+@pytest.mark.parametrize("draw", [plots.plot_modulation, plots.modulation_figure])
+def test_no_unit_no_modulation(draw):
+    with pytest.raises(InputError, match="no early modulation"):
+        draw([], DURATION)
+
+
+# Words
+
+
+def test_words_stand_in_order_with_their_effect_and_what_is_answered_instead():
+    left, right = drawn(plots.plot_words(EFFECTS, DURATION, answer=(5.0, 10.0), truth=TRUTH)).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["red", "light", "shines"]
+    assert left.get_ylim()[0] > left.get_ylim()[1]  # the first word on top
+    assert [bars.patches[0].get_width() for bars in left.containers] == [-0.5, 0.05, 0.0]
+    assert [text.get_text() for text in left.texts] == ["−0.50", "+0.05", "0.00"]
+    bars = [container.patches[0] for container in right.containers]
+    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [(0, 5), (5, 10), (5, 10)]
+    assert [text.get_text() for text in right.texts] == ["0.0 – 5.0 s", "the same", "the same"]
+    page = plots.words_figure(EFFECTS, DURATION, answer=(5.0, 10.0), truth=TRUTH)
+    bars = {trace.name: trace for trace in page.data}
+    assert (list(bars["lowered"].x), list(bars["lowered"].y), list(bars["lowered"].text)) == ([-0.5], [0], ["−0.50"])
+    assert (list(bars["raised"].x), list(bars["raised"].y)) == ([0.05, 0.0], [1, 2])
+    assert list(bars["raised"].text) == ["+0.05", "0.00"]
+    assert list(page.layout.yaxis.ticktext) == ["red", "light", "shines"]
+    found = {
+        name: list(zip(bars[name].y, bars[name].base, bars[name].x, strict=True)) for name in ("the same", "another")
+    }
+    assert found == {"the same": [(1, 5, 5), (2, 5, 5)], "another": [(0, 0, 5)]}  # row, start, length
+    assert len({(bar.marker.color, bar.marker.pattern.shape) for bar in page.data}) == 4
+    notes = [note.text for note in page.layout.annotations]
+    assert notes[-3:] == ["0.0 – 5.0 s", "the same", "the same"]
+
+
+@pytest.mark.parametrize("draw", [plots.plot_words, plots.words_figure])
+def test_one_word_has_no_effect_to_draw(draw):
+    with pytest.raises(InputError, match="nothing to leave out"):
+        draw([], DURATION)
+
+
+# The look
+
+
+def test_numbers_have_a_real_minus_and_no_negative_zero():
+    assert [signed(value) for value in (0.123, -0.456, -0.001, 0.001, 0)] == ["+0.12", "−0.46", "0.00", "0.00", "0.00"]
+    assert [number(value) for value in (1.5, -1.5, -0.001)] == ["1.50", "−1.50", "0.00"]
+    assert maps.widest([]) == 1 and maps.widest([-3, 2]) == 3
+
+
+def test_page_figures_have_their_size_and_fit_beside_a_margin(model, explanation):
+    moments, gates = model.moments, explanation.gates
+    for figure in (
+        plots.answers_figure(ANSWERS, DURATION, TRUTH),
+        plots.guidance_figure(moments, explanation, DURATION, TRUTH),
+        plots.steps_figure(moments, explanation.steps, DURATION, TRUTH),
+        plots.modulation_figure(gates, DURATION, TRUTH),
+        plots.words_figure(EFFECTS, DURATION),
+    ):
+        layout = figure.layout
+        assert layout.paper_bgcolor == "white" and 300 < layout.width <= 1000 and layout.height > 150
+        figure.to_json()  # as a page or a notebook keeps it

@@ -1,0 +1,363 @@
+"""The report: its numbers, its choice of queries, and that one file holds it all and lets nothing in or out."""
+
+import base64
+import errno
+import io
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from PIL import Image
+from typer.testing import CliRunner
+
+from lgn_lite.analysis.explanation import top_answers
+from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.checkpoint import About, Checkpoint, load_checkpoint, save_checkpoint
+from lgn_lite.cli.inspector import inspector_app
+from lgn_lite.data_sets import DataSet
+from lgn_lite.errors import InputError
+from lgn_lite.features import FeatureStore, write_features
+from lgn_lite.figures.results import plot_overlaps
+from lgn_lite.inspector.report import baseline_beside, write_report
+from lgn_lite.model import LGN
+from lgn_lite.recipes import evaluate_checkpoint, evaluate_constant
+from lgn_lite.text import Vocabulary
+
+pytest_plugins = ["helpers.browser"]
+EVIL = 'The <script>alert("x")</script> red & blue <b>light</b> </script> shines'
+EVIL_VIDEO = '<img src="x" onerror="alert(1)">'
+
+
+def page(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def cells(table) -> list[list[str]]:
+    return [[cell.get_text(" ", strip=True) for cell in row.find_all(["td", "th"])] for row in table.find_all("tr")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, queries, store, tiny_config, clip) -> DataSet:
+    """Ten made-up videos, of which one has HTML for a name and a sentence, one a file, and one a broken file."""
+    folder, names = tmp_path_factory.mktemp("made-up"), {"v0": EVIL_VIDEO}
+    made = [replace(query, video=names.get(query.video, query.video)) for query in queries]
+    made[0] = replace(made[0], sentence=EVIL)
+    made[5] = replace(made[5], sentence="Light!")
+    features = [(names.get(f"v{n}", f"v{n}"), np.asarray(store[f"v{n}"])) for n in range(10)]
+    write_features(folder / "all.hdf5", features, encoder="by hand", layer="fc6", rate=1.0)
+    (folder / "videos").mkdir()
+    (folder / "videos" / "v1.mp4").write_bytes(clip.read_bytes())
+    (folder / "videos" / "v2.mp4").write_bytes(b"no video")
+    return DataSet(
+        "made-up", "Made-up & lights", folder, tiny_config(), lambda folder, split: made, "videos/{name}.mp4",
+        features=FeatureStore(folder / "all.hdf5"),
+    )  # fmt: skip
+
+
+def saved(folder: Path, config, vocabulary, about=About(), seed: int = 0, **trained) -> Checkpoint:  # noqa: B008
+    torch.manual_seed(seed)
+    model = LGN(config.override(vocabulary_size=len(vocabulary)))
+    return load_checkpoint(save_checkpoint(folder, model, vocabulary, about, trained))
+
+
+PLAIN = {"early": "none", "guidance": 0}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, tiny_config, vocabulary) -> Checkpoint:
+    about = About(data="ten made-up videos", encoder="vgg-small", layer="fc6", rate=1.0)
+    return saved(tmp_path_factory.mktemp("runs") / "checkpoint", tiny_config(), vocabulary, about, epoch=3)
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory, tiny_config, vocabulary) -> Checkpoint:
+    about = About(data="the same <i>videos</i>", training={"variant": "baseline"})
+    folder = tmp_path_factory.mktemp("runs") / "plain"
+    return saved(folder, tiny_config(**PLAIN), vocabulary, about, seed=1, epoch=2, mIoU=12.34)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, data, checkpoint, baseline) -> Path:
+    out = tmp_path_factory.mktemp("report") / "out.html"
+    return write_report(checkpoint, data, out, baseline=baseline, count=2, progress=False)
+
+
+@pytest.fixture(scope="module")
+def report(written):
+    return page(written)
+
+
+# One file
+
+
+def test_nothing_is_fetched_and_nothing_of_the_data_becomes_html(report):
+    for tag in report.find_all(True):
+        for name in ("src", "href", "data", "poster", "action", "srcset"):
+            assert re.match(r"data:image/|#", tag.get(name, "#")), tag
+    assert not report.find_all(["link", "iframe", "object", "embed", "base"])
+    styles = "".join(style.get_text() for style in report.find_all("style"))
+    assert "url(" not in styles and "@import" not in styles
+    policy = report.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert "default-src 'none'" in policy and "http" not in policy
+    # what the data hold is shown as text
+    assert not report.find("b") and not report.find("img", attrs={"onerror": True})
+    assert all("alert(" not in script.get_text() for script in report.find_all("script") if len(script.get_text()) < 1e6
+               and script.get("type") != "application/json")  # fmt: skip
+    shown = report.find("table", id="all").get_text()
+    assert EVIL in shown and EVIL_VIDEO in shown
+    assert "the same <i>videos</i>" in report.find(id="model").find_next("table").get_text()
+    assert report.title.get_text() == "LGN on Made-up & lights, test"
+    assert len(report.find_all("script", type="application/json")) == len(report.select("div.plotly"))
+
+
+def test_every_link_leads_somewhere_and_every_anchor_is_one(report):
+    anchors = [tag["id"] for tag in report.find_all(id=True)]
+    assert len(anchors) == len(set(anchors))
+    links = [link["href"].removeprefix("#") for link in report.nav.find_all("a")]
+    assert set(links) <= set(anchors) and {"model", "results", "best-1", "worst-2", "disputed-2", "queries"} <= set(
+        links
+    )
+
+
+def test_plotly_is_there_once_and_figures_are_json(report):
+    big = [script for script in report.find_all("script") if len(script.get_text()) > 1e6]
+    assert len(big) == 1
+    for script in report.find_all("script", type="application/json"):
+        figure = json.loads(script.get_text())
+        assert figure["data"] and figure["layout"]["width"] <= 760
+        assert script.find_previous_sibling("div")["style"] == (
+            f"width:{figure['layout']['width']}px;height:{figure['layout']['height']}px"
+        )
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path, data, checkpoint, monkeypatch):
+    out = tmp_path / "deep" / "out.html"
+    assert write_report(checkpoint, data, out, count=1, progress=False) == out
+    before = out.read_bytes()
+    monkeypatch.setattr("lgn_lite.inspector.report.get_plotlyjs", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(checkpoint, data, out, count=1, progress=False)
+    assert out.read_bytes() == before and [path.name for path in out.parent.iterdir()] == ["out.html"]
+
+
+# Its numbers
+
+
+def test_results_are_those_of_evaluation(report, data, checkpoint, baseline):
+    results = {"LGN": evaluate_checkpoint(data, checkpoint), "baseline": evaluate_checkpoint(data, baseline)}
+    constant = evaluate_constant(data)
+    head, *rows = cells(report.find(id="by-all").find_next("table"))
+    metrics = head[2:]
+    assert metrics == [name for name in results["LGN"]["all"] if name != "queries"]
+    assert [row[1] for row in rows] == ["LGN", "baseline", "best constant interval"] and rows[0][0] == "20"
+    for row, result in zip(rows, (*results.values(), constant), strict=True):
+        assert row[2:] == [f"{result['all'][name]:.1f}" if name in result["all"] else "" for name in metrics]
+    head, *rows = cells(report.find(id="by-kind").find_next("table"))
+    assert [row[0] for row in rows] == ["red", "", "", "blue", "", ""]
+    assert rows[4][3:] == [f"{results['baseline']['kind']['blue'][name]:.1f}" for name in metrics]
+    assert report.find(id="by-length")
+
+
+def test_about_tells_epoch_settings_and_no_path_of_the_machine(report, checkpoint):
+    head, *rows = cells(report.find(id="model").find_next("table"))
+    assert head == ["", "LGN", "baseline"]
+    table = {row[0]: row[1:] for row in rows}
+    assert table["epoch"] == ["3", "2"] and table["trained on"][0] == "ten made-up videos"
+    assert str(checkpoint.folder.parents[1]) not in report.get_text() and table["checkpoint"][0].endswith("/checkpoint")
+    differing = cells(report.find(id="model").find_next("table").find_next("table"))[1:]
+    assert ["num_clips", "4", "20"] in [row[:3] for row in differing]  # a toy's model, of another size
+    assert not any(row[0] == "vocabulary_size" or row[1] == row[2] for row in differing)
+
+
+def test_queries_are_chosen_by_their_rule_and_ties_by_order(report, data, checkpoint, baseline):
+    own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
+    sorts = {"best": -own.iou, "worst": own.iou, "disputed": -own.disagreement(other)}
+    for anchor, values in sorts.items():
+        wanted = sorted(range(20), key=lambda i, values=values: (values[i].item(), i))[:2]
+        for n, i in enumerate(wanted, start=1):
+            head = report.find(id=f"{anchor}-{n}")
+            assert head.get_text() == f"{n}. “{own.queries[i].sentence}”"
+            told = head.find_next("p").get_text()
+            assert f"video {own.queries[i].video}, 8.0 s" in told and f"IoU {own.iou[i]:.2f}" in told
+    equal = int((own.iou == own.iou.min()).sum())
+    rule = report.find(id="worst").find_next("p").get_text()
+    assert "lowest IoU of the first answer with the truth" in rule and "not by hand" in rule
+    assert (f"{equal} queries have {own.iou.min():.2f}: 2 of them stand here" in rule) == (equal > 2)
+
+
+def test_table_of_all_queries_has_their_overlaps(report, data, checkpoint, baseline):
+    own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
+    head, *rows = cells(report.find("table", id="all"))
+    assert head[-3:] == ["IoU", "baseline's IoU", "disagreement"] and len(rows) == 20
+    for i, row in enumerate(rows):
+        assert row[:2] == [str(i), " ".join(own.queries[i].sentence.split())]
+        numbers = [own.iou[i], other.iou[i], own.disagreement(other)[i]]
+        assert row[-3:] == [f"{value:.3f}" for value in numbers]
+    assert report.find("details").find("table", id="all") and report.find("summary").get_text() == "20 queries"
+
+
+def test_a_long_table_keeps_those_of_the_highest_overlap(tmp_path, data, checkpoint, monkeypatch):
+    monkeypatch.setattr("lgn_lite.inspector.report.ROWS", 5)
+    report = page(write_report(checkpoint, data, tmp_path / "out.html", count=1, progress=False))
+    own = split_answers(checkpoint, data, progress=False)
+    shown = [int(row[0]) for row in cells(report.find("table", id="all"))[1:]]
+    assert shown == own.iou.sort(descending=True, stable=True).indices[:5].tolist()
+    assert report.find("summary").get_text() == "5 of 20 queries, those of the highest IoU"
+
+
+def test_figures_of_a_query_are_its_answers_maps_and_words(report, data, checkpoint, baseline):
+    own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
+    i = int(own.iou.argmax())
+    section = report.find(id="best-1").parent
+    answers, ours, difference, *words = [json.loads(s.get_text()) for s in section.find_all("script")]
+    kept = [top_answers(side.model, a.logits[i].sigmoid())[0] for side, a in ((checkpoint, own), (baseline, other))]
+    assert len(answers["data"]) == 1 + sum(map(len, kept))
+    assert answers["data"][1]["base"][0] == pytest.approx(own.segments[i, 0].item())
+    assert {"score", "truth", "answers, best first"} <= {trace.get("name") for trace in ours["data"]}
+    assert ours["layout"]["title"]["text"] == "LGN" and difference["layout"]["title"]["text"] == "LGN − baseline"
+    assert bool(words) == (len(own.queries[i].sentence.split()) > 1)
+
+
+# What may be missing
+
+
+def test_strip_of_frames_where_there_is_a_file_and_a_word_where_not(tmp_path, data, checkpoint):
+    some = data.queries("test")[:6]  # two of each of three videos
+    data = replace(data, reader=lambda *_: some, tests=("test",))
+    report = page(write_report(checkpoint, data, tmp_path / "out.html", count=6, progress=False))
+    told = {head.find_next("p").get_text(): head.parent for head in report.find_all("h3", id=re.compile("best-"))}
+    assert len(told) == 6
+    for text, section in told.items():
+        strip = section.select_one(".strip img")
+        assert (strip is not None) == ("video v1," in text)
+        assert ("cannot be read: " in text) == ("video v2," in text)
+        assert ("The video file is not here" in text) == ("video v1," not in text and "video v2," not in text)
+        if strip is not None:
+            picture = Image.open(io.BytesIO(base64.b64decode(strip["src"].removeprefix("data:image/jpeg;base64,"))))
+            assert (picture.format, picture.size) == ("JPEG", (9 * 96, 96))
+        one_word = "“Light!”" in section.h3.get_text()
+        assert ("nothing to leave out" in section.get_text()) == one_word
+    assert str(data.folder) not in report.get_text()
+
+
+def test_without_a_baseline_nothing_is_disputed(tmp_path, data, checkpoint):
+    report = page(write_report(checkpoint, data, tmp_path / "out.html", count=1, progress=False))
+    assert not report.find(id="disputed") and "there are no disputed queries" in report.get_text()
+    assert len(report.find(id="best-1").parent.select("div.plotly")) == 3  # answers, one map, words
+    assert cells(report.find("table", id="all"))[0][-1] == "IoU"
+
+
+def test_a_split_without_kinds_and_a_model_of_another_map(tmp_path, data, checkpoint, tiny_config, vocabulary):
+    plain = [replace(query, tags={}) for query in data.queries("test")]
+    other = saved(tmp_path / "other", tiny_config(num_clips=8, scales=(4, 2), guidance=0), vocabulary)
+    data = replace(data, reader=lambda folder, split: plain)
+    report = page(write_report(checkpoint, data, tmp_path / "out.html", baseline=other, count=1, progress=False))
+    assert not report.find(id="by-kind") and report.find(id="by-length")
+    maps = [
+        json.loads(s.get_text())["layout"]["title"]["text"]
+        for s in report.find(id="best-1").parent.find_all("script")[1:3]
+    ]
+    assert maps == ["LGN", "baseline"]  # two maps of different candidates have no difference
+
+
+def test_nonsense_is_refused_before_anything_is_computed(tmp_path, data, checkpoint):
+    with pytest.raises(InputError, match="count=0"):
+        write_report(checkpoint, data, tmp_path / "out.html", count=0)
+    with pytest.raises(InputError, match="no split 'tst'"):
+        write_report(checkpoint, data, tmp_path / "out.html", split="tst", progress=False)
+    assert not (tmp_path / "out.html").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tmp_path, data, checkpoint, monkeypatch):
+    monkeypatch.setattr("lgn_lite.inspector.report.split_answers", lambda *_: pytest.fail("computed"))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.iterdir())
+    for out, reason in (
+        (tmp_path / "folder", "a folder, a device or a pipe"), (tmp_path / "pipe", "a folder, a device or a pipe"),
+        (Path(os.devnull), "a folder, a device or a pipe"), (tmp_path / "file" / "report.html", ".*report.html"),
+        (tmp_path / "folder" / f"{'a' * 300}.html", "aaa.html"),
+    ):  # fmt: skip
+        with pytest.raises((InputError, OSError), match=reason):
+            write_report(checkpoint, data, out)
+    monkeypatch.setattr(Path, "touch", Mock(side_effect=OSError(errno.EROFS, "Read-only file system", "x")))
+    with pytest.raises(OSError, match=re.escape(f"Read-only file system: '{tmp_path / 'report.html'}'")):
+        write_report(checkpoint, data, tmp_path / "report.html")
+    assert sorted(tmp_path.iterdir()) == before and (tmp_path / "file").read_text() == "mine"
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(tmp_path, data, checkpoint):
+    """`clip` lasts 30 s, and its annotation says 8."""
+    write_report(checkpoint, data, tmp_path / "report.html", count=len(data.queries("test")), progress=False)
+    shown = page(tmp_path / "report.html").get_text(" ", strip=True)
+    assert "The video file lasts 30.0 s, its annotation says 8.0 s" in shown
+
+
+def test_baseline_beside_is_the_same_runs_and_never_itself(tmp_path, tiny_config, vocabulary):
+    full = saved(tmp_path / "models/full/best", tiny_config(), vocabulary)
+    assert baseline_beside(full) is None
+    beside = saved(tmp_path / "models/baseline/best", tiny_config(**PLAIN), vocabulary)
+    assert baseline_beside(full).folder.resolve() == beside.folder and baseline_beside(beside) is None
+    (beside.folder / "config.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"no baseline: .*config\.json"):
+        assert baseline_beside(full) is None
+
+
+def test_overlaps_are_drawn_as_shares_and_as_recall_at_every_threshold():
+    overlaps = {"baseline": [0.0, 0.05, 0.5, 1.0], "LGN": [0.95, 0.95, 0.3, 0.0]}
+    left, right = plot_overlaps(overlaps).axes
+    assert [bar.get_height() for bar in left.containers[0]] == [50, 0, 0, 0, 0, 25, 0, 0, 0, 25]
+    for line, values in zip(right.lines, overlaps.values(), strict=True):
+        for m, percent in line.get_xydata()[::40]:
+            assert percent == pytest.approx(100 * np.mean(np.array(values) > m))
+
+
+# The command, and a real browser
+
+
+def test_command_names_the_file_and_finds_the_baseline(tmp_path, tiny_toy, monkeypatch):
+    vocabulary = Vocabulary.from_sentences(query.sentence for query in tiny_toy.queries("train"))
+    for name, settings in {"full": {}, "baseline": PLAIN}.items():
+        about = About(data=tiny_toy.title, training={"variant": name})
+        saved(tmp_path / name / "best", tiny_toy.config.override(**settings), vocabulary, about)
+    monkeypatch.setattr("lgn_lite.data_sets.open_data_set", lambda *_: tiny_toy)
+    command = ["report", str(tmp_path / "full" / "best"), "--split", "val", "--count", "1"]
+    ran = CliRunner().invoke(inspector_app, command)
+    assert ran.exit_code == 0, ran.output
+    out = tmp_path / "full" / "best" / "report-val.html"
+    assert out.exists() and "report-val.html" in ran.output
+    report = page(out)
+    assert report.find(id="disputed") and report.select(".strip img") and "preset “toy”" in report.get_text()
+    assert out.stat().st_size < 8e6
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_browser_draws_all_asks_for_nothing_and_sorts(written, browser, scheme):
+    from helpers.browser import watch
+
+    context = browser.new_context(viewport={"width": 800, "height": 900}, color_scheme=scheme, offline=True)
+    seen = watch(context)
+    tab = context.new_page()
+    told = []
+    tab.on("console", lambda message: told.append(message.text))
+    tab.goto(written.as_uri())
+    tab.wait_for_selector("body[data-drawn=all]")
+    assert seen.errors == [] and told == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert tab.locator("div.plotly .main-svg").count() > tab.locator("div.plotly").count()
+    assert tab.evaluate("document.body.scrollWidth <= innerWidth")  # wide things scroll in their own boxes
+    tab.locator("summary").click()
+    for again in (False, True):
+        tab.locator("#all thead button").nth(6).click()
+        column = [float(text) for text in tab.locator("#all tbody td:nth-child(7)").all_inner_texts()]
+        assert column == sorted(column, reverse=again) and len(set(column)) > 1
+    context.close()

@@ -1,0 +1,432 @@
+"""The inspector without a browser: what it sends to the page, what it says of what is missing, whom it keeps apart."""
+
+import errno
+import os
+import resource
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import torch
+from helpers.untrained import untrained_models
+
+import lgn_lite.inspector.widget
+from lgn_lite.analysis.explanation import explain, mean_alpha, top_answers, word_effects
+from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.annotations import Query
+from lgn_lite.checkpoint import About, load_checkpoint, save_checkpoint
+from lgn_lite.config import LGNConfig
+from lgn_lite.data_sets import DataSet
+from lgn_lite.errors import InputError
+from lgn_lite.features import FeatureStore, write_features
+from lgn_lite.inspector.widget import Inspector
+from lgn_lite.loss import iou_targets
+from lgn_lite.model import LGN
+from lgn_lite.recipes import evaluation_set
+from lgn_lite.text import Vocabulary
+
+
+def floats(content: bytes) -> np.ndarray:
+    return np.frombuffer(content, "<f4")
+
+
+def whole(content: bytes) -> list[int]:
+    return np.frombuffer(content, "<i4").tolist()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, tiny_toy):
+    """Untrained checkpoints of Toy-STA, as a course run leaves them: …/full/best beside …/baseline/best."""
+    return untrained_models(tmp_path_factory.mktemp("models"), tiny_toy)
+
+
+@pytest.fixture
+def inspect(models, tiny_toy):
+    """`inspect(query=3)`: an inspector of the full model beside the baseline, on Toy-STA tiny, with nothing pending."""
+    opened = []
+
+    def make(checkpoint=models / "full" / "best", data=tiny_toy, **settings) -> Inspector:
+        inspector = Inspector(checkpoint, data, **settings)
+        opened.append(inspector)
+        inspector.wait()
+        return inspector
+
+    yield make
+    for inspector in opened:
+        inspector.close()
+
+
+def test_a_view_is_what_the_model_gives(inspect, models, tiny_toy):
+    """Scores, labels, answers and removed candidates are those of the model, for the query that was set last."""
+    inspector = inspect()
+    inspector.query = 3
+    query = tiny_toy.queries("test")[3]
+    assert inspector.sentence == inspector.view["sentence"] == query.sentence
+    assert inspector.view["truth"] == (query.start, query.end)
+    for k, variant in enumerate(("full", "baseline")):
+        checkpoint = load_checkpoint(models / variant / "best")
+        item = evaluation_set(tiny_toy, checkpoint, "test")[3]
+        model = checkpoint.model
+        with torch.inference_mode():
+            counts = torch.tensor([len(item["words"])])
+            scores = model(item["video"][None], item["words"][None], counts)[0].sigmoid()
+        side = inspector.view["sides"][k]
+        np.testing.assert_allclose(floats(side["scores"]), scores, atol=1e-5)
+        iou = model.moments.iou(torch.tensor([query.span], dtype=torch.float64))[0]
+        np.testing.assert_allclose(floats(side["iou"]), iou, atol=1e-6)
+        labels = iou_targets(iou, model.config.t_min, model.config.t_max)
+        np.testing.assert_allclose(floats(side["target"]), labels, atol=1e-6)
+        kept, dropped = top_answers(model, torch.from_numpy(floats(side["scores"]).copy()))
+        assert [answer["candidate"] for answer in side["answers"]] == kept
+        assert whole(side["dropped"]) == dropped
+        first = side["answers"][0]
+        assert first["end"] == pytest.approx(model.moments.ends[kept[0]].item() * query.duration)
+        assert first["iou"] == pytest.approx(iou[kept[0]].item())
+    starts = whole(inspector.setup["sides"][0]["starts"])
+    assert starts == load_checkpoint(models / "full" / "best").model.moments.start_index.tolist()
+
+
+def test_the_tabs_are_the_explanation(inspect, models, tiny_toy):
+    """Guidance, gates and word effects are those of `explain`, and a model without them says so."""
+    inspector = inspect(query=2)
+    checkpoint = load_checkpoint(models / "full" / "best")
+    item = evaluation_set(tiny_toy, checkpoint, "test")[2]
+    neutral = mean_alpha(checkpoint, [query.sentence for query in tiny_toy.queries("test")])
+    found = explain(checkpoint.model, item["video"], item["words"], neutral)
+    late, baseline = inspector.look_into("late")["sides"]
+    np.testing.assert_allclose(floats(late["alpha"]), found.alpha, atol=1e-5)
+    np.testing.assert_allclose(floats(late["steps"]).reshape(found.steps.shape), found.steps, atol=1e-5)
+    raised, lowered = found.strongest(4)
+    assert [channel["channel"] for channel in late["raised"]] == raised.tolist()
+    np.testing.assert_allclose(floats(late["lowered"][0]["map"]), found.features[:, lowered[0]], atol=1e-4)
+    assert "no late guidance" in baseline["message"]
+
+    early, baseline = inspector.look_into("early")["sides"]
+    assert len(early["units"]) == 2 and "no early modulation" in baseline["message"]
+    for unit, gates in zip(early["units"], found.gates, strict=True):
+        np.testing.assert_allclose(floats(unit["gate"]), gates.gate, atol=1e-5)
+        np.testing.assert_allclose(floats(unit["moved"]), gates.moved, atol=1e-4)
+        after = floats(unit["after"]).reshape(len(unit["channels"]), -1)
+        np.testing.assert_allclose(after, gates.after[:, unit["channels"]].T, atol=1e-3)
+
+    query = tiny_toy.queries("test")[2]
+    effects = word_effects(checkpoint, item["video"], query.sentence)
+    words = inspector.look_into("words")["sides"][0]["effects"]
+    assert [word["word"] for word in words] == [effect.word for effect in effects]
+    assert [word["change"] for word in words] == pytest.approx([effect.change for effect in effects], abs=1e-5)
+    with pytest.raises(InputError, match="no tab 'lat'"):
+        inspector.look_into("lat")
+
+
+def test_an_edited_word_changes_the_map(inspect):
+    """Another word gives another map at once; another query brings its own sentence back."""
+    inspector = inspect(query=1)
+    before, number = inspector.view["sides"][0]["scores"], inspector.view["number"]
+    late = inspector.look_into("late")
+    inspector.sentence = "The red circle zzz flies a kite"
+    assert inspector.view["sides"][0]["scores"] != before
+    assert inspector.view["unknown"].count("zzz") == 1 and inspector.view["number"] > number
+    assert inspector.view["original"] != inspector.sentence
+    assert inspector.look_into("late")["number"] > late["number"]
+    inspector.sentence = "  ?! "
+    assert "no words" in inspector.view["message"] and inspector.view["sides"] == []
+    assert inspector.look_into("words")["sides"] == []
+    inspector.query = 0
+    assert inspector.sentence == inspector.view["original"] and not inspector.view["message"]
+
+
+def test_the_page_asks_for_a_tab(inspect):
+    """The page's message has a tab computed in the background; one for a view that is gone does nothing."""
+    inspector = inspect()
+    inspector._on_message(inspector, {"want": "words", "number": inspector.view["number"] - 1}, [])
+    inspector._on_message(inspector, {"want": "_sides", "number": inspector.view["number"]}, [])
+    inspector.wait()
+    assert inspector.words == {}
+    inspector._on_message(inspector, {"want": "words", "number": inspector.view["number"]}, [])
+    inspector.wait()
+    assert inspector.words["number"] == inspector.view["number"]
+
+
+def test_the_table_has_the_answers_of_both(inspect, tiny_toy):
+    """All queries of the split, with the IoU of both models' answers and how far they disagree."""
+    inspector = inspect()
+    queries = tiny_toy.queries("test")
+    table, answers = inspector.table, inspector.answers
+    assert table["sentence"] == [query.sentence for query in queries]
+    assert table["kind"] == [query.tags["kind"] for query in queries]
+    np.testing.assert_allclose(floats(table["end"]), [query.end for query in queries], rtol=1e-6)
+    assert answers["progress"] is None and not answers["message"]
+    assert floats(answers["sides"][0]["iou"])[5] == pytest.approx(_first_iou(inspector, 5, 0), abs=1e-6)
+    assert floats(answers["sides"][1]["iou"])[7] == pytest.approx(_first_iou(inspector, 7, 1), abs=1e-6)
+    assert len(floats(answers["disagreement"])) == len(queries)
+
+
+def _first_iou(inspector: Inspector, query: int, side: int) -> float:
+    inspector.query = query
+    return inspector.view["sides"][side]["answers"][0]["iou"]
+
+
+def test_another_split(inspect, tiny_toy):
+    inspector = inspect(query=4)
+    inspector.split = "val"
+    inspector.wait()
+    assert inspector.query == 0
+    assert inspector.view["sentence"] == tiny_toy.queries("val")[0].sentence
+    assert inspector.table["count"] == len(tiny_toy.queries("val"))
+    assert len(floats(inspector.answers["sides"][0]["iou"])) == inspector.table["count"]
+    with pytest.raises(InputError, match="no split 'tets'"):
+        inspector.split = "tets"
+    assert inspector.split == "val"
+
+
+def test_the_film_is_the_video_file(inspect, tiny_toy):
+    inspector = inspect()
+    name = tiny_toy.queries("test")[0].video
+    assert inspector.film["name"] == name and inspector.film["mime"] == "video/mp4"
+    assert inspector.film["data"] == tiny_toy.video(name).read_bytes()
+
+
+def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy):
+    twice = [replace(query, duration=query.duration * 2) for query in tiny_toy.queries("test")[:3]]
+    film = inspect(data=replace(tiny_toy, reader=lambda folder, split: twice)).film
+    assert film["data"] and film["message"] == "" and f"says {twice[0].duration:.1f} s" in film["note"]
+    assert inspect().film["note"] == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InputError("a.hdf5: video 'v' holds NaN; extract it again"), "full: a.hdf5: video 'v' holds NaN"),
+        (OSError(errno.EIO, "Input/output error", "a.hdf5"), "full: a.hdf5: Input/output error"),
+        (RuntimeError("not enough memory: you tried to allocate\n80 GB"), "full: not enough memory: you tried"),
+        (MemoryError(), "full: there is not enough memory"),
+    ],
+)
+def test_what_fails_for_one_query_is_told_and_the_next_is_shown(inspect, error, said):
+    """Its files may be damaged or gone long after the page was opened."""
+    inspector = inspect()
+    first = inspector._sides[0]
+    first.answers = None
+    right, first.video = first.video, Mock(side_effect=error)
+    inspector.query = 2
+    message, other = (side["message"] for side in inspector.view["sides"])
+    assert message.startswith(said) and "\n" not in message and other == ""
+    assert inspector.look_into("words")["sides"][0]["message"]
+    first.video = right
+    inspector.query = 3
+    assert [side["message"] for side in inspector.view["sides"]] == ["", ""]
+
+
+def test_a_checkpoint_that_is_gone_by_then_answers_from_memory(inspect, tiny_toy, tmp_path):
+    models = untrained_models(tmp_path / "models", tiny_toy)
+    inspector = inspect(models / "full" / "best")
+    shutil.rmtree(models)
+    inspector.split = "val"
+    inspector.wait()
+    assert [side["message"] for side in inspector.view["sides"]] == ["", ""] and inspector.view["sides"][0]["answers"]
+    assert inspector.answers["message"].count("\n") == 0 and "model.safetensors" in inspector.answers["message"]
+
+
+def test_a_split_that_cannot_be_had_is_told_in_the_page(inspect, tiny_toy):
+    """A page that sets what is not there sees why, and is set back."""
+    inspector = inspect()
+    for state in ({"split": "nonsense"}, {"query": 10**6}):
+        inspector.set_state(state)
+        assert inspector.view["message"] and (inspector.split, inspector.query) == ("test", 0)
+    inspector.set_state({"query": 1})
+    assert inspector.view["message"] == "" and inspector.view["query"] == 1
+
+
+def test_a_pipe_in_a_video_s_place_is_not_waited_for(inspect, models, tiny_toy, tmp_path):
+    os.mkfifo(tmp_path / "toy-test-0000.mp4")
+    os.mkfifo(tmp_path / "mine.mp4")
+    with pytest.raises(InputError, match="a folder, a device or a pipe, not a video file"):
+        Inspector(models / "full" / "best", video=tmp_path / "mine.mp4", sentence="a red circle")
+    found = inspect(data=replace(tiny_toy, video_path=str(tmp_path / "{name}.mp4")))
+    assert "There is no video file" in found.film["message"]
+
+
+def test_two_people_have_two_states(inspect):
+    """What one of two inspectors of the same checkpoint is asked leaves the other as it is."""
+    one, other = inspect(query=1), inspect(query=1)
+    view = other.view
+    one.query = 5
+    one.sentence = "a red circle"
+    one.look_into("words")
+    assert other.query == 1 and other.view is view and other.words == {}
+    assert other.sentence != "a red circle"
+
+
+def test_html_stays_text(inspect, tiny_toy):
+    """A sentence and a video's name with HTML in them reach the page as they are; it sets them as text."""
+    nasty = "<img src=x onerror=alert(1)> circle"
+    queries = [replace(tiny_toy.queries("test")[0], sentence=nasty)]
+    inspector = inspect(data=replace(tiny_toy, reader=lambda folder, split: queries))
+    assert inspector.view["sentence"] == inspector.table["sentence"][0] == nasty
+    script = Path(lgn_lite.inspector.widget.__file__).with_suffix(".js").read_text(encoding="utf-8")
+    assert not [way for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write") if way in script]
+
+
+# What is missing is told in its place, and the rest is shown ------------------------------------------------
+
+
+def test_no_baseline(inspect, models):
+    inspector = inspect(baseline=models / "nowhere")
+    assert len(inspector.view["sides"]) == 1
+    assert "baseline cannot be opened" in inspector.setup["notices"][0]
+    assert inspector.answers["disagreement"] is None
+    alone = inspect(baseline=False)
+    assert len(alone.setup["sides"]) == 1 and alone.setup["notices"] == []
+    second = inspect(models / "baseline" / "best")
+    assert [side["name"] for side in second.setup["sides"]] == ["baseline"]
+
+
+def test_no_video_file(inspect, tiny_toy):
+    inspector = inspect(data=replace(tiny_toy, video_path="elsewhere/{name}.mp4"))
+    assert "no video file" in inspector.film["message"] and "elsewhere" in inspector.film["message"]
+    assert inspector.view["sides"][0]["answers"]
+
+
+def test_no_features(inspect, tiny_toy):
+    inspector = inspect(data=replace(tiny_toy, features=None))
+    assert "no features" in inspector.view["sides"][0]["message"]
+    assert inspector.view["sentence"] and inspector.film["data"] and inspector.table["count"]
+    assert "no features" in inspector.look_into("early")["sides"][0]["message"]
+    assert inspector.answers["sides"] == [None, None]
+
+
+def test_a_checkpoint_of_another_data_set(inspect, models, tiny_toy, checkpoint_folder):
+    """Features of another width cannot be read; of the same width, they can, and the words may be unknown."""
+    inspector = inspect(checkpoint_folder, baseline=models / "baseline" / "best")
+    assert "visual_dim=6" in inspector.view["sides"][0]["message"]
+    assert inspector.view["sides"][1]["answers"]
+    other = load_checkpoint(models / "full" / "best")
+    other.about = replace(other.about, data_set="tacos", data="TACoS")
+    inspector = inspect(other)
+    assert "trained on TACoS, not on Toy-STA" in inspector.setup["notices"][0]
+    assert inspector.view["sides"][0]["answers"]
+
+
+def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
+    """A second model with another map is drawn on its own map, with its own candidates."""
+    found = load_checkpoint(models / "full" / "best")
+    model = LGN(found.model.config.override(num_clips=10, scales=(5,)))
+    folder = save_checkpoint(tmp_path / "coarse", model, found.vocabulary, found.about, {})
+    inspector = inspect(baseline=folder)
+    one, two = inspector.setup["sides"]
+    assert (one["name"], two["name"]) == ("full A", "full B")
+    for setup, side in zip((one, two), inspector.view["sides"], strict=True):
+        assert len(floats(side["scores"])) == setup["P"] == len(whole(setup["starts"]))
+    assert one["P"] != two["P"] and inspector.answers["disagreement"] is not None
+
+
+def test_no_data_set(inspect, models, tmp_path):
+    inspector = inspect(data=None, root=tmp_path)
+    assert "give data=…" in " ".join(inspector.setup["notices"])
+    assert inspector.view["sides"] == [] and inspector.view["message"]
+    assert inspector.look_into("late")["sides"] == []
+
+
+def test_bad_input(models, tiny_toy, tmp_path):
+    full = models / "full" / "best"
+    for wrong, settings in {
+        "no checkpoint folder": {"checkpoint": tmp_path / "nothing"},
+        "no data set 'toy'": {"data": "toy"},
+        "no split 'dev'": {"split": "dev"},
+        "query 100000": {"query": 100_000},
+        "query -1": {"query": -1},
+        "nothing.mp4": {"video": tmp_path / "nothing.mp4"},
+    }.items():
+        with pytest.raises(InputError, match=wrong):
+            Inspector(**{"checkpoint": full, "data": tiny_toy} | settings)
+
+
+# The reader's own video ---------------------------------------------------------------------------------------
+
+
+def test_a_video_and_free_text(inspect, tiny_toy):
+    """Beside a data set or without one; the truth is unknown, so there is no IoU."""
+    path = tiny_toy.video(tiny_toy.queries("test")[0].video)
+    inspector = inspect(data=None, video=path, sentence="the circle opens an umbrella")
+    assert inspector.query == -1 and inspector.view["truth"] is None
+    side = inspector.view["sides"][0]
+    assert side["iou"] is None and side["answers"][0]["iou"] is None
+    assert inspector.film["data"] == path.read_bytes()
+    assert inspector.look_into("words")["sides"][0]["effects"]
+    # the same video of the data set: the same map, up to how its features were stored
+    beside = inspect(video=path, sentence=tiny_toy.queries("test")[0].sentence)
+    own = floats(beside.view["sides"][0]["scores"])
+    beside.query = 0
+    np.testing.assert_allclose(own, floats(beside.view["sides"][0]["scores"]), atol=5e-3)
+    beside.query = -1
+    assert beside.view["truth"] is None
+
+
+def test_a_video_without_a_sentence_asks_for_one(inspect, tiny_toy):
+    path = tiny_toy.video(tiny_toy.queries("test")[0].video)
+    inspector = inspect(data=None, video=path)
+    assert inspector.view["message"] == "Type a sentence." and inspector.film["data"]
+    inspector.sentence = "a circle"
+    assert inspector.view["sides"][0]["answers"]
+
+
+def test_a_video_that_the_model_cannot_see(inspect, tiny_toy, tmp_path, models):
+    """Without an encoder the video still plays, and the page says why there is no map."""
+    found = load_checkpoint(models / "full" / "best")
+    folder = save_checkpoint(tmp_path / "bare", found.model, found.vocabulary, found.about, {})
+    path = tiny_toy.video(tiny_toy.queries("test")[0].video)
+    inspector = inspect(folder, data=None, video=path, sentence="a circle", baseline=False)
+    assert "carries no frame encoder" in inspector.view["sides"][0]["message"]
+    assert inspector.film["data"]
+
+
+# A split of TACoS's size -----------------------------------------------------------------------------------------
+
+
+def test_a_split_of_tacos_size_opens_soon(inspect, tmp_path, monkeypatch):
+    """4,001 queries of 2,548 candidates, given the answers: open in seconds, in little memory."""
+    words = ["the", "person", "cuts", "a", "carrot", "washes", "knife"]
+    sentences = [f"The person {words[2 + n % 5]} the {words[2 + n % 3]}" for n in range(4001)]
+    queries = [
+        Query(f"s{n % 25:02}.avi", sentence, n % 200, n % 200 + 9.5, 290.0) for n, sentence in enumerate(sentences)
+    ]
+    config = LGNConfig.preset("tacos").override(
+        visual_dim=16, hidden=8, text_dim=8, word_dim=8, kernel=3, padding=8, num_frames=128,
+        vocabulary_size=len(words) + 2, word_vectors="learned",
+    )  # fmt: skip
+    folder = save_checkpoint(
+        tmp_path / "model", LGN(config), Vocabulary(words), About("TACoS", "tacos", "C3D", "fc6"), {"epoch": 1}
+    )
+    features = ((f"s{n:02}.avi", np.random.default_rng(n).normal(size=(300, 16)).astype(np.float32)) for n in range(25))
+    write_features(tmp_path / "c3d.hdf5", features, encoder="C3D", layer="fc6", rate=1.0)
+    data = DataSet(
+        "tacos", "TACoS", tmp_path, config, lambda folder, split: queries, "videos/{name}",
+        features=FeatureStore(tmp_path / "c3d.hdf5"),
+    )  # fmt: skip
+    checkpoint = load_checkpoint(folder)
+    assert len(checkpoint.model.moments) == 2548
+    monkeypatch.setattr("lgn_lite.analysis.predictions.score_queries", lambda *given, **named: torch.randn(4001, 2548))
+    split_answers(checkpoint, data, progress=False)  # keeps them
+
+    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    inspector = inspect(folder, data, baseline=False, query=4000)
+    took = time.perf_counter() - begin
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB
+    assert len(floats(inspector.answers["sides"][0]["iou"])) == inspector.table["count"] == 4001
+    assert took < 10  # 1 s on two idle cores
+    assert used < 1_000_000
+    sent = sum(_size(getattr(inspector, name)) for name in ("setup", "table", "answers", "view"))
+    assert sent < 2_000_000  # the scores of all candidates stay here: only those of one query go to the page
+
+
+def _size(value) -> int:
+    """Bytes and characters in a nested value."""
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, bytes | str) else 8

@@ -1,0 +1,165 @@
+"""The ablation study: its rows, its runs and their records, and the statistics that the tables print."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lgn_lite.config import LGNConfig
+from lgn_lite.errors import InputError
+from lgn_lite.figures import plot_seeds
+from lgn_lite.model import LGN
+from lgn_lite.recipes import VARIANTS
+from lgn_lite.study.ablation import (
+    BESIDE,
+    REFERENCE,
+    ROWS,
+    collect,
+    compact,
+    rows_of,
+    run_study,
+    step_costs,
+    study_table,
+    whole_table,
+)
+from lgn_lite.study.statistics import choose_learning_rate, mean_and_deviation, paired_difference, values
+
+
+def record(row, seed, r1, rate=0.002, val=50.0):
+    metrics = {"queries": 10, "R1@0.5": r1, "R1@0.7": r1 / 2, "R5@0.5": 90.0, "mIoU": r1 - 5}
+    test = {"all": metrics, "kind": {"attribute": metrics | {"R1@0.5": r1 + 5}}, "length": {"< 4 s": metrics}}
+    told = {"row": row, "seed": seed, "learning_rate": rate, "val": {"R1@0.5": val, "R1@0.7": 0.0, "mIoU": 0.0}}
+    return told | {"parameters": 7, "epoch": 3, "test": test}
+
+
+def test_every_row_is_another_model_and_every_question_has_its_rows():
+    made = set()
+    for row in ROWS.values():
+        config = LGNConfig.preset("toy", **{**row.settings, **VARIANTS[row.variant]})
+        assert all(getattr(config, name) == value for name, value in row.settings.items())  # no variant overrules it
+        made.add(config)
+    assert len(made) == len(ROWS)
+    assert {row.question for row in ROWS.values()} == set(REFERENCE)
+    for question, reference in REFERENCE.items():
+        assert reference in rows_of(question) and set(BESIDE.get(question, ())) <= set(rows_of(question))
+
+
+def test_the_study_trains_scores_and_goes_on(tiny_toy, tmp_path, monkeypatch):
+    runs, folder = [("late-deaf", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
+    found = run_study(tiny_toy, folder, runs, profile="smoke", training={"batch_size": 8}, workers=1)
+    assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [("late-deaf", 0, 2e-3), ("baseline", 0, 1e-3)]
+    assert sorted(collect(folder), key=str) == sorted(found, key=str)
+    assert found[0]["parameters"] > found[1]["parameters"]
+    for split in tiny_toy.tests:
+        assert 0 <= found[0][split]["all"]["R1@0.5"] <= 100 and found[0][split]["kind"]
+    begun = json.loads((folder / "late-deaf" / "seed-0" / "settings.json").read_text())
+    assert begun["model"]["guidance_by"] == "nothing" and begun["model"]["early"] == "none"
+    assert begun["training"]["batch_size"] == 8
+
+    trained = []
+    monkeypatch.setattr(
+        "lgn_lite.study.ablation.train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
+    )
+    assert run_study(tiny_toy, folder, runs[::-1], profile="smoke") == found[::-1]
+    assert trained == []
+    with pytest.raises(InputError, match="No such file"):
+        run_study(tiny_toy, folder, [*runs, ("temporal", 3, 0.1)], profile="smoke", training={"epochs": 3})
+    assert list(trained[0]) == ["temporal/seed-3-lr-0.1"]
+    assert trained[0]["temporal/seed-3-lr-0.1"]["training"] == {"learning_rate": 0.1, "epochs": 3}
+    assert trained[0]["temporal/seed-3-lr-0.1"]["settings"] == {"convolution": "temporal"}
+
+
+def test_unknown_rows_and_broken_scores_are_told(tiny_toy, tmp_path):
+    with pytest.raises(InputError, match=r"no row fulll in the study: choose from baseline, early"):
+        run_study(tiny_toy, tmp_path, [("full", 0, None), ("fulll", 0, None)])
+    broken = tmp_path / "full" / "seed-0" / "scores.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    with pytest.raises(InputError, match=r"scores\.json:1: not json: .*; remove it"):
+        collect(tmp_path)
+
+
+def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
+    records = [record("full", 0, 90, 0.001, val=60), record("full", 0, 10, 0.004, val=70), record("full", 1, 50, 0.004)]
+    records += [record("full", 1, 99, 0.001, val=99), record("late", 3, 70)]
+    assert choose_learning_rate(records, "full") == 0.004
+    with pytest.raises(InputError, match="several runs of one seed"):
+        values(records, "full", "R1@0.5")
+    with pytest.raises(InputError, match="no run of row 'early'"):
+        choose_learning_rate(records, "early")
+
+
+def test_what_a_row_costs(tiny_toy, clock, monkeypatch):
+    rows = ["baseline", "square", "temporal"]
+    warm_up = [50] * len(rows)
+    rounds = [0.1, 0.4, 0.1, 0.2, 0.4, 0.1, 0.4, 0.4, 0.8]  # three, one row after another
+    monkeypatch.setattr("lgn_lite.study.ablation.time", clock)
+    monkeypatch.setattr(LGN, "forward", clock.lasting(warm_up + rounds, LGN.forward))
+    costs = step_costs(tiny_toy, rows, batch=4, rounds=3)
+    assert [costs[row]["milliseconds"] for row in rows] == [200, 400, 100]
+    assert [costs[row]["ratio"] for row in rows] == [1, 2, 1]  # the median of 4, 2, 1 and of 1, 0.5, 2
+    products = {row: cost["multiply_adds"] for row, cost in costs.items()}
+    assert products["temporal"] < products["baseline"] < products["square"]
+    assert costs["temporal"]["parameters"] < costs["baseline"]["parameters"] < costs["square"]["parameters"]
+
+
+def test_mean_deviation_and_paired_interval_are_those_of_scipy():
+    a, b = {0: 61.0, 1: 64.5, 2: 60.2, 5: 1.0}, {2: 55.0, 1: 58.1, 0: 57.3, 4: 0.0}
+    assert mean_and_deviation(a) == pytest.approx((np.mean(list(a.values())), np.std(list(a.values()), ddof=1)))
+    mean, low, high, n = paired_difference(a, b)
+    known = stats.ttest_rel([61.0, 64.5, 60.2], [57.3, 58.1, 55.0])
+    assert n == 3 and mean == pytest.approx((3.7 + 6.4 + 5.2) / 3)
+    assert (low, high) == pytest.approx(tuple(known.confidence_interval(0.95)))
+    assert math.isnan(mean_and_deviation({0: 3.0})[1])
+    mean, low, high, n = paired_difference({0: 5.0}, {0: 3.0})
+    assert (mean, n) == (2.0, 1) and math.isnan(low) and math.isnan(high)
+    assert math.isnan(paired_difference({0: 5.0}, {1: 3.0})[0])
+
+
+def test_a_table_shows_spread_and_difference():
+    parts = ROWS["baseline"].question
+    records = [
+        record("baseline", 0, 60.0),
+        record("baseline", 1, 62.0),
+        record("late", 0, 70.0),
+        record("late", 1, 73.0),
+    ]
+    table = study_table(records, parts)
+    assert list(table.index) == [ROWS["baseline"].label, ROWS["late"].label]  # rows without runs are left out
+    assert table.loc[ROWS["late"].label, "R1@0.5"] == "71.5 ± 2.1"
+    mean, low, high, _ = paired_difference({0: 70.0, 1: 73.0}, {0: 60.0, 1: 62.0})
+    assert table.iloc[1, -1] == f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]" and table.iloc[0, -1] == ""
+    assert study_table(records[:1], parts).iloc[0]["R1@0.5"] == "60.0"  # one seed has no deviation
+
+
+def test_the_whole_table_tests_every_row_against_the_baseline():
+    ours, base = [70.0, 73.0, 75.5], [60.0, 62.0, 66.0]
+    records = [record("full", seed, r1) for seed, r1 in enumerate(ours)] + [record("bag", 7, 50.0)]
+    records += [record("baseline", seed, r1) for seed, r1 in enumerate(base)]
+    table = whole_table(records, ("mIoU", "R1@0.5"))
+    assert list(table.index) == [ROWS[row].label for row in ("baseline", "full", "bag")]
+    known = stats.ttest_rel(ours, base)
+    assert table.loc[ROWS["full"].label].tolist() == [3, "67.8 ± 2.8", "72.8 ± 2.8", "+10.2", f"{known.pvalue:.3f}"]
+    assert table.loc[ROWS["baseline"].label].tolist()[-2:] == ["", ""]
+    assert table.loc[ROWS["bag"].label].tolist() == [1, "45.0", "50.0", "", ""]  # shares no seed with the baseline
+
+
+def test_compact_records_keep_what_the_tables_show():
+    full = [record("baseline", 0, 60.123456), record("late", 0, 70.0, rate=0.001)]
+    assert "length" in full[0]["test"]
+    small = compact(full)
+    assert small[0]["test"]["all"]["R1@0.5"] == 60.1235 and small[1]["learning_rate"] == 0.001
+    assert set(small[0]["test"]) == {"all", "kind"} and small[0]["test"]["kind"]["attribute"]["R5@0.5"] == 90.0
+    assert values(small, "late", "R1@0.5", kind="attribute") == values(full, "late", "R1@0.5", kind="attribute")
+
+
+def test_the_figure_draws_every_seed_and_fills_what_is_sure():
+    found = {"a": {0: 60.0, 1: 62.0}, "b": {0: 70.0, 1: 71.0}, "c": {0: 61.0}}
+    figure = plot_seeds(found, {"b": (9.5, 8.0, 11.0), "c": (1.0, -2.0, 4.0)}, reference="a")
+    left, right = figure.axes
+    assert [line.get_xdata().tolist() for line in left.lines] == [[60.0, 62.0], [70.0, 71.0], [61.0]]
+    sure, unsure = (line for line in right.lines if line.get_marker() not in ("None", None))
+    assert sure.get_markerfacecolor() != "white" and unsure.get_markerfacecolor() == "white"
+    assert [text.get_text() for text in left.get_yticklabels()] == ["a", "b", "c"]

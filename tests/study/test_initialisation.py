@@ -1,0 +1,129 @@
+"""How a training starts: the runs of the study, the step at which they pass a level, and the signal at step one."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+from lgn_lite.checkpoint import load_checkpoint
+from lgn_lite.config import LGNConfig, TrainSettings
+from lgn_lite.errors import InputError
+from lgn_lite.recipes import COURSE, VARIANTS, train_variant, training_settings
+from lgn_lite.study.initialisation import STARTS, choose_rate, run_starts, signal_at_start, steps_to
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("starts")
+
+
+RUN = ("published", "full", 3, 2e-3)
+
+
+@pytest.fixture(scope="module")
+def records(tiny_toy, folder):
+    return run_starts(tiny_toy, folder, [RUN, ("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
+
+
+def test_a_record_tells_its_run_and_its_curve(records, tiny_toy, folder):
+    first, second = records
+    assert [first[key] for key in ("start", "variant", "seed", "learning_rate")] == list(RUN)
+    assert (second["start"], second["variant"], second["learning_rate"]) == ("course", "baseline", 1e-3)
+    steps = json.loads((folder / "published/full/seed-3-lr-0.002/history.json").read_text())[-1]["step"]
+    assert list(map(int, first["curve"])) == list(range(4, steps + 1, 4))
+    assert all(0 <= value <= 100 for record in records for value in record["curve"].values())
+    asked = json.loads((folder / "published/full/seed-3-lr-0.002/settings.json").read_text())
+    assert asked["model"]["init"] == "torch" and asked["training"]["optimiser"] == "adam"
+    json.dumps(records, allow_nan=False)
+
+
+def test_what_is_done_is_kept(records, tiny_toy, folder):
+    path = folder / "course/baseline/seed-0-lr-0.001/history.json"
+    before = path.stat().st_mtime_ns
+    again = run_starts(tiny_toy, folder, [("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
+    assert again == records[1:] and path.stat().st_mtime_ns == before
+
+
+def test_to_look_changes_nothing(records, tiny_toy, folder, tmp_path):
+    changes = dict(settings=STARTS["published"].settings, training={**STARTS["published"].training})
+    changes["training"]["learning_rate"] = 2e-3
+    train_variant(tiny_toy, tmp_path, "full", "smoke", 3, progress=False, **changes)
+    unseen, seen = (
+        load_checkpoint(path / "last").model.state_dict()
+        for path in (tmp_path, folder / "published/full/seed-3-lr-0.002")
+    )
+    assert all(torch.equal(value, seen[name]) for name, value in unseen.items())
+
+
+def test_the_starts_lead_from_2d_tans_to_the_courses():
+    published, course = (training_settings("toy-sta", "cpu", STARTS[name].training) for name in ("published", "course"))
+    for name in ("optimiser", "weight_decay", "schedule", "warmup"):
+        assert getattr(published, name) == getattr(TrainSettings(), name), name
+    assert course == COURSE and not STARTS["course"].settings
+    differences = []
+    for name in [*STARTS][:-1]:
+        now = {**STARTS[name].settings, **STARTS[name].training}
+        differences.append({key for key in published.__dict__ | {"init": ""} if key in now})
+    assert all(after < before for before, after in pairwise(differences))  # one cure more
+    assert training_settings("toy-sta", "cpu", STARTS["cosine"].training) == replace(COURSE, schedule="cosine")
+
+
+def test_an_unknown_start(tiny_toy, tmp_path):
+    with pytest.raises(InputError, match="no start 'cold': choose from published, unit"):
+        run_starts(tiny_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
+
+
+def test_the_step_that_passes_is_the_first_strictly_above():
+    assert steps_to({"78": 10.0, "156": 60.0, "234": 60.1, "312": 55.0, "390": 70.0}) == 234
+    assert steps_to({"78": 10.0, "1014": 60.1, "936": 61.0}) == 936
+    assert steps_to({"78": 60.0}) is None and steps_to({}) is None
+    assert steps_to({"78": 10.0}, level=5) == 78
+
+
+def test_a_rate_is_chosen_by_validation_of_the_first_seed():
+    def record(seed, rate, r5, r7, start="unit"):
+        return {
+            "start": start, "variant": "full", "seed": seed, "learning_rate": rate,
+            "best": {"R1@0.5": r5, "R1@0.7": r7},
+        }  # fmt: skip
+
+    tried = [
+        record(0, 1e-3, 70, 30),
+        record(0, 2e-3, 65, 40),
+        record(1, 1e-3, 99, 99),
+        record(0, 4e-3, 90, 90, "warmup"),
+    ]
+    assert choose_rate(tried, "unit", "full") == 2e-3
+    with pytest.raises(InputError, match="no run of start 'unit', variant 'baseline'"):
+        choose_rate(tried, "unit", "baseline")
+
+
+SMALL = dict(visual_dim=32, hidden=64, word_dim=32, text_dim=64, text_layers=1)  # of the paper's network, for speed
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "lost"), [("toy", {}, 1e-4), ("charades-sta", SMALL, 1e-10)], ids=["toy", "charades-sta"]
+)
+def test_weights_of_unit_size_keep_the_signal_that_pytorchs_own_lose(preset, settings, lost):
+    plain, unit = (
+        signal_at_start(LGNConfig.preset(preset, init=init, **settings, **VARIANTS["baseline"]))
+        for init in ("torch", "unit")
+    )
+    layers = LGNConfig.preset(preset).layers
+    assert list(plain) == list(unit) == ["fused", *(f"map_{i}" for i in range(layers)), "scores"]
+    last = f"map_{layers - 1}"
+    signals = [plain[f"map_{i}"]["signal"] for i in range(layers)]
+    assert signals == sorted(signals, reverse=True) and 0 < signals[-1] < lost
+    assert 0.05 < unit[last]["signal"] < 20 and 0.01 < unit["scores"]["signal"] < 20
+    assert plain["scores"]["signal"] < 1e-3 * unit["scores"]["signal"]
+    for found in (plain, unit):
+        assert all(stage["signal"] <= stage["size"] * (1 + 1e-9) for stage in found.values())
+
+
+def test_the_signal_is_what_differs_between_queries():
+    """Equal inputs leave none: the size of the biases is no signal."""
+    config = LGNConfig.preset("toy", init="torch", **VARIANTS["baseline"])
+    alone = signal_at_start(config, queries=1)
+    assert alone["scores"]["size"] > 0 and all(stage["signal"] == 0 for stage in alone.values())
