@@ -99,7 +99,7 @@ def site_or_reason(notebooks: Sequence[Path], out: Path) -> str:
 def _write(notebooks: list[Path], out: Path) -> None:
     exporter, known = _exporter(), {path.name for path in notebooks}
     pages = [_page(path, exporter, known, out) for path in notebooks]
-    for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+    for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
         text = render(HERE / "site.html.jinja", title=TITLE, pages=pages, page=page, before=before, after=after)
         (out / page.name).write_text(text, encoding="utf-8")
     index = render(HERE / "site.html.jinja", title=TITLE, pages=pages, page=None)
