@@ -32,6 +32,7 @@ class Query:
     split: str = ""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)  # Toy-STA: kind, figure, activity, …
 
+    # Models see fractions, since every video is cut into N clips; metrics are of seconds, as in the papers' tables.
     @property
     def span(self) -> tuple[float, float]:
         """Start and end as fractions of the video."""
@@ -54,12 +55,23 @@ Timing = Callable[[str, dict[str, Any]], tuple[float, float]]
 def read_charades_sta(
     sentences_txt: str | Path, durations_csv: str | Path, *, split: str = "", strict: bool = False
 ) -> Queries:
-    """Read lines `VID start end##sentence.` (seconds); durations are the csv's columns `id` and `length`.
+    """Read lines `VID start end##sentence.`, times in seconds.
 
-    An end past the duration is clipped to it; then pairs with start >= end are dropped; one warning counts
-    both. `strict=True` makes a start >= end as written an error instead.
-    Raises InputError, naming the file and the line, for what cannot be read.
+    An end past the duration is clipped to it; then pairs with start >= end are dropped; one warning counts both.
+
+    Args:
+        sentences_txt: the file of lines.
+        durations_csv: has the columns `id` and `length`, in seconds.
+        split: name that the queries get.
+        strict: make a start >= end as written an error instead.
+
+    Returns:
+        The queries in the order of the lines.
+
+    Raises:
+        InputError: naming the file and the line, for what cannot be read.
     """
+    # The lines have no duration, which 2D-TAN reads from a table of Charades, made for another task.
     path = Path(sentences_txt)
     return _clean(_line_rows(path, Path(durations_csv), split), path, strict=strict)
 
@@ -71,6 +83,7 @@ def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
     Raises InputError naming the file and the video.
     """
 
+    # 17,344 pairs in the paper (4.1); the files that 2D-TAN released, read here, hold 18,227 and fit its Table 1
     def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
         fps = finite_number(entry.get("fps"), f"{where}: fps", least=FPS[0], most=FPS[1])
         return amount(entry.get("num_frames"), f"{where}: num_frames") / fps, fps
@@ -109,6 +122,7 @@ def read_toy_sta(folder: str | Path, split: str) -> Queries:
     """
     folder = Path(folder)
     path, tags_csv = folder / f"toy_sta_{split}.txt", folder / f"toy_sta_{split}_tags.csv"
+    # Charades-STA's format exactly, so that any code for Charades-STA reads it; the tags have a file of their own
     rows = list(_line_rows(path, folder / "videos.csv", split))
     tags = [tag for _, tag in csv_rows(tags_csv)]
     if len(rows) != len(tags):
@@ -117,7 +131,7 @@ def read_toy_sta(folder: str | Path, split: str) -> Queries:
             "each line needs its row, in the same order"
         )
     tagged = [(where, replace(query, tags=tag)) for (where, query), tag in zip(rows, tags, strict=True)]
-    return _clean(tagged, path, strict=True)
+    return _clean(tagged, path, strict=True)  # drawn, not annotated: a reversed moment would be our own error
 
 
 def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> None:
@@ -127,13 +141,15 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
     """
     lines = []
     for q in queries:
-        if not math.isfinite(q.start + q.end):
+        if not math.isfinite(q.start + q.end):  # NaN and infinity survive a sum
             raise InputError(f"video {shown(q.video)}: from {q.start} to {q.end} s is no moment; correct it")
+        # what `_line_rows` takes apart again: at blanks, at ##, at line breaks
         if "##" in q.video or q.video.split() != [q.video] or len(q.sentence.splitlines()) != 1:
             raise InputError(
                 f"video {shown(q.video)}, sentence {shown(q.sentence)}: the line format allows no blank and no ## "
                 "in the name of a video, and needs a sentence of one line"
             )
+        # repr: the shortest digits that read back as the same number
         lines.append(f"{q.video} {float(q.start)!r} {float(q.end)!r}##{q.sentence}\n")
     with atomic_path(sentences_txt) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8", newline="\n")  # the same bytes everywhere
@@ -183,6 +199,8 @@ def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query],
     """
     if not 0 < share < 1:
         raise InputError(f"share={share}: give the part of the videos to hold out, between 0 and 1")
+    # By video, not by query: sentences on a video that was trained on would measure memory. By a hash, since the names
+    # of Charades may themselves have an order, and a random generator's draw may change with its version.
     videos = sorted({q.video for q in queries}, key=lambda video: hashlib.sha256(video.encode()).digest())
     count = min(max(round(share * len(videos)), 1), max(len(videos) - 1, 0))
     held = set(videos[:count])
@@ -225,12 +243,13 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
     for where, q in rows:
         kept.written += 1
         _check_length(where, q.sentence)
+        # A sentence without a word has no f_s: the crowd's typing slips are dropped, elsewhere the file is wrong.
         if not LETTER.search(q.sentence):
             if not drop_wordless:
                 raise InputError(f"{where}: the sentence is empty; write one or remove the pair")
             told[WORDLESS].append(where)
             continue
-        if not SECONDS[0] <= q.duration <= SECONDS[1]:
+        if not SECONDS[0] <= q.duration <= SECONDS[1]:  # `span` divides by it
             bounds = f"from {SECONDS[0]:g} s to {SECONDS[1]:,.0f} s are possible"
             raise InputError(
                 f"{where}: video {shown(q.video)} has a duration of {q.duration:g} s; {bounds}; correct it"
@@ -238,10 +257,12 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
         if max(abs(q.start), abs(q.end)) > SECONDS[1]:
             times = f"from {q.start:g} s to {q.end:g} s"
             raise InputError(f"{where}: {times}, but no video is longer than {SECONDS[1]:,.0f} s; correct the times")
+        # as written: clipping may also reverse a moment that lies wholly past the end
         if strict and q.start >= q.end:
             raise InputError(f"{where}: start {q.start:g} s is not before end {q.end:g} s; correct them")
+        # the candidates end with the video: with a target beyond it, none could overlap wholly
         start, end = max(q.start, 0.0), min(q.end, q.duration)
-        if start >= end:
+        if start >= end:  # no length, no overlap (`moments.interval_iou`): no candidate could be right
             told[REVERSED].append(where)
             continue
         if end < q.end:
@@ -254,13 +275,14 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
         for what, places in told.items()
         if places
     ]
-    if changes:
+    if changes:  # once per file: 2D-TAN does the same in silence, and its pair counts differ from the files' lines
         warnings.warn(f"{path}: {'; '.join(changes)}; {len(kept)} pairs kept", stacklevel=3)
     return kept
 
 
 def _check_length(where: str, sentence: str) -> None:
     """Raise InputError for what no one wrote as one sentence; a model would need gigabytes for it."""
+    # a sentence of n words has at least n characters: words need counting in long ones only
     if len(sentence) > MOST_LETTERS or (len(sentence) > MOST_WORDS and len(find_words(sentence)) > MOST_WORDS):
         raise InputError(
             f"{where}: the sentence {shown(sentence)} has {len(sentence):,} characters; one may have {MOST_LETTERS:,}, "
@@ -279,15 +301,16 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
     durations: dict[str, float] = {}
     for where, row in csv_rows(durations_csv, columns=("id", "length")):
         video, length = row["id"], amount(row["length"], f"{where}: length", text=True)
-        if durations.setdefault(video, length) != length:
+        if durations.setdefault(video, length) != length:  # a video may have two rows that agree
             raise InputError(
                 f"{where}: video {shown(video)} has length {length:g} here, {durations[video]:g} above; keep one"
             )
+    # not splitlines: it also cuts at rare characters, such as U+2028, that a sentence may hold
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():  # such as after the last line break
             continue
         where = f"{path}:{number}"
-        moment, separator, sentence = line.partition("##")
+        moment, separator, sentence = line.partition("##")  # at the first: a later ## is the sentence's own
         parts = moment.split()
         if not separator or len(parts) != 3:
             what = "has no ##" if not separator else "does not begin with a video, a start and an end"
@@ -318,6 +341,7 @@ def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
                 f"{where}: must be an object with timestamps and sentences, not a "
                 f"{type(entry).__name__}; correct the entry"
             )
+        # TACoS is annotated in frames, ActivityNet Captions in seconds: unit is frames per second, or 1
         duration, unit = timing(where, entry)
         times, sentences = entry.get("timestamps"), entry.get("sentences")
         if not isinstance(times, list) or not isinstance(sentences, list) or len(times) != len(sentences):
@@ -330,5 +354,6 @@ def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
                 raise InputError(
                     f"{here}: {shown(pair)}, {shown(sentence)} must be [start, end] and a text; correct them"
                 )
+            # seconds from here on, whatever the file's unit
             start, end = (finite_number(time, f"{here}: time") / unit for time in pair)
             yield here, Query(video, sentence.strip(), start, end, duration, split)

@@ -255,9 +255,20 @@ def word_vectors(
 
     Padding, <unk> and words that GloVe lacks have zeros, as in 2D-TAN; GloVe cuts person's into person and 's, so words
     with an apostrophe are among them. Our words are in lower case, as all of 6B's are; of 840B, whose tokens keep
-    their case, only the entries in lower case are used. Random vectors are normal, as large as GloVe's. `sentences`
-    only serve to say which part of their running words is unknown.
-    Raises InputError, as `read_glove` does, for a file that is damaged or has vectors of another width.
+    their case, only the entries in lower case are used. Random vectors are normal, as large as GloVe's.
+
+    Args:
+        vocabulary: the words.
+        glove: the file; None, or one that does not exist: random vectors.
+        dim: width of the vectors.
+        seed: of the random vectors.
+        sentences: only serve to report which share of their running words is unknown.
+
+    Returns:
+        The vectors, the words without one, and a line on where they are from.
+
+    Raises:
+        InputError: as `read_glove` does, for a file that is damaged or has vectors of another width.
     """
     words = vocabulary.words[2:]  # without padding and <unk>: a file may hold a token of that name
     if glove is None or _is_absent(Path(glove)):
