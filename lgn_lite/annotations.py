@@ -2,7 +2,7 @@
 
 Holds `Query`, the readers of Charades-STA, TACoS, ActivityNet Captions, their out-of-distribution splits (CD)
 and Toy-STA, the writer of Charades-STA's line format, statistics, and what keeps splits apart. Every reader
-cleans by 2D-TAN's rules and tells what it changed.
+cleans by 2D-TAN's rules and reports what it changed.
 """
 
 import hashlib
@@ -46,9 +46,9 @@ class Queries(list[Query]):
     path: Path | None = None
 
 
-# The query as written, and the place an error names: "file:line", or "file, video 'x', pair 3".
+# The query as written, and the location that an error names: "file:line", or "file, video 'x', pair 3".
 Row = tuple[str, Query]
-# What a video's entry in a json file says of time: its duration, and its units a second (frames, or 1 for seconds).
+# What a video's entry in a json file says of time: its duration, and its units per second (frames, or 1 for seconds).
 Timing = Callable[[str, dict[str, Any]], tuple[float, float]]
 
 
@@ -83,7 +83,7 @@ def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
     Raises InputError naming the file and the video.
     """
 
-    # 17,344 pairs in the paper (4.1); the files that 2D-TAN released, read here, hold 18,227 and fit its Table 1
+    # 17,344 pairs in the paper (4.1); the files that 2D-TAN released, read here, hold 18,227, which Table 1 fits
     def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
         fps = finite_number(entry.get("fps"), f"{where}: fps", least=FPS[0], most=FPS[1])
         return amount(entry.get("num_frames"), f"{where}: num_frames") / fps, fps
@@ -149,7 +149,6 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
                 f"video {shown(q.video)}, sentence {shown(q.sentence)}: the line format allows no blank and no ## "
                 "in the name of a video, and needs a sentence of one line"
             )
-        # repr: the shortest digits that read back as the same number
         lines.append(f"{q.video} {float(q.start)!r} {float(q.end)!r}##{q.sentence}\n")
     with atomic_path(sentences_txt) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8", newline="\n")  # the same bytes everywhere
@@ -158,7 +157,7 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
 def statistics(queries: Iterable[Query]) -> dict[str, float]:
     """Describe a data set: {"pairs", "videos", "words", "moment_seconds", "moments_per_video"}.
 
-    The last three are means: words a sentence, seconds a moment, moments a video. Words are what blanks
+    The last three are means: words per sentence, seconds per moment, moments per video. Words are what blanks
     separate, as in 2D-TAN, which gives Table 1's 6.2 and 8.5 (`text.tokenize` finds less than 0.01 more).
     Raises InputError where there is no query.
     """
@@ -175,16 +174,16 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
     }
 
 
-def film_note(annotated: float, film: float) -> str | None:
+def duration_note(annotated: float, file: float) -> str | None:
     """One sentence where a video file and its annotation disagree on the duration; None where they agree.
 
     Both in seconds. A tenth, or half a second of a short video, is what containers and rounding make; None also for a
     file whose duration is not known (0, NaN).
     """
-    if not (math.isfinite(film) and film > 0) or abs(film - annotated) <= max(0.5, 0.1 * max(film, annotated)):
+    if not (math.isfinite(file) and file > 0) or abs(file - annotated) <= max(0.5, 0.1 * max(file, annotated)):
         return None
     return (
-        f"The video file lasts {film:.1f} s, its annotation says {annotated:.1f} s: moments may not be where they are "
+        f"The video file lasts {file:.1f} s, its annotation says {annotated:.1f} s: moments may not be where they are "
         "shown; check that it is the right file, uncut and at its original speed."
     )
 
@@ -230,16 +229,16 @@ def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tu
 
 
 LATE, EARLY = "ends past the video's duration clipped to it", "starts below 0 set to 0"
-REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped for want of a word"
+REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped because they have no word"
 SECONDS = (1e-3, 1e7)  # how long a video may last: from one frame to four months
 FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
 
 
 def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
-    """2D-TAN's rules: clip the times to the video, then keep start < end; tell once what was changed."""
+    """2D-TAN's rules: clip the times to the video, then keep start < end; report once what was changed."""
     kept = Queries()
     kept.path = path
-    told: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
+    changed: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
         kept.written += 1
         _check_length(where, q.sentence)
@@ -247,7 +246,7 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
         if not LETTER.search(q.sentence):
             if not drop_wordless:
                 raise InputError(f"{where}: the sentence is empty; write one or remove the pair")
-            told[WORDLESS].append(where)
+            changed[WORDLESS].append(where)
             continue
         if not SECONDS[0] <= q.duration <= SECONDS[1]:  # `span` divides by it
             bounds = f"from {SECONDS[0]:g} s to {SECONDS[1]:,.0f} s are possible"
@@ -263,17 +262,17 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
         # the candidates end with the video: with a target beyond it, none could overlap wholly
         start, end = max(q.start, 0.0), min(q.end, q.duration)
         if start >= end:  # no length, no overlap (`moments.interval_iou`): no candidate could be right
-            told[REVERSED].append(where)
+            changed[REVERSED].append(where)
             continue
         if end < q.end:
-            told[LATE].append(where)
+            changed[LATE].append(where)
         if start > q.start:
-            told[EARLY].append(where)
+            changed[EARLY].append(where)
         kept.append(q if (start, end) == (q.start, q.end) else replace(q, start=start, end=end))
     changes = [
-        f"{len(places)} {what} (first: {', '.join(_within(path, where) for where in places[:3])})"
-        for what, places in told.items()
-        if places
+        f"{len(locations)} {what} (first: {', '.join(_within(path, where) for where in locations[:3])})"
+        for what, locations in changed.items()
+        if locations
     ]
     if changes:  # once per file: 2D-TAN does the same in silence, and its pair counts differ from the files' lines
         warnings.warn(f"{path}: {'; '.join(changes)}; {len(kept)} pairs kept", stacklevel=3)
@@ -291,9 +290,9 @@ def _check_length(where: str, sentence: str) -> None:
 
 
 def _within(path: Path, where: str) -> str:
-    """A place without the file's name: "line 12", or "video 'x', pair 3"."""
-    place = where.removeprefix(str(path)).lstrip(":, ")
-    return f"line {place}" if place.isdigit() else place
+    """A location without the file's name: "line 12", or "video 'x', pair 3"."""
+    location = where.removeprefix(str(path)).lstrip(":, ")
+    return f"line {location}" if location.isdigit() else location
 
 
 def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
@@ -323,7 +322,7 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
 
 
 def _duration_under(*keys: str) -> Timing:
-    """The timing of a file in seconds: the duration stands under the first of these keys that an entry has."""
+    """The timing of a file in seconds: the duration is under the first of these keys that an entry has."""
 
     def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
         key = next((key for key in keys if key in entry), keys[0])
@@ -354,6 +353,5 @@ def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
                 raise InputError(
                     f"{here}: {shown(pair)}, {shown(sentence)} must be [start, end] and a text; correct them"
                 )
-            # seconds from here on, whatever the file's unit
             start, end = (finite_number(time, f"{here}: time") / unit for time in pair)
             yield here, Query(video, sentence.strip(), start, end, duration, split)

@@ -69,7 +69,7 @@ class MomentDataset(Dataset):
         if name in self._videos:
             return self._videos[name]
         prepared = prepare_features(self.features[name], self.config.num_frames, self.config.frame_norm)
-        # No video makes way for another: in a random order each is as likely as any other to be asked for next.
+        # No video is evicted for another: in a random order each is as likely as any other to be the next.
         if len(self._videos) < self._cached:
             self._videos[name] = prepared
         return prepared

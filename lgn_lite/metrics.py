@@ -1,4 +1,4 @@
-"""Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the answer that needs no video."""
+"""Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the prediction that needs no video."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,9 +91,9 @@ def discounted_recall(
 ) -> dict[tuple[int, float], float]:
     """dR@k,IoU=m: `recall` with each hit weighed by how close its start and end are (Yuan et al., 2021).
 
-    A hit counts (1 − |Δstart|) (1 − |Δend|), with Δ in fractions of the video, so that a long answer that only
-    covers its target earns less. The definition gives a query one discount and leaves open which of k answers it is
-    of: here of the hit that weighs most, so that dR never exceeds R and never falls as k grows.
+    A hit counts (1 − |Δstart|) (1 − |Δend|), with Δ in fractions of the video, so that a long prediction that
+    only covers its target counts for less. The definition gives a query one discount and leaves open which of k
+    predictions it is of: here of the hit that weighs most, so that dR never exceeds R and never falls as k grows.
 
     Args:
         predictions, targets, ks, thresholds, nms: as in `recall`.
@@ -113,7 +113,7 @@ def discounted_recall(
 
 
 def mean_iou(predictions: Predictions, targets: Tensor) -> float:
-    """Mean overlap of the first answer with the target, in percent.
+    """Mean overlap of the first prediction with the target, in percent.
 
     predictions, targets, errors: as in `recall`.
     """
@@ -152,7 +152,7 @@ def summarise(
         weighed = answer_hits(iou, ks, thresholds, answer_weights(answers, targets, durations))
 
     def row(queries: list[int]) -> dict[str, float]:
-        means = found[queries].mean(dim=0), iou[queries, 0].mean()  # mIoU: of the first answer alone
+        means = found[queries].mean(dim=0), iou[queries, 0].mean()  # mIoU: of the first prediction alone
         named = {"queries": len(queries)} | metric_row(*means, ks, thresholds)
         return named if weighed is None else named | rate_row(weighed[queries].mean(dim=0), ks, thresholds, "dR")
 
@@ -187,10 +187,10 @@ def length_bins(edges: Sequence[float]) -> list[str]:
 
 
 def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: int = 16) -> tuple[float, float]:
-    """The interval with the highest R1 where it answers every training query, the video unseen.
+    """The interval with the highest R1 as the prediction for every training query, the video unseen.
 
-    train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; the first
-    of equals, by start, then end, is taken. Returns start and end, fractions of the video.
+    train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; ties go to the
+    first by start, then end. Returns start and end, fractions of the video.
     Raises InputError where there is no query.
     """
     train_spans = checked_segments(train_spans, "train_spans")

@@ -141,18 +141,18 @@ class Moments(nn.Module):
         """
         if kernel < 1 or kernel % 2 == 0 or dilation < 1:
             raise InputError(f"kernel={kernel}, dilation={dilation}: the kernel must be odd, both at least 1")
-        P, border = len(self), kernel // 2 * dilation  # candidates; cells that a kernel reaches past the map
-        # The map with a border, each cell with its candidate's number: what lies under a kernel is then looked up
-        # without asking whether the kernel leaves the map.
-        number = self.mask.new_full([self.num_clips + 2 * border] * 2, P, dtype=torch.long)
-        number[self.start_index + border, self.end_index + border] = torch.arange(P, device=number.device)
-        steps = torch.arange(kernel, device=number.device) * dilation  # −border … border, in the bordered map
+        P, pad = len(self), kernel // 2 * dilation  # candidates; cells that a kernel reaches past the map
+        # The map with padding, each cell with its candidate's number: what lies under a kernel is then looked up
+        # without a test whether the kernel leaves the map.
+        number = self.mask.new_full([self.num_clips + 2 * pad] * 2, P, dtype=torch.long)
+        number[self.start_index + pad, self.end_index + pad] = torch.arange(P, device=number.device)
+        steps = torch.arange(kernel, device=number.device) * dilation  # −pad … pad, in the padded map
         rows = self.start_index[:, None, None] + steps[:, None]  # (P, k, 1)
         columns = self.end_index[:, None, None] + steps  # (P, 1, k)
         return number[rows, columns].flatten(1)  # (P, k, k) → (P, k²)
 
     def anchors(self) -> tuple[Tensor, Tensor, int]:
-        """The candidates as a one-dimensional detector has them: so many lengths around each clip.
+        """The candidates as a one-dimensional detector has them: a set of lengths around each clip.
 
         Returns (P,) the clip in the middle of each candidate, (P,) the number of its length among all lengths, short
         ones first, and how many lengths there are. No two candidates share both.
@@ -181,5 +181,5 @@ class Moments(nn.Module):
 
 def _maximum(a: Tensor, b: Tensor) -> Tensor:
     # torch.maximum shares the gradient between equals: backward takes twice the time and keeps both inputs.
-    # Here the first of equals has it all, and only a bool mask is kept.
+    # Here ties go to the first, and only a bool mask is kept.
     return torch.where(a >= b, a, b)

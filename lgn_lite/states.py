@@ -205,13 +205,13 @@ def _fault_of_loading(state: Path, accelerator: Accelerator) -> str | None:
 
 def from_main(accelerator: Accelerator, call: Callable[[], Any]) -> Any:
     """What `call` returns in the main process, for all; its error is raised in all, so that none waits for ever."""
-    answer: list[Any] = [None, None]
+    result: list[Any] = [None, None]  # value, error
     if accelerator.is_main_process:
         try:
-            answer[0] = call()
+            result[0] = call()
         except Exception as error:
-            answer[1] = error
-    value, error = broadcast_object_list(answer)
+            result[1] = error
+    value, error = broadcast_object_list(result)
     if error is not None:
         raise error
     return value

@@ -34,7 +34,7 @@ from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
 from lgn_lite.training_folder import TrainingFolder
 
-DECAY = 0.25  # share of all steps at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
+DECAY = 0.25  # share of all steps, at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
 SKIPPED = 25  # steps in a row that fp16's loss scaling may leave out: from 65,536 it falls by half at each
 
 
@@ -116,7 +116,7 @@ def train(
                     optimiser.step()
                     schedule.step()
 
-                    # record: only a step that counts may be resumed from
+                    # record, and save a state every so often; an epoch ends with one anyway
                     at.end_step(value)
                     bar.update()
                     accelerator.log({"loss": value, "learning_rate": schedule.get_last_lr()[0]}, step=at.step)
@@ -160,12 +160,12 @@ def selection(entry: dict[str, float]) -> float:
 
 
 def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = None) -> dict[str, float]:
-    """R1@0.5, R1@0.7 and mIoU of the first answers, in percent.
+    """R1@0.5, R1@0.7 and mIoU of the first predictions, in percent.
 
-    With an accelerator its processes share the queries, and each of them returns the numbers of all. Raises
-    InputError where a score is NaN: then all figures would be made up.
+    With an accelerator its processes share the queries, and each of them returns the metrics over all. Raises
+    InputError where a score is NaN: then all metrics would be made up.
     """
-    truth, durations = query_tensors(data.queries)
+    targets, durations = query_tensors(data.queries)
     # ranked as in the evaluation, but not thinned by NMS, which leaves the first of all as it is
     logits = score_queries(model, data) if accelerator is None else _score_together(model, data, accelerator)
     if (bad := logits.isnan().any(dim=1)).any():
@@ -176,19 +176,19 @@ def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = 
         )
     segments, _ = rank(model, logits, durations)
     # m of Charades-STA (4.2), for all data sets: one rule chooses every checkpoint
-    found = recall(segments[:, :1], truth, ks=(1,), thresholds=(0.5, 0.7))
-    return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], truth)}
+    found = recall(segments[:, :1], targets, ks=(1,), thresholds=(0.5, 0.7))
+    return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], targets)}
 
 
 def _score_together(model: LGN, data: MomentDataset, accelerator: Accelerator) -> Tensor:
-    """`score_queries`, each process for every n-th query; added to the zeros of the others, each has its place."""
+    """`score_queries`, each process for every n-th query, and zeros for the others: their sum is the logits of all."""
     # every n-th, so that the shares are equal but for one query, whatever the order
     mine = range(accelerator.process_index, len(data), accelerator.num_processes)
     logits = torch.zeros(len(data), len(model.moments))  # (Q, P)
     if mine:
         try:
             logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
-        except InputError:  # NaN: said by `validate`, in all processes
+        except InputError:  # NaN: reported by `validate`, in all processes
             logits[mine.start :: mine.step] = math.nan
     return accelerator.reduce(logits.to(accelerator.device), "sum").cpu()
 
@@ -290,14 +290,14 @@ def _accelerator(folder: str | Path, settings: TrainSettings) -> Iterator[Accele
         )
 
     # states hold the model's own names, without DistributedDataParallel's, and weights in memory of their own: any
-    # number of processes, with GPUs or without, can go on from them
+    # number of processes, with GPUs or without, can resume from them
     def save_bare(models: list, weights: list, folder: str) -> None:
         weights[:] = [own_weights(accelerator.unwrap_model(network)) for network in models]
 
     def load_bare(models: list, folder: str) -> None:
         (network,) = models
         accelerator.unwrap_model(network).load_state_dict(load_file(Path(folder) / SAFE_WEIGHTS_NAME))
-        models.clear()  # accelerate would load them anew, and refuse weights that are parts of one block
+        models.clear()  # accelerate would load them again, and refuse weights that are parts of one block
 
     accelerator.register_save_state_pre_hook(save_bare)
     accelerator.register_load_state_pre_hook(load_bare)

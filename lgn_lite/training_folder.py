@@ -71,10 +71,11 @@ class TrainingFolder:
         with ExitStack() as stack:
 
             def begin() -> None:
+                # the lock first: what follows is true only while nobody else writes here
                 stack.enter_context(hold_folder(self.path, "training in it", WAIT, ".training.lock"))
                 check_same_training(self.path, self.model.config, self.settings, self.companions.about, self.queries)
                 for folder in (self.path, self.path / "best", self.path / "last"):
-                    recover_checkpoint(folder)
+                    recover_checkpoint(folder)  # killed between two renames, a checkpoint has no name
                     remove_leftovers(folder)
 
             from_main(self.accelerator, begin)
@@ -86,11 +87,12 @@ class TrainingFolder:
         A new training saves its initial weights first: a later call resumes from them, whatever model it brings.
         Raises InputError as `load_newest` and `_mend_results` do.
         """
-        self.optimiser = optimiser
+        self.optimiser = optimiser  # whose averages are checked with the weights before each save
         at = load_newest(self.path, self.accelerator, self.steps_per_epoch)
         if at is None:
             at = Progress()
             self.save_state(at, self.settings.learning_rate)
+        # Results before states: while best/ can still be made from a state or from last/, nothing older is removed.
         from_main(self.accelerator, lambda: self._mend_results(at))
         from_main(self.accelerator, lambda: remove_older(self.path, self._keep(at)))
         if at.step < self.steps:  # steps beyond the state, which the stopped run has logged too, leave its log
@@ -103,8 +105,8 @@ class TrainingFolder:
         save_state(self.path, self.accelerator, at, self._keep(at))
 
     def save_epoch(self, at: Progress) -> None:
-        """Write best/ where the last epoch is the best so far, last/ and history.json; the state, which vouches for
-        them, comes last. Whether the weights are finite is checked before the epoch is validated."""
+        """Write best/ where the last epoch is the best so far, last/, history.json, and the state."""
+        # In this order: killed in between, training resumes from the state before, and writes them again.
         if self.accelerator.is_main_process:
             entry = at.history[-1]
             if entry is max(at.history, key=self.selection):  # ties go to the first
@@ -115,6 +117,7 @@ class TrainingFolder:
 
     def check_finite(self, at: Progress, rate: float) -> None:
         """Raise InputError where weights are not finite: a step can do that whose loss and gradient were finite."""
+        # A diverged model would otherwise be saved over a good one, and be resumed from.
         with self.stops_where_refused(at.step, rate):
             check_weights(dict(self.model.named_parameters()), "weights", "")
             averages = [value for state in self.optimiser.state.values() for value in state.values() if value.dim()]
@@ -141,7 +144,7 @@ class TrainingFolder:
         return KEPT if at.step < self.steps else 1
 
     def _save_checkpoint(self, kind: str, entry: dict[str, float]) -> None:
-        trained = {name: round(value, 4) for name, value in entry.items()}
+        trained = {name: round(value, 4) for name, value in entry.items()}  # the weights' metadata
         held = self.companions
         save_checkpoint(self.path / kind, self.model, held.vocabulary, held.about, trained, held.encoder_file)
 
@@ -155,6 +158,7 @@ class TrainingFolder:
             return
         _mend_history(self.path / "history.json", history)
         best = max(history, key=self.selection)
+        # both are examined before either is written: last/ may be all that is left of the best epoch
         faults = {
             kind: _fault_of_checkpoint(self.path / kind, entry["epoch"], len(history))
             for kind, entry in (("best", best), ("last", history[-1]))
@@ -174,7 +178,7 @@ class TrainingFolder:
                 with atomic_path(self.path / kind) as temporary:
                     shutil.copytree(self.path / "last", temporary)
                 warnings.warn(f"{fault}: it was written again from last/, the same epoch", stacklevel=2)
-            elif kind == "best":
+            elif kind == "best":  # to train on would make a later, worse epoch the best
                 raise InputError(
                     f"{fault}; epoch {entry['epoch']} is the best so far, and no state has its weights any more: copy "
                     f"{self.path / kind} back, or choose another folder or remove this one, to train from the start"
@@ -235,44 +239,44 @@ def check_same_training(folder: Path, model: LGNConfig, settings: TrainSettings,
             state.
     """
     path = folder / "settings.json"
-    asked = {"model": model.to_dict(), "training": asdict(settings), "about": asdict(about)}
-    asked = json.loads(json.dumps(asked)) | {"data": {"queries": queries}}
+    requested = {"model": model.to_dict(), "training": asdict(settings), "about": asdict(about)}
+    requested = json.loads(json.dumps(requested)) | {"data": {"queries": queries}}
     if not path.exists():
         if state_folders(folder):
             raise InputError(f"{path} is missing, though there is a state: copy it back, or choose another folder")
-        write_json(path, asked)
+        write_json(path, requested)
         return
     begun = read_json(path, f"copy it back, or choose another folder than {folder}")
     for part in ("model", "training", "about", "data"):
         if not isinstance(begun.setdefault(part, {}), dict):
             raise InputError(f"{path}: {part} is no object of settings; copy it back, or choose another folder")
     defaults = {"model": LGNConfig().to_dict(), "training": asdict(type(settings)()), "about": asdict(About())}
-    begun = {part: defaults.get(part, asked[part]) | begun[part] for part in asked}
+    begun = {part: defaults.get(part, requested[part]) | begun[part] for part in requested}
     differing = [
-        f"{name}: {shown(begun[part].get(name))} there, {shown(value)} asked"
-        for part in asked
-        for name, value in asked[part].items()
+        f"{name}: {shown(begun[part].get(name))} there, {shown(value)} requested"
+        for part in requested
+        for name, value in requested[part].items()
         if not (part == "training" and name in FREE) and not _alike(begun[part].get(name), value)
     ]
     if differing:
         raise InputError(
             f"{folder} holds a training of other settings ({'; '.join(differing)}): choose another folder or remove it"
         )
-    if any(begun["training"].get(name) != asked["training"][name] for name in FREE):
+    if any(begun["training"].get(name) != requested["training"][name] for name in FREE):
         times = path.stat()
-        begun["training"] |= {name: asked["training"][name] for name in FREE}
+        begun["training"] |= {name: requested["training"][name] for name in FREE}
         write_json(path, begun)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # it also shows when the training began
 
 
-def _alike(begun: Any, asked: Any) -> bool:
+def _alike(begun: Any, requested: Any) -> bool:
     """Whether two values give the same weights."""
-    if isinstance(begun, dict) and isinstance(asked, dict):
-        names = (begun.keys() | asked.keys()) - {"profile"}  # only a name: its settings are compared themselves
-        return all(_alike(begun.get(name), asked.get(name)) for name in names)
-    if isinstance(begun, str) and isinstance(asked, str) and begun != asked:
+    if isinstance(begun, dict) and isinstance(requested, dict):
+        names = (begun.keys() | requested.keys()) - {"profile"}  # only a name: its settings are compared themselves
+        return all(_alike(begun.get(name), requested.get(name)) for name in names)
+    if isinstance(begun, str) and isinstance(requested, str) and begun != requested:
         # random vectors are the same wherever a file of others was looked for
-        begun, asked = (re.sub(r"^(random vectors \(seed -?\d+\)).*", r"\1", text) for text in (begun, asked))
-        paths = all("/" in text or os.sep in text for text in (begun, asked))
-        return begun == asked or (paths and os.path.realpath(begun) == os.path.realpath(asked))
-    return begun == asked and isinstance(begun, bool) == isinstance(asked, bool)
+        begun, requested = (re.sub(r"^(random vectors \(seed -?\d+\)).*", r"\1", text) for text in (begun, requested))
+        paths = all("/" in text or os.sep in text for text in (begun, requested))
+        return begun == requested or (paths and os.path.realpath(begun) == os.path.realpath(requested))
+    return begun == requested and isinstance(begun, bool) == isinstance(requested, bool)

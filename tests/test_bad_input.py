@@ -119,7 +119,7 @@ def training_of_other_settings(case):
         (nan_features, "features.hdf5", "video 'v3': NaN"),
         (nan_features_to_write, "features.hdf5", "video 'v3': NaN"),
         (checkpoint_of_other_settings, "model.safetensors", "other settings"),
-        (training_of_other_settings, "run", "hidden: 8 there, 16 asked"),
+        (training_of_other_settings, "run", "hidden: 8 there, 16 requested"),
     ],
 )
 def test_bad_input_is_one_clear_line(request, do, named, message):

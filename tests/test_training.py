@@ -189,12 +189,12 @@ def test_a_finished_training_is_found_again(run, whole):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"settings": replace(QUICK, learning_rate=1.0)}, r"learning_rate: 0\.003 there, 1\.0 asked"),
-        ({"settings": replace(QUICK, seed=3)}, "seed: 0 there, 3 asked"),
-        ({"guidance": 0}, "guidance: 1 there, 0 asked"),
+        ({"settings": replace(QUICK, learning_rate=1.0)}, r"learning_rate: 0\.003 there, 1\.0 requested"),
+        ({"settings": replace(QUICK, seed=3)}, "seed: 0 there, 3 requested"),
+        ({"guidance": 0}, "guidance: 1 there, 0 requested"),
         (
             {"about": About(data="ten other videos")},
-            "data: 'ten made-up videos' there, 'ten other videos' asked",
+            "data: 'ten made-up videos' there, 'ten other videos' requested",
         ),
         ({"about": About(data="ten made-up videos", training={"variant": "blind"})}, "training: .*blind"),
     ],

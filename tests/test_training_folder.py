@@ -47,7 +47,7 @@ def test_random_word_vectors_are_the_same_wherever_others_were_looked_for(tmp_pa
 
 def test_other_queries_are_another_training(tmp_path, tiny_config):
     check(tmp_path, tiny_config(), queries=20)
-    with pytest.raises(InputError, match="queries: 20 there, 21 asked"):
+    with pytest.raises(InputError, match="queries: 20 there, 21 requested"):
         check(tmp_path, tiny_config(), queries=21)
 
 
@@ -58,5 +58,5 @@ def test_what_an_earlier_version_did_not_know_had_its_default(tmp_path, tiny_con
     del begun["model"]["text_encoder"], begun["training"]["clip"], begun["about"]["data_set"], begun["data"]
     path.write_text(json.dumps(begun), encoding="utf-8")
     check(tmp_path, tiny_config())
-    with pytest.raises(InputError, match=r"clip: 10\.0 there, 3\.0 asked"):
+    with pytest.raises(InputError, match=r"clip: 10\.0 there, 3\.0 requested"):
         check(tmp_path, tiny_config(), replace(SHORT, clip=3.0))

@@ -156,7 +156,7 @@ def test_an_error_at_the_start_reaches_all(launched):
     """Nobody waits for ever: the launcher came back, and told of a process that ended with an error."""
     told = json.loads((launched / "told.json").read_text())
     assert set(told) == {"two", "diverging"} and all(told["two"])
-    assert "holds a training of other settings (seed: 0 there, 3 asked)" in (launched / "err.txt").read_text()
+    assert "holds a training of other settings (seed: 0 there, 3 requested)" in (launched / "err.txt").read_text()
 
 
 def test_training_that_is_not_finite_stops_in_all(launched):
