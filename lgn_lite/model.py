@@ -95,7 +95,7 @@ class FrameLayers(nn.Module):
         D, shift = config.visual_dim, config.modulation == "scale-shift"
         self.relu_first = config.feature == "fc6"  # fc7 and C3D are stored after their ReLU
         # Section 4.3 has two units and two dropouts after FC layers, 3.3 names the second FC layer only: VGG16 has two
-        # FC layers 4,096 wide, fc6 and fc7, and each gets a unit. After convolutions the paper found units unsatisfactory.
+        # of width 4,096, fc6 and fc7, and each gets a unit. Units after convolutions the paper found unsatisfactory.
         self.unit1 = EarlyModulation(config.text_dim, D, shift) if config.early == "both" else None
         self.fc = nn.Linear(D, D) if config.has_frame_fc else None  # trained here: it can adapt to what a unit leaves
         self.unit2 = EarlyModulation(config.text_dim, D, shift) if config.early != "none" else None
