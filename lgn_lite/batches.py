@@ -120,8 +120,8 @@ def _check_features(queries: Sequence[Query], features: FeatureStore, config: LG
 
 def collate(items: Sequence[Batch]) -> Batch:
     """Stack items; sentences are padded with zeros to the longest, `word_counts` holds their lengths."""
-    # Features have a fixed length, so videos stack as they are, (B, T, D); only sentences differ. Words are counted, not
-    # read off the zeros: a word that GloVe lacks may have a vector of zeros too.
+    # Features have a fixed length, so videos stack as they are, (B, T, D); only sentences differ. Words are counted,
+    # not read off the zeros: a word that GloVe lacks may have a vector of zeros too.
     batch = {key: torch.stack([item[key] for item in items]) for key in ("index", "video", "span", "duration")}
     batch["words"] = pad_sequence([item["words"] for item in items], batch_first=True)
     batch["word_counts"] = torch.tensor([len(item["words"]) for item in items])
