@@ -3,10 +3,20 @@
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lgn_lite.course import models_folder, read_results, released, save_results, setup, work_folder
+from lgn_lite.course import (
+    models_folder,
+    notebook,
+    read_results,
+    released,
+    save_results,
+    setup,
+    trained_models,
+    work_folder,
+)
 from lgn_lite.errors import InputError
 
 
@@ -38,6 +48,19 @@ def test_a_data_set_of_any_type_is_quoted_short(about, tmp_path, data):
     with pytest.raises(InputError, match="was trained on") as error:
         models_folder(tmp_path, "Toy-STA small")
     assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("profile, workers", [("smoke", 1), ("cpu", None)])
+def test_trained_models_come_by_name(tmp_path, monkeypatch, profile, workers):
+    """One epoch is not worth starting processes; else `train_variants` chooses how many."""
+    given = []
+    monkeypatch.setattr(notebook, "train_variants", lambda *_, workers: given.append(workers))
+    monkeypatch.setattr(notebook, "load_checkpoint", lambda folder: folder)
+    data = SimpleNamespace(title="Toy-STA small")
+    assert trained_models(data, tmp_path, ["full", "late"], profile, seed=3) == {
+        name: tmp_path / "models-seed3" / name / "best" for name in ("full", "late")
+    }
+    assert given == [workers]
 
 
 def test_setup_goes_to_the_project_and_shows_nothing(tmp_path, monkeypatch):
