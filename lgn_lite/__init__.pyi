@@ -5,6 +5,7 @@ from .batches import collate as collate
 from .checkpoint import load_checkpoint as load_checkpoint
 from .config import LGNConfig as LGNConfig
 from .config import TrainSettings as TrainSettings
+from .data_sets import REAL as REAL
 from .data_sets import open_data_set as open_data_set
 from .errors import InputError as InputError
 from .evaluation import query_tensors as query_tensors
