@@ -75,14 +75,15 @@ class Rehearsal:
     printed: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session", params=["made-up", "real"])
-def rehearsal(request, tmp_path_factory) -> Rehearsal:
-    """A miniature whose features are converted, with made-up or real annotations, and a trained model of each set."""
-    if request.param == "real" and not SHARED.is_dir():
-        pytest.skip("needs ../shared/data")
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory) -> Rehearsal:
+    """A miniature whose features are converted, with real annotations where they are, and a trained model of each set.
+
+    ../shared/data holds those of Charades-STA and TACoS; the others are made up, and so are all of `spare`.
+    """
     folder = tmp_path_factory.mktemp("rehearsal")
     done = Rehearsal(folder / "data", folder / "runs")
-    build_miniature(done.root, SHARED if request.param == "real" else None)
+    build_miniature(done.root, SHARED if SHARED.is_dir() else None, videos=3)
     done.printed["status before"] = lgn_lite("data", "status", "--root", done.root)
     for data_set in ("charades-sta", "tacos"):
         done.printed[f"convert {data_set}"] = lgn_lite("data", "convert", data_set, "--root", done.root, "--workers", 0)
@@ -93,7 +94,7 @@ def rehearsal(request, tmp_path_factory) -> Rehearsal:
     shutil.rmtree(folder)  # some hundred MB
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def spare(tmp_path_factory) -> Path:
     """A miniature of two training videos each, made up, with few features in place of the upstream ones."""
     root = tmp_path_factory.mktemp("spare") / "data"
