@@ -30,6 +30,7 @@ from lgn_lite.text import encode_with
 from lgn_lite.training import train
 from lgn_lite.video.vgg import VGGFrames
 
+pytestmark = pytest.mark.slow
 # 20 queries: two steps an epoch; with this seed the second is the better one by far
 # and states at the start, after both epochs, and within the second
 SHORT = TrainSettings(epochs=2, batch_size=10, learning_rate=1e-2, save_every=3, seed=4)
