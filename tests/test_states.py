@@ -456,6 +456,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_files_are_utf_8_in_any_locale(tmp_path):
     (tmp_path / "script.py").write_text(LOCALE, encoding="utf-8")
     command = [sys.executable, "-X", "warn_default_encoding", "-X", "utf8=0", tmp_path / "script.py", tmp_path / "run"]

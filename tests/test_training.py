@@ -66,6 +66,7 @@ def same_training(folder, history, whole) -> bool:
     return equal and history == written == whole[1]
 
 
+@pytest.mark.slow
 def test_it_learns_an_easy_data_set(run, data, tmp_path):
     losses, longer = [], replace(QUICK, epochs=60, learning_rate=1e-2)
     history = run(tmp_path, longer, lambda step, loss: losses.append((step, loss)), hidden=16)
@@ -86,6 +87,7 @@ def test_history_has_one_entry_an_epoch(whole):
     assert sorted(path.name for path in folder.glob("state-*")) == ["state-0000012"]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stops=st.lists(st.integers(1, 12), min_size=1, max_size=3), save_every=st.sampled_from([0, 1, 3]))
 def test_interrupted_anywhere_it_ends_with_the_same_weights(run, whole, tmp_path_factory, stops, save_every):

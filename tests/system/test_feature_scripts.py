@@ -55,6 +55,7 @@ def small(tmp_path_factory) -> Path:
 # ---- extraction
 
 
+@pytest.mark.slow
 def test_extraction_with_helpers(tmp_path, folder, small):
     out = tmp_path / "f.hdf5"
     done = run(EXTRACT, folder, out, "--rate", 4, "--weights", small)
@@ -209,6 +210,7 @@ def test_what_the_system_refuses_is_one_line(tmp_path, folder, small, extract):
 # ---- conversion
 
 
+@pytest.mark.slow
 def test_conversion_of_charades(tmp_path):
     video = tmp_path / "Charades_v1_features_rgb" / "VID"
     video.mkdir(parents=True)
