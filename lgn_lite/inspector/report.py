@@ -26,7 +26,7 @@ from plotly.offline import get_plotlyjs
 
 from lgn_lite.analysis.explanation import top_answers, word_effects
 from lgn_lite.analysis.predictions import Answers, split_answers
-from lgn_lite.annotations import film_note
+from lgn_lite.annotations import duration_note
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig
@@ -285,7 +285,7 @@ class _Cards:
         if path is None or not path.is_file():
             return "", "The video file is not here: no frames."
         try:
-            note = film_note(query.duration, probe(path).duration) or ""
+            note = duration_note(query.duration, probe(path).duration) or ""
             frames, _ = read_frames(path, 2 * FRAMES / query.duration, 96)
         except (InputError, OSError) as error:
             reason = os_error_line(error) if isinstance(error, OSError) else str(error)
