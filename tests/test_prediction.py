@@ -148,6 +148,7 @@ def test_truncated_silent_and_absent_videos_are_named(checkpoint, truncated, sou
         assert str(path) in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_package_offers_its_names_whatever_was_imported_before():
     """A fresh process: a module of the package must not hide the function of the same name."""
     code = """

@@ -106,6 +106,7 @@ def test_unknown_variants_profiles_and_settings_are_refused(tiny_toy, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_predict_on_the_command_line_gives_json(tiny_toy, trained):
     """The console script, as installed."""
     video = tiny_toy.video(tiny_toy.queries("test")[0].video)

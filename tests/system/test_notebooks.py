@@ -218,6 +218,7 @@ def nbval(notebook: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @each_notebook
 def test_nbval(path, tiny_toy, tmp_path):
     given = {"size": "tiny", "profile": "smoke", "run_dir": (tmp_path / "run").as_posix()}
@@ -229,6 +230,7 @@ def test_nbval(path, tiny_toy, tmp_path):
     assert (tmp_path / "run" / "results" / f"{path.stem}.json").exists()
 
 
+@pytest.mark.slow
 def test_nbval_sees_a_changed_output(tmp_path):
     tags = {"tags": ["nbval-check-output"]}
     cell = nbformat.v4.new_code_cell("print(1 + 1)", metadata=tags, execution_count=1)

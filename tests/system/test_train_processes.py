@@ -27,6 +27,7 @@ from lgn_lite.recipes import train_variant
 from lgn_lite.text import encode_with
 from lgn_lite.training import is_main_process, train
 
+pytestmark = pytest.mark.slow
 # 20 queries: a batch of 13, which 2 and 3 do not divide, and one of 7
 SETTINGS = TrainSettings(epochs=2, batch_size=13, learning_rate=3e-3, optimiser="adamw", save_every=1)
 LEFT_OVER = replace(SETTINGS, batch_size=19)  # the last batch is one query: the second process has none
