@@ -114,6 +114,10 @@ def _check_features(queries: Sequence[Query], features: FeatureStore, config: LG
 def collate(items: Sequence[Batch]) -> Batch:
     """Stack items; sentences are padded with zeros to the longest, `word_counts` tells their lengths."""
     batch = {key: torch.stack([item[key] for item in items]) for key in ("index", "video", "span", "duration")}
-    batch["words"] = pad_sequence([item["words"] for item in items], batch_first=True)
-    batch["word_counts"] = torch.tensor([len(item["words"]) for item in items])
+    batch["words"], batch["word_counts"] = pad_words([item["words"] for item in items])
     return batch
+
+
+def pad_words(words: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Sentences (W,) or (W, word_dim) → (B, W) or (B, W, word_dim), padded with zeros, and their lengths (B,)."""
+    return pad_sequence(list(words), batch_first=True), torch.tensor([len(sentence) for sentence in words])

@@ -25,7 +25,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import SAFE_WEIGHTS_NAME, broadcast_object_list, gather_object, load
 
-from lgn_lite.checkpoint import About, load_checkpoint
+from lgn_lite.checkpoint import About, load_checkpoint, with_size
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import atomic_path, remove_folder, set_aside, write_json
@@ -218,6 +218,7 @@ def check_same_training(folder: Path, model: LGNConfig, settings: TrainSettings,
     for part in ("model", "training", "about", "data"):
         if not isinstance(begun.setdefault(part, {}), dict):
             raise InputError(f"{path}: {part} is no object of settings; copy it back, or choose another folder")
+    begun["about"] = with_size(begun["about"])
     defaults = {"model": LGNConfig().to_dict(), "training": asdict(type(settings)()), "about": asdict(About())}
     begun = {part: defaults.get(part, asked[part]) | begun[part] for part in asked}
     differing = [

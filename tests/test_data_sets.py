@@ -1,13 +1,14 @@
 """The data sets by name, on a miniature of each: splits, features, what is measured, and the registry's paths."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import pytest
 from test_miniature import build_miniature
 
-from lgn_lite.annotations import read_activitynet, read_charades_sta
+from lgn_lite.annotations import Queries, read_activitynet, read_charades_sta
 from lgn_lite.config import LGNConfig
 from lgn_lite.data_sets import REAL, open_data_set
 from lgn_lite.downloads.registry import ASSETS
@@ -84,6 +85,30 @@ def test_the_real_test_splits_are_whole(shared, name, pairs):
     shared(f"data/{name}")
     with pytest.warns(UserWarning, match="pairs kept"):  # Charades-STA's and TACoS's own slips are told
         assert len(open_data_set(name, root=shared("data")).queries("test")) == pairs
+
+
+def test_a_split_is_read_once_and_callers_cannot_change_it(root):
+    data = open_data_set("tacos", root=root)
+    read = []
+
+    def reader(folder, split):
+        read.append(split)
+        return data.reader(folder, split)
+
+    counted = replace(data, reader=reader)
+    first = counted.queries("train")
+    assert isinstance(first, Queries) and (first.path, first.written) == (root / "tacos" / "train.json", len(first))
+    expected = list(first)
+    first.clear()
+    assert counted.queries("train") == expected and counted.queries("val") and read == ["train", "val"]
+    assert "_splits" not in repr(counted) and counted == replace(counted)
+    assert replace(counted, reader=lambda folder, split: expected[:1]).queries("train") == expected[:1]
+
+
+def test_a_data_set_reads_its_files_as_it_is_opened_and_never_again(root, monkeypatch):
+    data = open_data_set("charades-sta", root=root)
+    monkeypatch.setattr(Path, "read_text", None)
+    assert all(data.queries(split) for split in ("train", "val", "test"))
 
 
 # ── Features decide the settings ──────────────────────────────────────────────────────────────
