@@ -175,7 +175,7 @@ def test_the_package_offers_its_names_whatever_was_imported_before():
     code = """
 import sys
 from importlib import import_module
-for first in ("", "prediction", "cli", "model", "course", "train", "evaluate"):
+for first in ("", "prediction", "cli", "model", "course", "training", "evaluation"):
     for name in [name for name in sys.modules if name.split(".")[0] == "lgn_lite"]:
         del sys.modules[name]
     if first:

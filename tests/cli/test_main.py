@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from helpers.notebooks import write_notebook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_experiments import write_notebook
 from typer.testing import CliRunner
 
 from lgn_lite.cli import main as cli

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_download import BODY, SHA256, serving, write_tar, zipped
+from helpers.shelf import BODY, SHA256, write_tar, zipped
 from typer.testing import CliRunner
 
 from lgn_lite.cli import data as cli_data
@@ -23,14 +23,6 @@ from lgn_lite.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {asset.name: asset for asset in ASSETS}
-
-
-@pytest.fixture
-def shelf(monkeypatch):
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    with serving() as shelf:
-        yield shelf
 
 
 # ── The registry ──────────────────────────────────────────────────────────────────────────────

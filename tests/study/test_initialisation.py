@@ -23,12 +23,12 @@ RUN = ("published", "full", 3, 2e-3)
 
 
 @pytest.fixture(scope="module")
-def records(tiny_toy, folder):
+def records(small_toy, folder):
     runs = [RUN, ("course", "baseline", 0, 1e-3)]
-    return run_starts(tiny_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
+    return run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
 
 
-def test_a_record_tells_its_run_and_its_curve(records, tiny_toy, folder):
+def test_a_record_tells_its_run_and_its_curve(records, folder):
     first, second = records
     assert [first[key] for key in ("start", "variant", "seed", "learning_rate")] == list(RUN)
     assert (second["start"], second["variant"], second["learning_rate"]) == ("course", "baseline", 1e-3)
@@ -40,18 +40,18 @@ def test_a_record_tells_its_run_and_its_curve(records, tiny_toy, folder):
     json.dumps(records, allow_nan=False)
 
 
-def test_what_is_done_is_kept(records, tiny_toy, folder):
+def test_what_is_done_is_kept(records, small_toy, folder):
     path = folder / "course/baseline/seed-0-lr-0.001/history.json"
     before = path.stat().st_mtime_ns
     runs = [("course", "baseline", 0, 1e-3)]
-    again = run_starts(tiny_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
+    again = run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
     assert again == records[1:] and path.stat().st_mtime_ns == before
 
 
-def test_to_look_changes_nothing(records, tiny_toy, folder, tmp_path):
+def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
     training = {**STARTS["published"].training, "learning_rate": 2e-3}
     recipe = Recipe("full", "smoke", 3, STARTS["published"].model, training)
-    train_variant(tiny_toy, tmp_path, recipe, progress=False)
+    train_variant(small_toy, tmp_path, recipe, progress=False)
     unseen, seen = (
         load_checkpoint(path / "last").model.state_dict()
         for path in (tmp_path, folder / "published/full/seed-3-lr-0.002")
@@ -74,9 +74,9 @@ def test_the_starts_lead_from_2d_tans_to_the_courses():
     assert cosine == replace(COURSE, schedule="cosine")
 
 
-def test_an_unknown_start(tiny_toy, tmp_path):
+def test_an_unknown_start(small_toy, tmp_path):
     with pytest.raises(InputError, match="no start 'cold': choose from published, unit"):
-        run_starts(tiny_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
+        run_starts(small_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
 
 
 def test_the_step_that_passes_is_the_first_strictly_above():

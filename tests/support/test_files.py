@@ -4,13 +4,12 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 
 import psutil
 import pytest
+from helpers.processes import end, start
 
 from lgn_lite.errors import InputError
 from lgn_lite.support import files
@@ -32,21 +31,6 @@ pytestmark = pytest.mark.timeout(300)
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def start(code, *arguments):
-    """A process that says "ready" and then lives until it is killed or its standard input closes."""
-    command = [sys.executable, "-c", f"import sys\n{code}", *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def end(process):
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
 
 
 # ── Whole, or not at all ──────────────────────────────────────────────────────────────────────

@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock
+from helpers.notebooks import Terminal, write_notebook
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from test_experiments import Terminal, write_notebook
 from typer.testing import CliRunner
 
 from lgn_lite.cli import main as cli
@@ -53,15 +53,8 @@ CELLS = (
 # Of a test that starts processes, so that one that stands fails and tells where; it takes seconds, or a minute or two
 # beside a training.
 limited = pytest.mark.timeout(400)
+pytestmark = pytest.mark.usefixtures("ctrl_c_works")
 PATIENCE = 100  # seconds for a process to do what the test waits for
-
-
-@pytest.fixture(autouse=True)
-def interruptible():
-    """A script's background jobs ignore Ctrl-C, and so would all that a test starts there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
