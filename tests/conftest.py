@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import replace
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 
 import av
@@ -73,6 +74,31 @@ def tiny_toy() -> DataSet:
 def small_toy(tiny_toy) -> DataSet:
     """The same data set, which asks for a far smaller model."""
     return replace(tiny_toy, config=tiny_toy.config.override(hidden=16, text_dim=16, word_dim=8))
+
+
+class Clock:
+    """In place of the module `time`: it goes on only while a work lasts that was given a duration."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def lasting(self, seconds, work):
+        """`work` that takes so many seconds; several: the first call the first of them, and so on."""
+        each = iter(seconds) if isinstance(seconds, list) else repeat(seconds)
+
+        def lasts(*given, **named):
+            self.now += next(each)
+            return work(*given, **named)
+
+        return lasts
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 # Without a video: eight clips of six channels ---------------------------------------------------------------

@@ -10,6 +10,7 @@ from scipy import stats
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.figures import plot_seeds
+from lgn_lite.model import LGN
 from lgn_lite.recipes import VARIANTS, Recipe
 from lgn_lite.study.ablation import (
     BESIDE,
@@ -89,9 +90,15 @@ def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
         choose_learning_rate(records, "early")
 
 
-def test_what_a_row_costs(small_toy):
-    costs = step_costs(small_toy, ["baseline", "square", "temporal"], batch=4, rounds=3)
-    assert costs["baseline"]["ratio"] == 1.0 and all(cost["milliseconds"] > 0 for cost in costs.values())
+def test_what_a_row_costs(small_toy, clock, monkeypatch):
+    rows = ["baseline", "square", "temporal"]
+    warm_up = [50] * len(rows)
+    rounds = [0.1, 0.4, 0.1, 0.2, 0.4, 0.1, 0.4, 0.4, 0.8]  # three, one row after another
+    monkeypatch.setattr("lgn_lite.study.ablation.time", clock)
+    monkeypatch.setattr(LGN, "forward", clock.lasting(warm_up + rounds, LGN.forward))
+    costs = step_costs(small_toy, rows, batch=4, rounds=3)
+    assert [costs[row]["milliseconds"] for row in rows] == [200, 400, 100]
+    assert [costs[row]["ratio"] for row in rows] == [1, 2, 1]  # the median of 4, 2, 1 and of 1, 0.5, 2
     products = {row: cost["multiply_adds"] for row, cost in costs.items()}
     assert products["temporal"] < products["baseline"] < products["square"]
     assert costs["temporal"]["parameters"] < costs["baseline"]["parameters"] < costs["square"]["parameters"]

@@ -219,13 +219,16 @@ def test_a_process_number_that_was_given_again_is_another_process(tmp_path, monk
 
 
 def test_a_leftover_that_cannot_be_removed_stops_nobody(tmp_path, monkeypatch):
-    (tmp_path / f".a.lgn_lite-4194305-{files._machine()}-00000000").touch()
+    left, tried = tmp_path / f".a.lgn_lite-4194305-{files._machine()}-00000000", []
+    left.touch()
 
-    def fail(_):
+    def fail(path):
+        tried.append(path)
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr(files, "_remove", fail)
     remove_leftovers(tmp_path)
+    assert tried == [left]
     remove_leftovers(tmp_path / "no such folder")
 
 

@@ -55,7 +55,7 @@ def lgn_lite(*words: object, code: int = 0) -> str:
 def refused(*words: object) -> str:
     """The one line that a command ends with when it is given something wrong."""
     lines = lgn_lite(*words, code=2).splitlines()
-    assert lines[-1].startswith("error: ") and "Traceback" not in lines, lines
+    assert lines[-1].startswith("error: ") and not any("Traceback" in line for line in lines), lines
     return lines[-1]
 
 
