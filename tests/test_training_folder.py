@@ -40,7 +40,7 @@ def test_a_folder_of_an_earlier_version_that_lacks_the_size_is_resumed(tmp_path,
     del begun["about"]["size"]
     path.write_text(json.dumps(begun), encoding="utf-8")
     check(tmp_path, tiny_config(), data=title, size="tiny")
-    with pytest.raises(InputError, match="size: 'tiny' there, 'small' asked"):
+    with pytest.raises(InputError, match="size: 'tiny' there, 'small' requested"):
         check(tmp_path, tiny_config(), data=title, size="small")
 
 
