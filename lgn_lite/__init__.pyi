@@ -17,6 +17,7 @@ from .model import LGN as LGN
 from .moments import Moments as Moments
 from .moments import interval_iou as interval_iou
 from .prediction import predict as predict
+from .recipes import Recipe as Recipe
 from .recipes import evaluate_checkpoint as evaluate_checkpoint
 from .recipes import evaluate_constant as evaluate_constant
 from .recipes import evaluation_set as evaluation_set

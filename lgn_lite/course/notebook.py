@@ -21,7 +21,7 @@ from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.data_sets import REAL, DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.figures.style import style
-from lgn_lite.recipes import train_variants
+from lgn_lite.recipes import Recipe, train_variants
 from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json, shown
 
@@ -109,7 +109,7 @@ def trained_models(
     Trains side by side, but for the profile "smoke": its single epoch is not worth starting processes.
     """
     folder = models_folder(run_dir, data.title, seed)
-    train_variants(data, folder, variants, profile, seed, workers=1 if profile == "smoke" else None)
+    train_variants(data, folder, variants, Recipe(profile=profile, seed=seed), 1 if profile == "smoke" else None)
     return {name: load_checkpoint(folder / name / "best") for name in variants}
 
 

@@ -101,16 +101,16 @@ def _evaluate_together(
 ) -> tuple[Tensor, Rates, dict[str, float]]:
     seconds = {"ranking": 0.0}
 
-    def best(queries: Tensor, size: int) -> Tensor:
+    def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
         start = time.perf_counter()
-        segments = rank_some(queries, size)
+        ranked = rank_some(queries, size)
         seconds["ranking"] += time.perf_counter() - start
-        return segments
+        return ranked
 
     start = time.perf_counter()
-    rank_some = ranking(model, logits, durations)
+    rank_some = ranking(model.moments.spans(durations.dtype), logits.sigmoid(), durations)
     seconds["ranking"] += time.perf_counter() - start
-    answers = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
+    answers, _ = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
     kept = time.perf_counter()
     rates = recall(answers, targets, KS, THRESHOLDS)
     end = time.perf_counter()
