@@ -21,8 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
-from lgn_lite.analysis.model_summary import model_summary
+from lgn_lite.analysis.model_summary import layer_products, meta_model
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
@@ -138,20 +139,18 @@ def make_batch(config: LGNConfig, batch: int, device: str, seed: int = 0) -> dic
 
 
 def step_multiply_adds(config: LGNConfig, batch: int, words: int = WORDS) -> int:
-    """Multiply-adds of the matrix products of a training step: forward, and twice that on the way back.
+    """Multiply-adds of the matrix products of a training step: forward, and about twice that on the way back.
 
     Going back, each product is done once for its weights and once for its inputs, save where the inputs are given and
     want no gradient: word vectors, the LSTM's first states, and stored features that no unit modulates before their
     first layer.
     """
-    T, D, H, E = config.num_frames, config.visual_dim, config.text_dim, config.word_dim
-    lstm = config.text_encoder == "lstm"
-    given = config.text_layers * 4 * H * H if lstm else 0
-    if not (config.vocabulary_size and config.word_vectors == "learned"):
-        given += words * 4 * H * E if lstm else E * H
-    if config.early != "both":
-        given += T * D * (D if config.has_frame_fc else config.hidden)
-    return 3 * int(model_summary(config, batch, words)["multiply_adds"]["total"]) - batch * given
+    model, inputs = meta_model(config, batch, words)
+    with FlopCounterMode(display=False) as forward:
+        logits = model(*inputs)
+    with FlopCounterMode(display=False) as backward:
+        logits.sum().backward()
+    return sum(layer_products(model, forward).values()) + backward.get_total_flops() // 2
 
 
 def check_precision(precision: str, device: str) -> None:
