@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+import timeit
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.benchmark import timer
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.evaluation import KS, ranking
@@ -26,13 +29,7 @@ def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: 
 
     Returns seconds a pass for each, and the ratio dense / list, the median of the rounds' ratios.
     """
-    passes = {name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}
-    for run in passes.values():
-        run()  # warm up
-    seconds = {name: [] for name in passes}
-    for _ in range(rounds):
-        for name, run in passes.items():
-            seconds[name].append(run())
+    seconds = in_turn({name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}, rounds)
     ratios = [dense / listed for dense, listed in zip(seconds["dense"], seconds["list"], strict=True)]
     return {
         "preset": preset,
@@ -43,19 +40,22 @@ def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: 
     }
 
 
-def _map_pass(preset: str, convolution: str, batch: int, device: str) -> Callable[[], float]:
+def in_turn(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """{name: seconds of each round} of works that are timed in turn, once per round, after each has run once.
+
+    The clock is torch.utils.benchmark's, which waits for a GPU. Its Timer would run each work twice more per turn.
+    """
+    for work in works.values():
+        work()
+    turns = [{name: timeit.timeit(work, timer=timer, number=1) for name, work in works.items()} for _ in range(rounds)]
+    return {name: [turn[name] for turn in turns] for name in works}
+
+
+def _map_pass(preset: str, convolution: str, batch: int, device: str) -> Callable[[], None]:
     config = LGNConfig.preset(preset, convolution=convolution, early="none", guidance=0, visual_dim=8)
     model = LGN(config).to(device)
     fused = torch.randn(batch, len(model.moments), config.hidden, device=device, requires_grad=True)
-
-    def run() -> float:
-        start = time.perf_counter()
-        model.convolve(fused).square().mean().backward()
-        if device != "cpu":
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    return run
+    return lambda: model.convolve(fused).square().mean().backward()
 
 
 def evaluation_benchmark(preset: str = "tacos", queries: int = 4001, rounds: int = 3) -> dict:
