@@ -36,7 +36,7 @@ CSV_COLUMNS = (
     *("id", "subject", "scene", "quality", "relevance", "verified"),
     *("script", "objects", "descriptions", "actions", "length"),
 )
-CHARADES_FPS, CHARADES_STEP = 24, 4  # frames a second of the official tree; every fourth has its features: 6 Hz
+CHARADES_FPS, CHARADES_STEP = 24, 4  # frames per second of the official tree; every fourth has its features: 6 Hz
 TACOS_FPS, WINDOW = 29.4, 64  # frames that C3D saw at once; windows overlap by 0.8, so one begins each 64 // 5 frames
 ACTIVITYNET_FPS, C3D_WINDOW, C3D_STRIDE = 30, 16, 8  # frames: clips of 16 at a stride of 8
 PAIRS = 4  # sentences of a made-up video
@@ -121,9 +121,9 @@ def _charades_sta(folder: Path, real: Path | None, videos: int, few: int, seed: 
 def _real_charades(folder: Path, split: str, number: int) -> tuple[list[dict[str, str]], list[str]]:
     """Rows of the csv and lines of the txt."""
     lines = [line for line in read_text(folder / f"charades_sta_{split}.txt").splitlines() if line.strip()]
-    asked = {line.split()[0] for line in lines}
+    named = {line.split()[0] for line in lines}
     rows = {row["id"]: row for _, row in csv_rows(folder / f"Charades_v1_{split}.csv", CSV_COLUMNS)}
-    kept = _shortest({video: row for video, row in rows.items() if video in asked}, number, "length")
+    kept = _shortest({video: row for video, row in rows.items() if video in named}, number, "length")
     return list(kept.values()), [line for line in lines if line.split()[0] in kept]
 
 
@@ -253,7 +253,7 @@ def main(
     videos: Annotated[int, typer.Option(help="Of each training split; the other splits hold a third.")] = 6,
     seed: Annotated[int, typer.Option(help="Another seed, other features.")] = 0,
 ) -> None:
-    """Write a miniature of each real data set into a new folder, and say how to go on."""
+    """Write a miniature of each real data set into a new folder, and say what to do next."""
     real = build_miniature(root, source, videos, seed)
     for name in DATA_SETS:
         print(f"{root / name}: {'real' if name in real else 'made-up'} annotations, random features")

@@ -9,7 +9,7 @@ from lgn_lite.toy.build import build_toy_sta
 
 
 def main(folder: Path, size: str = "small", seed: int = 0, workers: int = 2, num_figures: int = 2) -> None:
-    """Write videos and annotations of SIZE (tiny, small, full); an interrupted one goes on."""
+    """Write videos and annotations of SIZE (tiny, small, full); an interrupted call resumes."""
     typer.echo(build_toy_sta(folder, size, seed, workers, num_figures))
 
 

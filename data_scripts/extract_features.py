@@ -10,7 +10,7 @@ The paper's features of Charades-STA, with VGG16 trained on Charades:
         --weights data/charades-sta/twostream_rgb.pth.tar --layer fc6 --rate 6
 
 A video's name in the file is its file name without the suffix; annotations may have it with the suffix too.
-Interrupted, or stopped by a video that cannot be read, the same command goes on where it was.
+Interrupted, or stopped by a video that cannot be read, the same command resumes where it was.
 """
 
 import sys
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def find_videos(folder: Path) -> dict[str, Path]:
     """{name: file} of the videos of a folder, hidden files passed by.
 
-    Raises InputError where there is none, one name twice, or something with a video's name that is no file.
+    Raises InputError if there is none, a name occurs twice, or something with a video's name is not a file.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder that holds the videos")
@@ -51,7 +51,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
 
 def read_encoder(network: str, weights: str, layer: str, device: str) -> "VGGFrames":
-    """The network with its weights, on its device. Raises InputError for a name, file or device that is none."""
+    """The network with its weights, on its device. Raises InputError for an unknown name, file or device."""
     # Imported here: the decoding processes import this file too, and start faster without torch.
     import torch
     from torchvision.models import VGG16_Weights
@@ -95,8 +95,8 @@ def main(
             encoder = read_encoder(network, weights, layer, device)
             store = extract_folder(videos, encoder, rate, out, workers, max_lost=max_lost)
         except KeyboardInterrupt:
-            sys.exit("stopped; the same command goes on where it was")
-        print(f"{out}: {len(store)} videos, {store.dim} numbers a frame, {rate:g} frames per second")
+            sys.exit("stopped; the same command resumes where it was")
+        print(f"{out}: {len(store)} videos, {store.dim} numbers per frame, {rate:g} frames per second")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """What several tests share: real and drawn data, hand-made features, small settings, broken videos, seeds."""
 
 import os
+import signal
+from dataclasses import replace
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 
 import av
@@ -20,6 +23,9 @@ from lgn_lite.text import Vocabulary
 from lgn_lite.video.frames import write_video
 from lgn_lite.video.vgg import VGGFrames
 
+# Tests run side by side, on models so small that the threads of one mostly wait for those of another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and a console would keep it whatever a test asks for
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -45,6 +51,14 @@ def seeded():
 
 
 @pytest.fixture
+def ctrl_c_works():
+    """Python's own handler, which a process started in the background of a script lacks, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def leftover():
     """`leftover(path)` is the hidden name under which a process that has ended was writing `path`."""
     return lambda path: path.with_name(f".{path.stem}.lgn_lite-4194305-{files._machine()}-00000000{path.suffix}")
@@ -54,6 +68,37 @@ def leftover():
 def tiny_toy() -> DataSet:
     """Toy-STA tiny with its features: made by the first run of the tests, found again by the others."""
     return open_data_set("toy-sta", "tiny", PROJECT / "data", progress=False)
+
+
+@pytest.fixture(scope="session")
+def small_toy(tiny_toy) -> DataSet:
+    """The same data set, which asks for a far smaller model."""
+    return replace(tiny_toy, config=tiny_toy.config.override(hidden=16, text_dim=16, word_dim=8))
+
+
+class Clock:
+    """In place of the module `time`: it goes on only while a work lasts that was given a duration."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def lasting(self, seconds, work):
+        """`work` that takes so many seconds; several: the first call the first of them, and so on."""
+        each = iter(seconds) if isinstance(seconds, list) else repeat(seconds)
+
+        def lasts(*given, **named):
+            self.now += next(each)
+            return work(*given, **named)
+
+        return lasts
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 # Without a video: eight clips of six channels ---------------------------------------------------------------

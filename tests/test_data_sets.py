@@ -5,7 +5,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from test_miniature import build_miniature
+from helpers.miniature import build_miniature
 
 from lgn_lite.annotations import read_activitynet, read_charades_sta
 from lgn_lite.config import LGNConfig

@@ -1,13 +1,13 @@
-"""The baseline agrees with the published 2D-TAN, stage by stage; its files are read safely; its oddities are named.
+"""Files of the published 2D-TAN are read safely; its oddities are named.
 
-Its candidates, averaging, ranking and loss are held against it where each of ours is tested: test_moments.py (masks),
-test_features.py (fixed_length), test_metrics.py (ranking), test_loss.py.
+That the baseline agrees with it stage by stage is in golden/test_parity.py. Its candidates, averaging, ranking and loss
+are held against it where each of ours is tested: test_moments.py (masks), test_features.py (fixed_length),
+test_metrics.py (ranking), test_loss.py.
 """
 
 import json
 import os
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,65 +15,8 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import to_fixed_length
 from lgn_lite.interop import PUBLISHED, encode_like_2dtan, load_2dtan, split_on_blanks
-from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, temporal_nms
 from lgn_lite.moments import Moments, interval_iou
-
-INPUTS = {"video", "words", "word_counts", "starts", "ends", "durations"}
-
-
-def golden(path):
-    arrays = np.load(path)
-    meta = json.loads(str(arrays["meta"]))
-    state = {
-        name.removeprefix("param/"): torch.from_numpy(arrays[name]) for name in arrays if name.startswith("param/")
-    }
-    model = load_2dtan(
-        state, meta["num_sample_clips"] // meta["target_stride"], meta["target_stride"], meta["num_scale_layers"],
-        meta["kernel"], meta["padding"],
-    )  # fmt: skip
-    return model, meta, {name: torch.from_numpy(arrays[name]) for name in arrays if name != "meta" and "/" not in name}
-
-
-def deviation(ours, theirs):
-    """Of each query's numbers together, relative to how much they vary; the largest one, relative to the largest."""
-    assert ours.shape == theirs.shape
-    difference, theirs = (ours.double() - theirs.double()).flatten(1), theirs.double().flatten(1)
-    spread = (theirs - theirs.mean(1, keepdim=True)).norm(dim=1)
-    return max((difference.norm(dim=1) / spread).max(), difference.abs().max() / theirs.abs().max()).item()
-
-
-@pytest.mark.parametrize("name", ["tan_charades", "tan_tacos_small", "tan_activitynet"])
-def test_every_stage_agrees_with_2d_tan(shared, name):
-    model, meta, expected = golden(shared(f"golden/{name}.npz"))
-    moments, last, trace = model.moments, meta["layers"] - 1, {}
-    with torch.no_grad():
-        logits = model(expected["video"], expected["words"], expected["word_counts"], trace)
-    span = torch.stack([expected["starts"], expected["ends"]], 1) / expected["durations"][:, None]
-    iou = moments.iou(span.float())
-
-    def square(x):  # (B, P, C) → (B, C, N, N)
-        return moments.to_map(x).permute(0, 3, 1, 2)
-
-    exact = {f"conv_weight_mask_{i}": trace[f"share_{i}"] for i in range(meta["layers"])} | {"mask": moments.mask}
-    stages = {
-        "clip_features": trace["clips"].transpose(1, 2),
-        "proposal_map": square(trace["proposals"]),
-        "fused": square(trace["fused"]),
-        "map_out": trace[f"map_{last}"],  # the whole square, cells without a candidate too
-        "scores": square(logits[..., None]),
-        "prob": square(logits.sigmoid()[..., None]),
-        "iou_map": moments.to_map(iou),
-    }
-    assert set(expected) - INPUTS == exact.keys() | stages.keys() | {"loss"}
-    expected["iou_map"] = expected["iou_map"] * moments.mask  # theirs has numbers below the diagonal too
-    for stage, ours in exact.items():
-        assert torch.equal(ours, expected[stage]), stage
-    far = {stage: deviation(ours, expected[stage]) for stage, ours in stages.items()}
-    assert all(value < 1e-5 for value in far.values()), far
-    loss = moment_loss(logits, iou, meta["min_iou"], meta["max_iou"]).item()
-    assert loss == pytest.approx(expected["loss"].item(), rel=1e-6)
-
 
 # ---- files
 

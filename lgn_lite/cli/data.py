@@ -1,4 +1,4 @@
-"""The commands `lgn-lite data …`: what fetches and prepares data sets, one function a command."""
+"""The commands `lgn-lite data …`: what fetches and prepares data sets, one function per command."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 data_app = typer.Typer(help="Fetch and prepare data sets.", no_args_is_help=True)
 
 AcceptTerms = Annotated[
-    bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without being asked: for scripts.")
+    bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without a question: for scripts.")
 ]
 Mirror = Annotated[
     str,
@@ -94,21 +94,21 @@ def data_get(
         bool, typer.Option("--keep-archives", help="Keep a zip or tar when its content is in place.")
     ] = False,
 ) -> None:
-    """Fetch a data set, or single assets; interrupted, the same command goes on where it stopped.
+    """Fetch a data set, or single assets; interrupted, the same command resumes where it stopped.
 
     A data set's name leaves out its downloads of many gigabytes: name these themselves. What no program may
-    fetch is told with its address and the path where it belongs.
+    fetch is listed with its address and the path where it belongs.
     """
     from lgn_lite.downloads.fetch import get, state
     from lgn_lite.downloads.registry import find
 
-    wanted = find(names)
-    missing = [asset for asset in wanted if state(asset, root, verify=True).kind != "present"]
+    chosen = find(names)
+    missing = [asset for asset in chosen if state(asset, root, verify=True).kind != "present"]
     fetchable = [asset for asset in missing if asset.fetchable]
     _agree(fetchable, accept_terms)
     with _stoppable():
         get(fetchable, root, mirror, keep_archives)
-    for asset in wanted:
+    for asset in chosen:
         if asset not in missing or asset in fetchable:
             console.print(f"{asset.name}: {root / asset.path}", **SAY)
     _tell_by_hand((asset for asset in missing if not asset.fetchable), root)
@@ -141,7 +141,7 @@ def data_video(
 
 @data_app.command("survey")
 def data_survey(root: Root = Path("data")) -> None:
-    """Count the annotations that are there, beside the paper's Table 1, and explain each difference."""
+    """Count the annotations that are there, next to the paper's Table 1, and explain each difference."""
     from lgn_lite.analysis.data_statistics import DIFFERENCES, survey
     from lgn_lite.data_sets import REAL
     from lgn_lite.downloads.fetch import state
@@ -235,7 +235,7 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on from here.", **SAY)
+        console.print("Stopped. The same command resumes from here.", **SAY)
         raise typer.Exit(130) from None
 
 

@@ -43,7 +43,7 @@ def run(
 ) -> None:
     """Run the notebooks in order; executed copies and results go to runs/NAME.
 
-    A notebook that fails stops the run; the same command goes on from there.
+    A notebook that fails stops the run; the same command resumes there.
     """
     from lgn_lite.experiments.progress import show_failure
     from lgn_lite.experiments.runner import NotebookFailed, find_notebooks, run_notebooks
@@ -72,7 +72,7 @@ def run(
         raise typer.Exit(1) from None
     except KeyboardInterrupt as interrupt:
         console.print(
-            f"Stopped in {interrupt}. What was done before is kept; go on with: {again}",
+            f"Stopped in {interrupt}. What was done before is kept; resume with: {again}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -103,7 +103,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
 
 
 def _show_site(outcomes: list, run_dir: Path) -> None:
-    """The executed notebooks as a site; where that fails, one line says why, and the run stands."""
+    """The executed notebooks as a site; where that fails, one line says why, and the run is valid."""
     from lgn_lite.course.site import site_or_reason
     from lgn_lite.experiments.progress import here
     from lgn_lite.experiments.runner import hold_run
@@ -136,7 +136,7 @@ def sweep(
         int | None, typer.Option(min=1, help="Runs at once.", show_default="one per GPU, else one per core")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that stands.", show_default="a local one")
+        str | None, typer.Option(metavar="ADDRESS", help="A running dask scheduler.", show_default="a local one")
     ] = None,
     gpus: Annotated[
         int | None,
@@ -149,14 +149,14 @@ def sweep(
     tls_key: Annotated[str, typer.Option(metavar="PEM", help="Its key.")] = "",
     parameter: Parameters = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and how they stand.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their status.")] = False,
     runs_dir: RunsDir = "runs",
 ) -> None:
     """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
 
-    What is done is kept, a run that fails is listed and the others go on; the same command goes on with the rest.
+    What is done is kept, a run that fails is listed and the others continue; the same command resumes with the rest.
     Toy-STA is drawn by the first run that needs it; other data have to be there before. On a cluster all machines have
-    to see the project's folder at the same place.
+    to see the project's folder at the same path.
     """
     from lgn_lite.experiments.grid import read_grid
     from lgn_lite.experiments.progress import SweepProgress
@@ -179,11 +179,11 @@ def sweep(
         check_names(declared, {key: None for parameters in runs.values() for key in parameters})
     except InputError as error:
         raise InputError(f"{grid}: {error}") from error
-    asked = Sweep(path, runs, folder, root=root, force=force)
-    waiting = asked.waiting()
-    _say_plan(asked, waiting)
+    plan = Sweep(path, runs, folder, root=root, force=force)
+    waiting = plan.waiting()
+    _say_plan(plan, waiting)
     if dry_run:
-        for run, record in asked.records.items():
+        for run, record in plan.records.items():
             console.print(f"  {run}: {record['status']}", **SAY)
         return
     again = shlex.join(["lgn-lite", *(word for word in sys.argv[1:] if word != "--force")])
@@ -200,58 +200,58 @@ def sweep(
                     offered = client.scheduler_info()["workers"].values()
                     gpus = int(any(places(worker, 1) for worker in offered))
                 progress = SweepProgress(console, len(runs), len(runs) - len(waiting))
-                asked.run(client, progress, gpus if gpus is not None else int(bool(ids)))
+                plan.run(client, progress, gpus if gpus is not None else int(bool(ids)))
         except KeyboardInterrupt:
-            console.print(f"Stopped. What is done is kept; go on with: {again}", **SAY)
+            console.print(f"Stopped. What is done is kept; resume with: {again}", **SAY)
             raise typer.Exit(130) from None
         except BrokenPipeError:  # of the terminal: `| head`
             raise
         except ConnectionError as error:
-            console.print(f"Stopped: {error}. What is done is kept; go on with: {again}", **SAY)
+            console.print(f"Stopped: {error}. What is done is kept; resume with: {again}", **SAY)
             raise typer.Exit(1) from None
     else:
-        asked.save()
-    _show_end(asked, again)
-    if asked.failed():
+        plan.save()
+    _show_end(plan, again)
+    if plan.failed():
         raise typer.Exit(1)
 
 
-def _say_plan(asked: Any, waiting: list[str]) -> None:
+def _say_plan(plan: Any, waiting: list[str]) -> None:
     from lgn_lite.experiments.progress import here
 
-    states = Counter(record["status"] for record in asked.records.values())
+    states = Counter(record["status"] for record in plan.records.values())
     words = {
         "changed": "done with other code or parameters", "failed": "failed before", "interrupted": "interrupted before",
         "running": "cut off before",
     }  # fmt: skip
     before = ", ".join(f"{states[state]} {said}" for state, said in words.items() if states[state])
-    total = len(asked.records)
+    total = len(plan.records)
     done = total - len(waiting)
     console.print(
-        f"{here(asked.folder)}: {total} run{'s' * (total != 1)}, {done} done, {len(waiting)} to do"
+        f"{here(plan.folder)}: {total} run{'s' * (total != 1)}, {done} done, {len(waiting)} to do"
         + (f" ({before})" if before else ""),
         **SAY,
     )
 
 
-def _show_end(asked: Any, again: str) -> None:
-    """The end of a sweep: the runs that failed, where they stopped, and how to go on."""
+def _show_end(plan: Any, again: str) -> None:
+    """The end of a sweep: the runs that failed, where they stopped, and how to resume."""
     from lgn_lite.experiments.progress import here
 
-    failed = asked.failed()
+    failed = plan.failed()
     for name, record in failed.items():
         where = f", {record['where']}" if "where" in record else ""
         error = record.get("error", "")
         error = error if len(error) < 2000 else f"{error[:2000]} …"  # whole in the notebook's copy
         console.print(f"\n✗ {name}{where}\n  {error}", **SAY)
-        copy = asked.folder / name / "notebooks" / f"{asked.notebook.stem}.failed.ipynb"
+        copy = plan.folder / name / "notebooks" / f"{plan.notebook.stem}.failed.ipynb"
         if copy.exists():
             console.print(f"  the notebook as far as it came: {here(copy)}", **SAY)
-    done = sum(record["status"] == "done" for record in asked.records.values())
-    console.print(f"\n{done} of {len(asked.records)} runs done, {len(failed)} failed", **SAY)
+    done = sum(record["status"] == "done" for record in plan.records.values())
+    console.print(f"\n{done} of {len(plan.records)} runs done, {len(failed)} failed", **SAY)
     if failed:
         console.print(f"When the cause is mended, run them again with: {again}", **SAY)
-    console.print(f"The numbers: lgn-lite results {shlex.quote(here(asked.folder))}", **SAY)
+    console.print(f"The numbers: lgn-lite results {shlex.quote(here(plan.folder))}", **SAY)
 
 
 @experiments_app.command()

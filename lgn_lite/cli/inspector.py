@@ -1,4 +1,4 @@
-"""The commands to look into answers: the inspector's page, and the report."""
+"""The commands to inspect predictions: the inspector's page, and the report."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ inspector_app = typer.Typer()
 Seen = Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")]
 Beside = Annotated[
     Path | None,
-    typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best beside it, if there"),
+    typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best next to it, if it exists"),
 ]
 Data = Annotated[
     str | None,
@@ -31,7 +31,7 @@ def inspect(
     data: Data = None,
     split: Split = "test",
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
-    sentence: Annotated[str | None, typer.Option(help="What to look for in it.", show_default=False)] = None,
+    sentence: Annotated[str | None, typer.Option(help="What to find in it.", show_default=False)] = None,
     encoder: Annotated[
         Path | None,
         typer.Option(help="VGG16's weights, where the checkpoint carries no frame encoder.", show_default=False),
@@ -95,13 +95,13 @@ def report(
     size: Size = "small",
     root: Root = Path("data"),
 ) -> None:
-    """Write results and the best, worst and most disputed answers into one HTML file, readable without a network."""
+    """Write results and the best, worst and most disputed predictions into one HTML file that needs no network."""
     from lgn_lite.checkpoint import load_checkpoint
     from lgn_lite.data_sets import open_data_set
     from lgn_lite.inspector.report import baseline_beside, write_report
 
     loaded = load_checkpoint(checkpoint, device)
-    beside = load_checkpoint(baseline, device) if baseline is not None else baseline_beside(loaded, device)
+    compared = load_checkpoint(baseline, device) if baseline is not None else baseline_beside(loaded, device)
     data_set = open_data_set(data or loaded.about.data_set, size, root)
     out = output or checkpoint / f"report-{split}.html"
-    console.print(write_report(loaded, data_set, out, split, beside, count), **SAY)
+    console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)

@@ -30,8 +30,8 @@ def main() -> None:
         app()
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"lgn-lite {version('lgn-lite')}")

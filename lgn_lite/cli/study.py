@@ -146,7 +146,7 @@ def benchmark(
             show_default="charades-sta; tacos for the evaluation",
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Convolution: queries a pass.")] = 8,
+    batch: Annotated[int, typer.Option(help="Convolution: queries per pass.")] = 8,
     queries: Annotated[int, typer.Option(help="Evaluation: queries in all.")] = 4001,
     rounds: Annotated[int, typer.Option(help="Times each is measured, in turn.")] = 3,
     device: Device = "cpu",

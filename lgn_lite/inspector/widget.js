@@ -92,7 +92,7 @@ class Geometry {
     this.N = side.N;
     this.starts = ints(side.starts);
     this.ends = ints(side.ends);
-    this.number = new Int32Array(side.N * side.N).fill(-1); // of the candidate in a cell, −1 where there is none
+    this.number = new Int32Array(side.N * side.N).fill(-1); // of the candidate in a cell, −1 if there is none
     this.starts.forEach((start, p) => (this.number[start * side.N + this.ends[p]] = p));
   }
 
@@ -309,9 +309,9 @@ class Page {
 
   summary(view) {
     const told = this.drawn.map((side, k) => {
-      if (!side.answers?.length) return `${this.sides[k].name} has no answer`;
+      if (!side.answers?.length) return `${this.sides[k].name} has no prediction`;
       const { start, end, iou } = side.answers[0];
-      return `${this.sides[k].name} answers ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
+      return `${this.sides[k].name} predicts ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
     });
     return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || told.join("; ")}.`;
   }
@@ -558,12 +558,12 @@ class Timeline {
     const { duration, truth } = this.page.view;
     this.rows.replaceChildren();
     if (!duration) return;
-    if (truth) this.row("truth", "truth", truth[0], truth[1], "", "truth");
+    if (truth) this.row("truth", "ground truth", truth[0], truth[1], "", "truth");
     this.page.drawn.forEach((side, k) => {
       const name = this.page.sides[k].name;
       (side.answers ?? []).forEach(({ start, end, score, iou }, n) => {
         const told = `${score.toFixed(2)}` + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
-        this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, told, `answer ${n + 1} of ${name}, score ${told}`);
+        this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, told, `prediction ${n + 1} of ${name}, score ${told}`);
       });
     });
     this.axis.replaceChildren(...ticks(0, duration, 6).map((t) => node("span", { style: `left:${(100 * t) / duration}%` }, `${t} s`)));
@@ -605,7 +605,7 @@ class Maps {
     this.cursor = null; // [i, j] as fractions, so that maps of different N share it too
     this.maps = page.sides.map((_, k) => new MapView(this, k));
     this.mode = node("select", { "aria-label": "What the map shows", change: () => this.show() },
-      [["scores", "score"], ["target", "IoU target"], ["iou", "IoU with the truth"], ["error", "error: |score − IoU target|"],
+      [["scores", "score"], ["target", "IoU target"], ["iou", "IoU with the ground truth"], ["error", "error: |score − IoU target|"],
         ["difference", "difference of the two models"]].map(([value, label]) => node("option", { value }, label)));
     const button = (label, sign, work) => node("button", { type: "button", class: "lgn-button", "aria-label": label, title: label, click: work }, sign);
     this.bar = node("div", { class: "lgn-colours", role: "img" });
@@ -618,7 +618,7 @@ class Maps {
         button("Whole map (0)", "⤢", () => this.zoom(Infinity))),
       node("div", { class: "lgn-pair" }, this.maps.map((map) => map.root)),
       (this.legend = node("div", { class: "lgn-scale" }, this.low, this.bar, this.high)),
-      node("div", { class: "lgn-legend" }, mark("☐", "truth", "lgn-truth-mark"), mark("★", "answer"), mark("②", "further answers"),
+      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-truth-mark"), mark("★", "first prediction"), mark("②", "further predictions"),
         mark("×", "removed by NMS"), mark("", "no candidate", "lgn-hatch"), mark("", "end before start", "lgn-pale")));
   }
 
@@ -725,7 +725,7 @@ class MapView {
     this.note.hidden = !message;
     this.flags = new Map();
     side?.dropped?.forEach((p) => this.flags.set(p, "removed by NMS"));
-    side?.answers?.forEach((answer, n) => this.flags.set(answer.candidate, `answer ${n + 1}`));
+    side?.answers?.forEach((answer, n) => this.flags.set(answer.candidate, `prediction ${n + 1}`));
   }
 
   /** [y, x] of an event as fractions of the whole map. */
@@ -757,7 +757,7 @@ class MapView {
     if (this.values && this.maps.mode.value !== "scores") lines.push(`${this.maps.mode.selectedOptions[0].label}: ${this.maps.scale.write(this.values[p], 3)}`);
     if (side?.scores) lines.push(`score of ${sides[this.k].name}: ${side.scores[p].toFixed(3)}`);
     if (this.diverging) lines.push(`score of ${sides[1].name}: ${drawn[1].scores[p].toFixed(3)}`);
-    if (side?.iou) lines.push(`IoU with the truth: ${side.iou[p].toFixed(2)}`);
+    if (side?.iou) lines.push(`IoU with the ground truth: ${side.iou[p].toFixed(2)}`);
     if (this.flags.has(p)) lines.push(this.flags.get(p));
     return lines;
   }
@@ -1217,7 +1217,7 @@ class LateTab extends SideTab {
       node("h4", {}, "α over the channels, with the ones raised and lowered most"),
       bars(page, Array.from(alpha), { reference: 1, marked, what: `α of ${alpha.length} channels`, name: (n) => `channel ${n}` }),
       node("div", { class: "lgn-groups" },
-        group(`Scores where only the first 0 … ${steps.length - 1} modules hear the sentence; the others get the mean α`, steps.map((step, n) =>
+        group(`Scores where only the first 0 … ${steps.length - 1} modules depend on the sentence; the others get the mean α`, steps.map((step, n) =>
           smallMap(page, k, step, scale, `${n} module${n === 1 ? "" : "s"}\n${answer(step)}`, star(step)))),
         group(`What each step changed (blue: higher, orange: lower; at most ±${changeScale.high.toFixed(2)})`, changes.map((change, n) =>
           smallMap(page, k, change, changeScale, `module ${n + 1}\n${signed(Math.min(...change))} to ${signed(Math.max(...change))}`, star(steps[n + 1])))),
@@ -1307,7 +1307,7 @@ class EarlyTab extends SideTab {
 
 class WordsTab extends SideTab {
   constructor(page) {
-    super(page, "Each word left out in turn: how the score of the whole sentence's answer changes, and what is answered then. " +
+    super(page, "Each word left out in turn: how the score of the whole sentence's prediction changes, and what is predicted then. " +
       "Above, any word can be replaced or left out for good.");
   }
 
@@ -1322,7 +1322,7 @@ class WordsTab extends SideTab {
       return both / (Math.max(end, truth[1]) - Math.min(start, truth[0]));
     };
     return node("table", { class: "lgn-effects" },
-      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "answer then (≠: another)", truth ? "IoU" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
+      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "prediction then (≠: another)", truth ? "IoU" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
       node("tbody", {},
         node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, asked.score.toFixed(2)), node("td"),
           node("td", {}, span(asked.start, asked.end)), truth ? node("td", { class: "lgn-number" }, asked.iou.toFixed(2)) : null),
@@ -1335,9 +1335,9 @@ class WordsTab extends SideTab {
               style: `width:${(50 * Math.abs(change)) / most}%;${change < 0 ? "right" : "left"}:50%`,
             })),
             node("td", {}, node("button", {
-              type: "button", class: "lgn-link", "aria-label": `Play the answer without ${word}`,
-              click: () => page.playMoment(start, end, `the answer without “${word}”`),
-            }, span(start, end)), other ? node("span", { title: "another answer than the whole sentence's" }, " ≠") : ""),
+              type: "button", class: "lgn-link", "aria-label": `Play the prediction without ${word}`,
+              click: () => page.playMoment(start, end, `the prediction without “${word}”`),
+            }, span(start, end)), other ? node("span", { title: "another prediction than the whole sentence's" }, " ≠") : ""),
             truth ? node("td", { class: "lgn-number" }, overlap(start, end).toFixed(2)) : null);
         })));
   }

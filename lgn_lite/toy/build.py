@@ -2,8 +2,8 @@
 
 Two (or three) figures of distinct colour and shape act in turn, now and then at once, and both do the same few
 activities, so that a sentence must bind figure and activity to find its moment. Who has nothing to do sleeps, pale
-and with shut eyes: a single frame tells who is at work, but where two are, not who does what. A video depends on
-(seed, split, index) alone. The names and the sentences are in `toy_world`, the looks in `toy_draw`; all that others
+and with shut eyes: a single frame shows who is at work, but where two are, not who does what. A video depends on
+(seed, split, index) alone. The names and the sentences are in `world`, the drawing in `drawing`; all that others
 need is offered here.
 """
 
@@ -64,8 +64,8 @@ def build_toy_sta(
 ) -> Path:
     """Write Toy-STA into `folder`: videos/NAME.mp4, toy_sta_SPLIT{.txt,_tags.csv}, videos.csv, toy_sta.json.
 
-    The json comes last and marks a whole data set: asked again with the same settings, this returns at once;
-    what was interrupted goes on. The result is the same for any number of worker processes. Raises InputError
+    The json comes last and marks a whole data set: called again with the same settings, this returns at once;
+    what was interrupted resumes. The result is the same for any number of worker processes. Raises InputError
     where the folder holds a data set of other settings.
     """
     if size not in SIZES:
@@ -82,8 +82,8 @@ def build_toy_sta(
                 return folder
     videos = folder / "videos"
     videos.mkdir(parents=True, exist_ok=True)
-    for place in (folder, videos):
-        remove_leftovers(place)  # of a drawing that was killed
+    for part in (folder, videos):
+        remove_leftovers(part)  # of a drawing that was killed
     if not partial.exists():  # then nobody knows how any videos of these names were made
         for old in videos.glob("toy-*.mp4"):
             if re.fullmatch(rf"toy-({'|'.join(SPLITS)})-\d{{4,}}", old.stem):

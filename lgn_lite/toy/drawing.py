@@ -18,7 +18,7 @@ from lgn_lite.toy.sprites import ASLEEP, CYCLE, FEET, HEAD, HOP, PHASES, TURNS, 
 if TYPE_CHECKING:
     from lgn_lite.toy.world import Scene
 
-SIZE = 192  # pixels, both sides
+SIZE = 192  # pixels, width and height
 POP = (0.35, 0.7, 1.0)  # a thing grows over the first frames of its activity and shrinks over the last
 
 # Backgrounds ------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def background(rng: np.random.Generator) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Where one figure lives in a video and how it moves there."""
 
     x: float
@@ -103,14 +103,14 @@ class Place:
     scale: float
 
 
-def places(rng: np.random.Generator, count: int) -> list[Place]:
+def positions(rng: np.random.Generator, count: int) -> list[Position]:
     """A part of the scene for each of `count` figures, in random order."""
     width, scale = SIZE / max(count, 2), 1.08 if count <= 2 else 0.8
     found = []
     for slot in rng.permutation(max(count, 2))[:count]:
         x = width * (slot + 0.5) + rng.uniform(-4, 4) * scale
         found.append(
-            Place(
+            Position(
                 x,
                 rng.uniform(160, 180),
                 rng.uniform(5, 9) * scale,
@@ -124,16 +124,16 @@ def places(rng: np.random.Generator, count: int) -> list[Place]:
 
 
 @lru_cache(maxsize=4)
-def stage(look: int, count: int) -> tuple[np.ndarray, list[Place]]:
-    """The background and the figures' places of a video, from its look seed."""
+def stage(look: int, count: int) -> tuple[np.ndarray, list[Position]]:
+    """The background and the figures' positions of a video, from its look seed."""
     rng = np.random.default_rng([look, 7])
-    return background(rng), places(rng, count)
+    return background(rng), positions(rng, count)
 
 
 def paint_figure(
     frame: np.ndarray,
     figure: tuple[str, str],
-    place: Place,
+    position: Position,
     t: float,
     activity: str | None,
     since: float = 9.0,
@@ -141,8 +141,8 @@ def paint_figure(
 ) -> None:
     """Draw a figure at time t: `since` seconds into its activity, `left` seconds before that ends."""
     colour, shape = figure
-    clock, s, mirror = t + place.shift, place.scale, place.mirror
-    x = place.x + place.reach * sin(2 * pi * clock / place.period)
+    clock, s, mirror = t + position.shift, position.scale, position.mirror
+    x = position.x + position.reach * sin(2 * pi * clock / position.period)
     lift = 1.5 + 1.5 * sin(2 * pi * clock / 0.9)  # the bob of a walk
     turn, step = 0, int(clock / 0.9 * PHASES) % PHASES
     if activity == "jump":
@@ -150,9 +150,9 @@ def paint_figure(
     elif activity == "spin":
         lift, step, turn = 4, 0, int(since / CYCLE["spin"] * TURNS) % TURNS
     elif activity is None:  # it sleeps: pale, eyes shut, breathing slowly where it stopped
-        x, lift, step, colour = place.x, 1 + sin(2 * pi * clock / 3), 0, ASLEEP
-    blit(frame, shadow(int(lift) // 4 * 4, s), x, place.ground)
-    y = place.ground - (FEET + lift) * s
+        x, lift, step, colour = position.x, 1 + sin(2 * pi * clock / 3), 0, ASLEEP
+    blit(frame, shadow(int(lift) // 4 * 4, s), x, position.ground)
+    y = position.ground - (FEET + lift) * s
     blit(frame, body(colour, shape, step, colour == ASLEEP or clock % 2.9 < 0.16, mirror, turn, s), x, y)
     if activity:
         size = POP[min(int(min(since, left) * 12), 2)]
@@ -179,7 +179,7 @@ def draw_frame(scene: "Scene", t: float) -> np.ndarray:
 
 
 def draw_scene(scene: "Scene", fps: int = 10) -> Iterator[np.ndarray]:
-    """All frames of a scene at `fps` frames a second."""
+    """All frames of a scene at `fps` frames per second."""
     for i in range(round(scene.duration * fps)):
         yield draw_frame(scene, i / fps)
 
@@ -193,7 +193,7 @@ def concept_frame(
 ) -> np.ndarray:
     """A frame of a video of `num_figures` that shows only these, each at a random moment (None: idle)."""
     frame = ground.copy()
-    spots = places(rng, num_figures)[: len(figures)]
-    for figure, activity, place in zip(figures, activities, spots, strict=True):
-        paint_figure(frame, figure, place, 0.0, activity, rng.uniform(0.25, 9))
+    spots = positions(rng, num_figures)[: len(figures)]
+    for figure, activity, position in zip(figures, activities, spots, strict=True):
+        paint_figure(frame, figure, position, 0.0, activity, rng.uniform(0.25, 9))
     return frame

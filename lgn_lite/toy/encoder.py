@@ -20,7 +20,7 @@ from lgn_lite.toy.world import CONCEPTS
 from lgn_lite.video.extraction import extract_folder
 from lgn_lite.video.vgg import VGGFrames
 
-RATE = 2.0  # frames a second that features are extracted at, Hz; a clip of the map lasts a little under 2 s
+RATE = 2.0  # frames per second that features are extracted at, Hz; a clip of the map lasts a little under 2 s
 CONCEPT_FRAMES = {"tiny": 2000, "small": 8000, "full": 16000}  # to train the small VGG on
 CONCEPT_SEED = 1000  # of those frames; the videos have seeds of their own
 
@@ -88,7 +88,7 @@ def _alone(folder: Path, whole: Path) -> Iterator[None]:
 def train_small_vgg(
     count: int, epochs: int = 3, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, progress: bool = True
 ) -> VGGFrames:
-    """Train the small VGG to tell which colours, shapes and activities are in a frame, as ImageNet's labels do.
+    """Train the small VGG to recognise which colours, shapes and activities are in a frame, as ImageNet's labels do.
 
     The labels never say which colour belongs to which shape, or who does what: that is left to the sentence (the
     argument for early modulation, section 3.3).
@@ -119,14 +119,14 @@ def train_small_vgg(
 
 
 def concept_accuracy(encoder: VGGFrames, count: int = 1000, seed: int = 1) -> dict[str, float]:
-    """How often each concept's presence is told rightly on fresh frames, in percent (balanced over yes and no)."""
+    """How often each concept's presence is recognised on fresh frames, in percent (balanced over yes and no)."""
     frames, labels = concept_frames(count, seed=CONCEPT_SEED + 500 + seed)
     with torch.no_grad():
         found = np.concatenate(
             [(encoder(encoder.preprocess(part)) > 0).numpy() for part in np.array_split(frames, max(1, count // 250))]
         )
-    truth = labels > 0.5
+    present = labels > 0.5
     return {
-        name: 50 * float(found[truth[:, i], i].mean() + (~found[~truth[:, i], i]).mean())
+        name: 50 * float(found[present[:, i], i].mean() + (~found[~present[:, i], i]).mean())
         for i, name in enumerate(CONCEPTS)
     }

@@ -23,7 +23,7 @@ def make_scene(seed: int, split: str, index: int, num_figures: int = 2) -> Scene
     kept_away = {a for a in ACTIVITIES for f in figures if held_out(*f, a)}
     free = [a for a in ACTIVITIES if a not in kept_away]
     pool = rng.permutation(free)[: rng.integers(3, 5)].tolist()
-    if split == "test-composition":  # what was kept away is what is asked for
+    if split == "test-composition":  # what was held out is what is shown
         pool = (sorted(kept_away) + pool)[: max(len(pool), len(kept_away) + 1)]
     # One figure may do one activity three times: then ordinals can count from another event.
     triple = int(rng.integers(num_figures)) if rng.random() < 0.2 else -1
@@ -71,7 +71,7 @@ def _take_turns(rng: np.random.Generator, names: list[list[str]]) -> tuple[float
     """
     turns = rng.permutation([i for i, mine in enumerate(names) for _ in mine]).tolist()
     waiting = [list(mine) for mine in names]
-    spare = rng.uniform(2, 8)  # seconds before the first or after the last: the order alone tells no place
+    spare = rng.uniform(2, 8)  # seconds before the first or after the last: so that the order alone does not place them
     lead = spare * rng.beta(0.3, 0.3)
     clock, last, events = 5 + round(10 * lead), -1, []
     free = [0] * len(names)  # when each figure has ended what it did last, and rested

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-# Okabe and Ito's hues, which colour-blind readers can tell apart, a little fresher.
+# Okabe and Ito's hues, which colour-blind readers can distinguish, a little fresher.
 PAINT = {"red": (222, 52, 40), "blue": (30, 104, 210), "green": (10, 160, 110), "yellow": (250, 212, 40)}
 ASLEEP = "asleep"  # the colour of a figure that does nothing
 PAINT[ASLEEP] = (224, 222, 226)
@@ -83,7 +83,7 @@ class Pen:
 
 
 def blit(frame: np.ndarray, sprite: Sprite, x: float, y: float) -> None:
-    """Lay a sprite over `frame` (h, w, 3) uint8 in place, its origin at pixel (x, y), cut at the border."""
+    """Lay a sprite over `frame` (h, w, 3) uint8 in place, its origin at pixel (x, y), cut at the edge."""
     left, top = round(x) + sprite.dx, round(y) + sprite.dy
     h, w = sprite.rest.shape[:2]
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + w, frame.shape[1]), min(top + h, frame.shape[0])

@@ -41,12 +41,12 @@ class Scene:
 
 
 def held_out(colour: str, shape: str, activity: str) -> bool:
-    """Whether this composition is kept for "test-composition": one activity for each of the 16 figures.
+    """Whether this composition is held out for "test-composition": one activity for each of the 16 figures.
 
-    Each activity is kept from two figures, which share neither colour nor shape.
+    Each activity is held out from two figures, which share neither colour nor shape.
     """
-    kept = (3 * COLOURS.index(colour) + 2 * SHAPES.index(shape)) % len(ACTIVITIES)
-    return activity == ACTIVITIES[kept]
+    held = (3 * COLOURS.index(colour) + 2 * SHAPES.index(shape)) % len(ACTIVITIES)
+    return activity == ACTIVITIES[held]
 
 
 # Captions ---------------------------------------------------------------------------------------------------
@@ -143,25 +143,25 @@ QUOTA = {"attribute": 4.8, "temporal": 2.4, "ordinal": 2.5, "both": 1.7}
 
 
 def _surprise(form: Form, duration: float) -> float:
-    """How little the words alone tell about the place in the video: a log weight of saying it.
+    """How little the words alone reveal about the position in the video: a log weight of saying it.
 
     "Last" and "after" point to the end of the video even for a model that never sees it, "first" and "before"
-    to its beginning. So these are said rather of moments elsewhere; and a little more is said of the middle,
+    to its beginning. These are therefore said rather of moments elsewhere; and a little more is said of the middle,
     where all of them can be.
     """
-    place = (form.event.start + form.event.end) / 2 / duration - 0.5
-    value = -4 * abs(place)
+    position = (form.event.start + form.event.end) / 2 / duration - 0.5
+    value = -4 * abs(position)
     if (form.relation, form.ordinal) in (("", "first"), ("before", "")):
-        value += 14 * place
+        value += 14 * position
     elif (form.relation, form.ordinal) in (("after", "first"), ("before", "last")):
-        value += 14 * abs(place)
+        value += 14 * abs(position)
     elif form.kind != "attribute":
-        value -= 14 * place
+        value -= 14 * position
     return value
 
 
 def _by_kind(scene: Scene) -> dict[str, list[Form]]:
-    """What may be asked of a scene, by kind: in "test-composition" only held-out compositions."""
+    """What may be said of a scene, by kind: in "test-composition" only held-out compositions."""
     forms = forms_of(scene)
     if scene.split == "test-composition":
         forms = [f for f in forms if held_out(*scene.figures[f.event.figure], f.event.activity)]
@@ -189,10 +189,10 @@ def describe(scene: Scene) -> list[Query]:
     queries: dict[str, Query] = {}
     for kind, forms in _by_kind(scene).items():
         # The same may be said twice, in other words.
-        wanted = min(int(QUOTA[kind] + rng.random()), 2 * len(forms))
+        count = min(int(QUOTA[kind] + rng.random()), 2 * len(forms))
         keys = [_surprise(f, scene.duration) + rng.gumbel() for f in forms]  # the largest: a weighted draw
         order = np.argsort(keys)[::-1]
-        for form in [forms[i] for i in (*order, *order)][:wanted]:
+        for form in [forms[i] for i in (*order, *order)][:count]:
             sentence = _words(form, scene, rng)
             queries.setdefault(sentence, _query(form, scene, sentence))
     return list(queries.values())

@@ -24,7 +24,7 @@ _FLV_KINDS = (8, 9, 18)  # sound, picture, script
 
 @contextmanager
 def opened(path: str | Path, threads: int = 1) -> Iterator[tuple[av.container.InputContainer, av.video.VideoStream]]:
-    """Open a file and its best picture stream. Raises InputError, naming the file, where there is none."""
+    """Open a file and its best picture stream. Raises InputError, naming the file, if there is none."""
     _check_kind(path)
     joined = None
     try:
@@ -44,7 +44,7 @@ def opened(path: str | Path, threads: int = 1) -> Iterator[tuple[av.container.In
             kinds = ", ".join({s.type for s in container.streams if s.type != "video"})
             what = f"only {kinds}; give a file with a picture" if kinds else "nothing; it may be cut off"
             raise InputError(f"{path}: holds no video stream, {what}")
-        stream = max(streams, key=_rank)  # the first of equals
+        stream = max(streams, key=_rank)  # ties go to the first
         context = stream.codec_context
         if context is None or not _area(stream):
             raise InputError(f"{path}: its picture has a codec that FFmpeg does not know, or no size; convert it")
@@ -118,22 +118,22 @@ def stated_end(container, stream) -> tuple[float | None, bool]:
     return None, False
 
 
-def films_in(path: str | Path, container) -> int:
-    """How many films an MP4 holds that were joined by plain copying: only the first is played, by anyone."""
+def videos_in(path: str | Path, container) -> int:
+    """How many videos an MP4 holds that were joined by plain copying: only the first is played, by anyone."""
     if "mp4" not in container.format.name.split(","):
         return 1
-    films, at = 0, 0
+    videos, at = 0, 0
     with Path(path).open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         while at + 8 <= size:
             file.seek(at)
             length, name, long = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
-            films += name == b"moov"
+            videos += name == b"moov"
             length = long if length == 1 else length
             if length < 8:  # to the end of the file, or damaged
                 break
             at += length
-    return max(1, films)
+    return max(1, videos)
 
 
 def _joined_flv(path: str | Path) -> "_Pieces | None":
@@ -144,7 +144,7 @@ def _joined_flv(path: str | Path) -> "_Pieces | None":
 
 
 def _flv_pieces(file) -> list[tuple[int, int]]:
-    """Where the content that belongs together begins and ends; one piece where there is no second header."""
+    """Where the content that belongs together begins and ends; one piece if there is no second header."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if file.read(4) != b"FLV\x01":
@@ -160,7 +160,7 @@ def _flv_pieces(file) -> list[tuple[int, int]]:
         elif head[0] & 0x1F in _FLV_KINDS:
             at += 11 + struct.unpack(">I", b"\0" + head[1:4])[0] + 4
         else:
-            break  # damaged here: FFmpeg knows better how to go on
+            break  # damaged here: FFmpeg knows better how to continue
     return [*pieces, (begin, size)]
 
 

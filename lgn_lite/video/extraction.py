@@ -29,7 +29,7 @@ def extract_folder(
     resume: bool = True,
     max_lost: float = MAX_LOST,
 ) -> FeatureStore:
-    """Features of many videos, {name: file}, `rate` frames a second, into one HDF5 file; returns its store.
+    """Features of many videos, {name: file}, `rate` frames per second, into one HDF5 file; returns its store.
 
     `workers` processes decode while this one encodes; at most workers + 1 videos' frames are in memory. It goes
     on, stops and refuses as `make_features` does. Raises InputError at the first video that is unreadable, or of

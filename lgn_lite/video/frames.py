@@ -17,7 +17,7 @@ from lgn_lite.support.files import atomic_path
 from lgn_lite.video.containers import opened
 from lgn_lite.video.pictures import MAX_LOST, TOLERANCE, Pictures, count
 
-MAX_RATE = 1000.0  # frames per second that may be asked for
+MAX_RATE = 1000.0  # frames per second that may be requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ def iter_frames(
 
     It is the latest frame whose time stamp, counted from the file's first, is not past the time; the
     frame rate may vary. `size` is (h, w), or the length of the shorter side, or None for the size at which the
-    first frame is shown; frames of other sizes are fitted to it. Only frames that are kept are converted and
+    first frame is shown; frames of other sizes are fitted to it. Only frames that are returned are converted and
     resized (area average). `threads` is the decoder's: 1 is best for small videos and inside worker processes, 0
     lets FFmpeg choose. At its end the generator returns what `probe` says.
 
     Warns, once, where frames cannot be decoded (they are passed over, up to the share `max_lost` of all), where
-    the clock of the file starts again or jumps (the parts are joined), and where the picture goes on past the
+    the clock of the file starts again or jumps (the parts are joined), and where the picture continues past the
     stated end (all is taken). Raises InputError, naming the file, where it is missing, not a video, without
     picture, mostly undecodable, or cut off: ending more than 1 s and 10 % before its stated end.
     """
@@ -106,7 +106,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: int, bits: 
     """Write frames, each uint8 (h, w, 3) RGB, as an H.264 MP4 that browsers play; same frames, same bytes.
 
     `bits` a second are the most it may take, at the cost of quality; None: no such limit. The codec runs in
-    one thread: to write many videos, call this from several processes. Raises InputError where there is no
+    one thread: to write many videos, call this from several processes. Raises InputError if there is no
     frame, where frames differ in size, or where a side is odd (H.264 halves the colour's size).
     """
     with (
@@ -167,7 +167,7 @@ def _no_picture(path: str | Path) -> InputError:
 
 
 def _turns(frame) -> int:
-    """Quarter turns, counter-clockwise, that a player gives the picture (phones film on their side)."""
+    """Quarter turns, counter-clockwise, that a player gives the picture (phones record on their side)."""
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
@@ -179,7 +179,7 @@ def _shown_size(stream, frame: av.VideoFrame) -> tuple[int, int]:
 
 
 class _Converter:
-    """Decoded frame → RGB array of one size for all; a frame asked for twice in a row is converted once."""
+    """Decoded frame → RGB array of one size for all; a frame requested twice in a row is converted once."""
 
     def __init__(self, shown: tuple[int, int], size: tuple[int, int] | int | None):
         self.shown = shown  # (h, w) of the first frame
@@ -187,7 +187,7 @@ class _Converter:
             scale = size / min(shown)
             size = tuple(round(side * scale) for side in shown)
         self.size = size or shown
-        self.scaler = VideoReformatter()  # kept: it sets up its tables once for all frames
+        self.scaler = VideoReformatter()  # one for all: it sets up its tables once for all frames
         self.last = (None, None)
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:

@@ -1,6 +1,6 @@
 """One pass over the pictures of a video file: the frames in order of display, and when each is shown.
 
-Frames decide, not headers: where a file's clock starts again or jumps, or the picture goes on past the stated
+Frames decide, not headers: where a file's clock starts again or jumps, or the picture continues past the stated
 end, all frames are taken; what is lost is counted. `Pictures.finish` says all that in one warning, or refuses.
 """
 
@@ -16,7 +16,7 @@ from av.codec.context import Flags as CodecFlags
 from av.format import Flags as FormatFlags
 
 from lgn_lite.errors import InputError
-from lgn_lite.video.containers import films_in, stated_end
+from lgn_lite.video.containers import stated_end, videos_in
 
 TOLERANCE = 5e-4  # seconds; Matroska and FLV round time stamps to whole milliseconds
 MAX_LOST = 0.5  # share of the pictures that may be undecodable; a file with more is refused
@@ -44,7 +44,7 @@ class Pictures:
         self.end = 0.0
         self.packets, self.lost, self.damaged = 0, 0, 0  # pictures in the file; not decodable; shown with errors
         self.jumps: list[float] = []  # where the clock jumped or started again, in seconds
-        self.past = False  # whether the picture goes on past the stated end
+        self.past = False  # whether the picture continues past the stated end
         broadcast = FormatFlags.ts_discont.value & container.format.flags
         self._gap = MAX_GAP_BROADCAST if broadcast else MAX_GAP
         self._without_pts = container.format.name == "avi"  # FFmpeg guesses them, wrongly with B-frames
@@ -81,7 +81,7 @@ class Pictures:
                 yield time, frame
 
     def scan(self) -> None:
-        """Go through the rest of the packets without decoding, which is fast, unless only frames tell the end."""
+        """Go through the rest of the packets without decoding, which is fast, unless only frames show the end."""
         for _ in self._packets:
             pass
         self.end = max(self.end, self._packet_end)
@@ -92,7 +92,7 @@ class Pictures:
         return self._regular
 
     def finish(self, check: bool = True, warn: bool = True) -> float:
-        """The end of the picture in seconds: the stated one, or where the frames go on past it, theirs.
+        """The end of the picture in seconds: the stated one, or if the frames continue past it, theirs.
 
         Warns, once, of what is odd. Raises InputError, where `check`, for a file that is cut off or mostly lost.
         """
@@ -111,11 +111,13 @@ class Pictures:
         if self.stated is not None and whole > self.stated + self._rough + max(self._seconds(None), 0.02) + TOLERANCE:
             self.past = True
             if not self.jumps:
-                notes.append(f"the picture goes on to {whole:.1f} s, past the {self.stated:.1f} s stated; all is taken")
+                notes.append(
+                    f"the picture continues to {whole:.1f} s, past the {self.stated:.1f} s stated; all is taken"
+                )
         elif check and not self.jumps and self._pictures_own and self.stated and self.stated - end > 1.0:
             notes.append(f"the picture stops at {end:.1f} s of {self.stated:.1f} s; its last frame fills the rest")
-        if (films := films_in(self.path, self.container)) > 1:
-            notes.append(f"it is {films} files in one, of which the first is read, as players do; split them")
+        if (videos := videos_in(self.path, self.container)) > 1:
+            notes.append(f"it is {videos} files in one, of which the first is read, as players do; split them")
         if notes and warn:
             warnings.warn(f"{self.path}: {'; '.join(notes)}", VideoWarning, stacklevel=3)
         believed = self.stated and self._pictures_own and not (self._rough or self.past or self.jumps)
@@ -125,9 +127,9 @@ class Pictures:
 
     def _demuxed(self) -> Iterator[av.Packet | None]:
         """The packets of the picture, then None; on the way, where it and all streams end."""
-        wanted = [self.stream] if self.own else None  # the other streams only where they are asked for their end
+        streams = [self.stream] if self.own else None  # the other streams only when their end is requested
         highest: float | None = None
-        for packet in self._read(wanted):
+        for packet in self._read(streams):
             stamp = packet.pts if packet.pts is not None else packet.dts
             if stamp is not None:
                 self._all_end = max(self._all_end, self._time(stamp + (packet.duration or 0), packet))
@@ -145,7 +147,7 @@ class Pictures:
         yield None  # makes the decoder give what it still holds
 
     def _follow(self, packet: av.Packet, stamp: int | None, highest: float | None) -> float | None:
-        """Note where the picture ends and whether time goes on; the highest time so far."""
+        """Note where the picture ends and whether time continues; the highest time so far."""
         if stamp is None:
             self._regular = False
             return highest
@@ -164,13 +166,13 @@ class Pictures:
     def _time(self, stamp: int, packet: av.Packet) -> float:
         return float(stamp * packet.time_base) - self.start
 
-    def _read(self, wanted) -> Iterator[av.Packet]:
+    def _read(self, streams) -> Iterator[av.Packet]:
         """FFmpeg's packets; where one cannot be read, those after it."""
         for _ in range(100):
             try:
-                for packet in self.container.demux(wanted) if wanted else self.container.demux():
+                for packet in self.container.demux(streams) if streams else self.container.demux():
                     if packet.size:
-                        self._failed = None  # it goes on
+                        self._failed = None  # it continues
                     yield packet
                 return
             except av.error.InvalidDataError as error:

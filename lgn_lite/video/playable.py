@@ -14,7 +14,7 @@ from lgn_lite.video.pictures import Pictures, count
 BITS_A_PIXEL = 0.05  # that a copy for browsers has at the least
 
 
-KEPT_DAYS = 30  # copies for browsers that nobody asked for in so long are deleted
+KEPT_DAYS = 30  # copies for browsers that nobody requested for this long are deleted
 
 
 def playable(path: str | Path, limit: int = 64_000_000) -> tuple[bytes, str]:
@@ -22,8 +22,8 @@ def playable(path: str | Path, limit: int = 64_000_000) -> tuple[bytes, str]:
 
     They are the file's own where browsers know its container and codec (MP4 or MOV with H.264, WebM), show all of
     it, and it has at most `limit` bytes. Else they are those of a smaller H.264 copy without sound, at most 480 pixels
-    high and 12 frames a second, in which each moment has the time in seconds that `iter_frames` gives it.
-    Copies are made with progress shown, and kept for a while in ~/.cache/lgn_lite (XDG_CACHE_HOME moves it).
+    high and 12 frames per second, in which each moment has the time in seconds that `iter_frames` gives it.
+    Copies are made with progress shown, and cached for a while in ~/.cache/lgn_lite (XDG_CACHE_HOME moves it).
     Raises InputError, naming the file, where it is no readable video or cut off, as `iter_frames` does, and
     where no copy can be written.
     """

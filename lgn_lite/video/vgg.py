@@ -103,7 +103,7 @@ class VGGFrames(nn.Module):
         weights: WeightsEnum | Mapping[str, Tensor] | str | Path | None = None,
         trained_on: str = "",
     ) -> "VGGFrames":
-        """VGG16: shorter side to 256 pixels, centre 224×224, ImageNet's mean and deviation.
+        """VGG16: shorter side to 256 pixels, centre 224×224, ImageNet's mean and standard deviation.
 
         `weights` is a state dict or a file of one (also the checkpoint trained on Charades), a member of
         torchvision's VGG16_Weights, which alone may download, or None: random. Raises InputError where they
@@ -216,7 +216,7 @@ class VGGFrames(nn.Module):
         return network._filled(weights, str(path))
 
     def _filled(self, weights: Mapping[str, Tensor], source: str) -> "VGGFrames":
-        """Put weights in place of the network's own; ready to use."""
+        """Replace the network's weights; ready to use."""
         ours = {key: tuple(value.shape) for key, value in self.state_dict().items()}
         theirs = {key: tuple(value.shape) for key, value in weights.items()}
         if unlike := [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]:
@@ -241,7 +241,7 @@ def _download(weights: WeightsEnum) -> Mapping[str, Tensor]:
 def extract_video(
     path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64, max_lost: float = MAX_LOST
 ) -> tuple[Tensor, VideoInfo]:
-    """Any video file → its features (T, D) float32, `rate` frames a second, and what `probe` says of it.
+    """Any video file → its features (T, D) float32, `rate` frames per second, and what `probe` says of it.
 
     Row i belongs to second i / rate. Only `batch` frames are in memory at a time. Warns, and raises InputError,
     naming the file, as `iter_frames` does.

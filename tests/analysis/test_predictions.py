@@ -32,7 +32,7 @@ def counted(monkeypatch):
         calls.append(given)
         return score_queries(*given, **named)
 
-    monkeypatch.setattr(lgn_lite.analysis.predictions, "score_queries", count)
+    monkeypatch.setattr("lgn_lite.analysis.predictions.score_queries", count)
     return calls
 
 
@@ -126,6 +126,6 @@ def test_a_folder_that_cannot_be_written_to_costs_a_warning(checkpoint_folder, d
     def full(path, tensors, metadata):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lgn_lite.analysis.predictions, "write_tensors", full)
+    monkeypatch.setattr("lgn_lite.analysis.predictions.write_tensors", full)
     with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: cannot be written .*No space"):
         assert len(split_answers(load_checkpoint(checkpoint_folder), data, progress=False).iou) == 20

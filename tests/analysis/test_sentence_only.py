@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 import torch
-from test_miniature import build_miniature
+from helpers.miniature import build_miniature
 from typer.testing import CliRunner
 
 from lgn_lite.analysis.blind import PUBLISHED

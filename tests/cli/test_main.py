@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from helpers.notebooks import write_notebook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_experiments import write_notebook
 from typer.testing import CliRunner
 
 from lgn_lite.cli import main as cli
@@ -39,7 +39,7 @@ def test_run_fails_with_a_report_then_succeeds_with_a_table(project, monkeypatch
     failed = CliRunner().invoke(cli.app, ["run", "-p", "broken=true"])
     assert failed.exit_code == 1
     assert "AssertionError: broken on purpose" in failed.output and "09_train" in failed.output
-    assert "go on with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start anew
+    assert "resume with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start anew
     assert not (project / "runs" / "course" / "results").exists()
 
     done = CliRunner().invoke(cli.app, ["run", "09", "--profile", "smoke"])

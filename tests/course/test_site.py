@@ -77,7 +77,8 @@ def fetched(soup: BeautifulSoup) -> list[str]:
     """Every address that a browser loads by itself."""
     found = [
         tag[key]
-        for tag in soup.find_all(site.FETCHED)
+        for tag in soup.find_all(True)
+        if tag.name != "a"
         for key in ("src", "href", "data", "poster", "srcset")
         if tag.get(key)
     ]
@@ -93,6 +94,7 @@ def index(folder: Path) -> list[dict]:
 def test_a_page_loads_only_files_of_the_site(which, request):
     folder = request.getfixturevalue(which)
     for name, soup in pages(folder).items():
+        assert "site.css" in fetched(soup), name
         for address in fetched(soup):
             assert (folder / unquote(address)).is_file(), f"{name} loads {address}"
     assert not re.search(r"@import|url\(", (folder / "site.css").read_text())

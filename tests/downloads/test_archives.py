@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_download import BODY, serving, write_tar, zipped
-from test_files import end, start
+from helpers.processes import end, start
+from helpers.shelf import BODY, write_tar, zipped
 
 from lgn_lite.downloads import archives
 from lgn_lite.downloads.archives import Damaged, remote_members, unpack
@@ -25,14 +25,6 @@ from lgn_lite.errors import InputError
 pytestmark = pytest.mark.timeout(300)
 PAGE = b"<!DOCTYPE html><html><body>Log in</body></html>"
 quietly = functools.partial(get, progress=False)
-
-
-@pytest.fixture
-def shelf(monkeypatch):
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    with serving() as shelf:
-        yield shelf
 
 
 def deflated(members):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_download import BODY, SHA256, serving, write_tar, zipped
+from helpers.shelf import BODY, SHA256, write_tar, zipped
 from typer.testing import CliRunner
 
 from lgn_lite.cli import data as cli_data
@@ -23,14 +23,6 @@ from lgn_lite.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {asset.name: asset for asset in ASSETS}
-
-
-@pytest.fixture
-def shelf(monkeypatch):
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-    with serving() as shelf:
-        yield shelf
 
 
 # ── The registry ──────────────────────────────────────────────────────────────────────────────
@@ -279,7 +271,7 @@ def test_ctrl_c_is_one_line_and_exit_code_130(tmp_path, monkeypatch):
 
     monkeypatch.setattr(inventory, "get", interrupted)
     ended = invoke("get", "tacos", "--root", tmp_path)
-    assert ended.exit_code == 130 and ended.output == "Stopped. The same command goes on from here.\n"
+    assert ended.exit_code == 130 and ended.output == "Stopped. The same command resumes from here.\n"
 
 
 def test_convert_names_what_is_missing_and_where_it_comes_from(tmp_path):

@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
-from test_download import BODY, SHA256
+from helpers.shelf import BODY, SHA256
 
 from lgn_lite.downloads import download, servers
 from lgn_lite.downloads.archives import remote_members
@@ -75,9 +75,7 @@ def status(line, *headers):
 
 
 @pytest.fixture
-def server(monkeypatch):
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
+def server():
     with Raw() as raw:
         thread = threading.Thread(target=raw.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from helpers.notebooks import Terminal, write_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from rich.console import Console
 
 from lgn_lite.errors import InputError
@@ -19,18 +20,7 @@ from lgn_lite.experiments import runner as experiments
 from lgn_lite.experiments.progress import NotebookProgress, clock, show_failure
 from lgn_lite.experiments.runner import NotebookFailed, check_parameters, hold_run, results, run_notebooks
 
-PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 REMEMBER = "with open('order.txt', 'a') as f:\n    print({!r}, {}, file=f)"
-
-
-def write_notebook(path: Path, *cells: str, parameters: str = "", tags: tuple[str, ...] = ()) -> Path:
-    """A notebook of code cells, of Markdown where a cell starts with #; `tags` go to the last cell."""
-    nodes = [new_code_cell(parameters, metadata={"tags": ["parameters"]})] if parameters else []
-    nodes += [new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]
-    nodes[-1].metadata["tags"] = list(tags)
-    path.parent.mkdir(exist_ok=True)
-    nbformat.write(new_notebook(cells=nodes, metadata=PYTHON), path)
-    return path
 
 
 def quiet() -> Console:
@@ -126,14 +116,6 @@ def test_a_dead_kernel_is_a_failure_that_keeps_the_cells_before(tmp_path):
     assert "last words" in caught.value.traceback
     kept = nbformat.read(caught.value.copy, as_version=4)
     assert kept.cells[0].outputs[0].text == "alive\n"
-
-
-@pytest.fixture
-def ctrl_c_works():
-    """Python's own handler, which a process started in the background of a script lacks."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_interrupt_stops_the_kernel_and_leaves_no_notebook(tmp_path, ctrl_c_works):
@@ -424,11 +406,6 @@ def test_results_by_name(tmp_path):
 
 
 # ── what the terminal shows ───────────────────────────────────────────────────────────────────
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def play(console: Console) -> NotebookProgress:

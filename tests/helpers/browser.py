@@ -1,4 +1,4 @@
-"""Chromium for the tests of pages and widgets: a module says `pytest_plugins = ["helpers.browser"]` and takes the fixtures.
+"""Chromium for the tests of pages and widgets: `pytest_plugins = ["helpers.browser"]` brings the fixtures.
 
 Without Playwright or Chromium these tests skip and say so; under CI they fail, so that they cannot vanish unseen.
 """
@@ -18,6 +18,7 @@ from queue import Empty, Queue
 from threading import Thread
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -146,3 +147,22 @@ def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Po
             finally:
                 listening.join(10)
                 process.left = sorted(path.name for path in Path(folder).iterdir())
+
+
+def processes(server) -> list[psutil.Process]:
+    children = psutil.Process(server.pid).children(recursive=True)
+    return [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
+
+
+def serve(arguments: dict, settings: str = "pass", **options) -> list[str]:
+    """Arguments of Python for `page.serve`, which is quicker than the command: it loads no model beforehand.
+
+    `settings` are assignments, such as "page.IDLE = 2".
+    """
+    begin = "from lgn_lite.inspector import server as page, visits"
+    return ["-u", "-c", f"{begin}; {settings}; page.serve({arguments!r}, **{options!r})"]
+
+
+def gone(process: psutil.Process, seconds: float = 120) -> bool:
+    psutil.wait_procs([process], timeout=seconds)
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

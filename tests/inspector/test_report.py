@@ -330,7 +330,8 @@ def test_command_names_the_file_and_finds_the_baseline(tmp_path, tiny_toy, monke
         about = About(data=tiny_toy.title, training={"variant": name})
         saved(tmp_path / name / "best", tiny_toy.config.override(**settings), vocabulary, about)
     monkeypatch.setattr("lgn_lite.data_sets.open_data_set", lambda *_: tiny_toy)
-    ran = CliRunner().invoke(inspector_app, ["report", str(tmp_path / "full" / "best"), "--split", "val", "--count", "1"])
+    command = ["report", str(tmp_path / "full" / "best"), "--split", "val", "--count", "1"]
+    ran = CliRunner().invoke(inspector_app, command)
     assert ran.exit_code == 0, ran.output
     out = tmp_path / "full" / "best" / "report-val.html"
     assert out.exists() and "report-val.html" in ran.output

@@ -10,6 +10,7 @@ from scipy import stats
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.figures import plot_seeds
+from lgn_lite.model import LGN
 from lgn_lite.recipes import VARIANTS
 from lgn_lite.study.ablation import (
     BESIDE,
@@ -45,34 +46,34 @@ def test_every_row_is_another_model_and_every_question_has_its_rows():
         assert reference in rows_of(question) and set(BESIDE.get(question, ())) <= set(rows_of(question))
 
 
-def test_the_study_trains_scores_and_goes_on(tiny_toy, tmp_path, monkeypatch):
+def test_the_study_trains_scores_and_goes_on(small_toy, tmp_path, monkeypatch):
     runs, folder = [("late-deaf", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
-    found = run_study(tiny_toy, folder, runs, profile="smoke", training={"batch_size": 8}, workers=1)
+    found = run_study(small_toy, folder, runs, profile="smoke", training={"batch_size": 64}, workers=1)
     assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [("late-deaf", 0, 2e-3), ("baseline", 0, 1e-3)]
     assert sorted(collect(folder), key=str) == sorted(found, key=str)
     assert found[0]["parameters"] > found[1]["parameters"]
-    for split in tiny_toy.tests:
+    for split in small_toy.tests:
         assert 0 <= found[0][split]["all"]["R1@0.5"] <= 100 and found[0][split]["kind"]
     begun = json.loads((folder / "late-deaf" / "seed-0" / "settings.json").read_text())
     assert begun["model"]["guidance_by"] == "nothing" and begun["model"]["early"] == "none"
-    assert begun["training"]["batch_size"] == 8
+    assert begun["training"]["batch_size"] == 64
 
     trained = []
     monkeypatch.setattr(
-        lgn_lite.study.ablation, "train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
+        "lgn_lite.study.ablation.train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
     )
-    assert run_study(tiny_toy, folder, runs[::-1], profile="smoke") == found[::-1]
+    assert run_study(small_toy, folder, runs[::-1], profile="smoke") == found[::-1]
     assert trained == []
     with pytest.raises(InputError, match="No such file"):
-        run_study(tiny_toy, folder, [*runs, ("temporal", 3, 0.1)], profile="smoke", training={"epochs": 3})
+        run_study(small_toy, folder, [*runs, ("temporal", 3, 0.1)], profile="smoke", training={"epochs": 3})
     assert list(trained[0]) == ["temporal/seed-3-lr-0.1"]
     assert trained[0]["temporal/seed-3-lr-0.1"]["training"] == {"learning_rate": 0.1, "epochs": 3}
     assert trained[0]["temporal/seed-3-lr-0.1"]["settings"] == {"convolution": "temporal"}
 
 
-def test_unknown_rows_and_broken_scores_are_told(tiny_toy, tmp_path):
+def test_unknown_rows_and_broken_scores_are_told(small_toy, tmp_path):
     with pytest.raises(InputError, match=r"no row fulll in the study: choose from baseline, early"):
-        run_study(tiny_toy, tmp_path, [("full", 0, None), ("fulll", 0, None)])
+        run_study(small_toy, tmp_path, [("full", 0, None), ("fulll", 0, None)])
     broken = tmp_path / "full" / "seed-0" / "scores.json"
     broken.parent.mkdir(parents=True)
     broken.write_text("{")
@@ -90,9 +91,15 @@ def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
         choose_learning_rate(records, "early")
 
 
-def test_what_a_row_costs(tiny_toy):
-    costs = step_costs(tiny_toy, ["baseline", "square", "temporal"], batch=4, rounds=3)
-    assert costs["baseline"]["ratio"] == 1.0 and all(cost["milliseconds"] > 0 for cost in costs.values())
+def test_what_a_row_costs(small_toy, clock, monkeypatch):
+    rows = ["baseline", "square", "temporal"]
+    warm_up = [50] * len(rows)
+    rounds = [0.1, 0.4, 0.1, 0.2, 0.4, 0.1, 0.4, 0.4, 0.8]  # three, one row after another
+    monkeypatch.setattr("lgn_lite.study.ablation.time", clock)
+    monkeypatch.setattr(LGN, "forward", clock.lasting(warm_up + rounds, LGN.forward))
+    costs = step_costs(small_toy, rows, batch=4, rounds=3)
+    assert [costs[row]["milliseconds"] for row in rows] == [200, 400, 100]
+    assert [costs[row]["ratio"] for row in rows] == [1, 2, 1]  # the median of 4, 2, 1 and of 1, 0.5, 2
     products = {row: cost["multiply_adds"] for row, cost in costs.items()}
     assert products["temporal"] < products["baseline"] < products["square"]
     assert costs["temporal"]["parameters"] < costs["baseline"]["parameters"] < costs["square"]["parameters"]

@@ -23,11 +23,11 @@ RUN = ("published", "full", 3, 2e-3)
 
 
 @pytest.fixture(scope="module")
-def records(tiny_toy, folder):
-    return run_starts(tiny_toy, folder, [RUN, ("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
+def records(small_toy, folder):
+    return run_starts(small_toy, folder, [RUN, ("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
 
 
-def test_a_record_tells_its_run_and_its_curve(records, tiny_toy, folder):
+def test_a_record_tells_its_run_and_its_curve(records, folder):
     first, second = records
     assert [first[key] for key in ("start", "variant", "seed", "learning_rate")] == list(RUN)
     assert (second["start"], second["variant"], second["learning_rate"]) == ("course", "baseline", 1e-3)
@@ -39,17 +39,17 @@ def test_a_record_tells_its_run_and_its_curve(records, tiny_toy, folder):
     json.dumps(records, allow_nan=False)
 
 
-def test_what_is_done_is_kept(records, tiny_toy, folder):
+def test_what_is_done_is_kept(records, small_toy, folder):
     path = folder / "course/baseline/seed-0-lr-0.001/history.json"
     before = path.stat().st_mtime_ns
-    again = run_starts(tiny_toy, folder, [("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
+    again = run_starts(small_toy, folder, [("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
     assert again == records[1:] and path.stat().st_mtime_ns == before
 
 
-def test_to_look_changes_nothing(records, tiny_toy, folder, tmp_path):
+def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
     changes = dict(settings=STARTS["published"].settings, training={**STARTS["published"].training})
     changes["training"]["learning_rate"] = 2e-3
-    train_variant(tiny_toy, tmp_path, "full", "smoke", 3, progress=False, **changes)
+    train_variant(small_toy, tmp_path, "full", "smoke", 3, progress=False, **changes)
     unseen, seen = (
         load_checkpoint(path / "last").model.state_dict()
         for path in (tmp_path, folder / "published/full/seed-3-lr-0.002")
@@ -70,9 +70,9 @@ def test_the_starts_lead_from_2d_tans_to_the_courses():
     assert training_settings("toy-sta", "cpu", STARTS["cosine"].training) == replace(COURSE, schedule="cosine")
 
 
-def test_an_unknown_start(tiny_toy, tmp_path):
+def test_an_unknown_start(small_toy, tmp_path):
     with pytest.raises(InputError, match="no start 'cold': choose from published, unit"):
-        run_starts(tiny_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
+        run_starts(small_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
 
 
 def test_the_step_that_passes_is_the_first_strictly_above():

@@ -1,6 +1,4 @@
-"""The benchmarks on the processor: numbers that mean something, whatever they are."""
-
-import math
+"""The benchmarks on the CPU: what they time, what they compare, what the command prints."""
 
 import pytest
 import torch
@@ -8,19 +6,29 @@ from typer.testing import CliRunner
 
 from lgn_lite.cli import main as cli
 from lgn_lite.errors import InputError
+from lgn_lite.model import LGN
+from lgn_lite.study import speed
 from lgn_lite.study.speed import convolution_benchmark, evaluation_benchmark
 
 
-def test_it_gives_seconds_and_their_ratio():
-    found = convolution_benchmark("toy", batch=1, rounds=3)
-    assert (found["preset"], found["batch"]) == ("toy", 1)
-    for name in ("list_seconds", "dense_seconds", "ratio"):
-        assert math.isfinite(found[name]) and found[name] > 0
+def test_forward_and_backward_are_timed_in_turn_and_the_ratio_is_the_median_of_the_rounds(clock, monkeypatch):
+    warm_up, calls = 100, []
+    halves = {"list": [warm_up, warm_up, 0.25, 0.75, 1, 1, 2, 2], "dense": [warm_up, warm_up, 2, 6, 1.5, 0.5, 6, 6]}
+    copies = {name: clock.lasting(seconds, torch.clone) for name, seconds in halves.items()}
 
+    def convolve(model, fused):
+        assert fused.shape == (3, 132, model.config.hidden)
+        calls.append(model.config.convolution)
+        features = copies[calls[-1]](fused)
+        features.register_hook(copies[calls[-1]])  # on the way back
+        return features
 
-def test_one_round_s_ratio_is_that_of_its_times():
-    found = convolution_benchmark("toy", batch=1, rounds=1)
-    assert found["ratio"] == pytest.approx(found["dense_seconds"] / found["list_seconds"])
+    monkeypatch.setattr(speed, "time", clock)
+    monkeypatch.setattr(LGN, "convolve", convolve)
+    # a pass of the list takes 1, 2, 4 s, of the square 8, 2, 12 s: 8, 1, 3 times as long
+    expected = {"preset": "toy", "batch": 3, "list_seconds": 2, "dense_seconds": 8, "ratio": 3}
+    assert convolution_benchmark("toy", batch=3, rounds=3) == expected
+    assert calls == ["list", "dense"] * 4
 
 
 def test_an_unknown_preset_is_refused():
@@ -32,10 +40,17 @@ def test_an_unknown_preset_is_refused():
 def test_the_benchmark_compares_two_equal_ways(preset, monkeypatch):
     found = evaluation_benchmark(preset, queries=20)
     assert found["equal"] and found["queries"] == 20
-    assert found["seconds"]["all"] >= max(found["seconds"][part] for part in ("ranking", "NMS", "recall"))
-    assert found["ratio"] == pytest.approx(found["naive_seconds"] / found["seconds"]["all"])
     monkeypatch.setattr("lgn_lite.study.speed.temporal_nms", lambda segments, threshold, keep: torch.arange(keep))
     assert not evaluation_benchmark(preset, queries=20)["equal"]
+
+
+def test_every_part_of_the_evaluation_has_its_own_seconds(clock, monkeypatch):
+    for name, seconds in {"ranking": 1, "thinned_answers": 2, "recall": 4, "temporal_nms": 0.75}.items():
+        monkeypatch.setattr(speed, name, clock.lasting(seconds, getattr(speed, name)))
+    monkeypatch.setattr(speed, "time", clock)
+    found = evaluation_benchmark("toy", queries=28, rounds=1)
+    assert found["seconds"] == {"ranking": 1, "NMS": 2, "recall": 4, "all": 7}
+    assert (found["naive_seconds"], found["ratio"]) == (21, 3)  # NMS of one query after another
 
 
 def test_the_command_says_what_was_timed():

@@ -1,5 +1,6 @@
 """The benchmark of training steps, on shapes of a few numbers: every variant, failures, resuming, counts, verdicts."""
 
+import itertools
 import json
 import os
 import runpy
@@ -18,6 +19,7 @@ from lgn_lite.model import LGN
 from lgn_lite.study import step_speed as benchmark_step
 from lgn_lite.study import step_speed_report as benchmark_run
 from lgn_lite.study.step_speed import (
+    CONVOLUTIONS,
     VARIANTS,
     Training,
     Variant,
@@ -51,15 +53,23 @@ def small_peak(monkeypatch):
     monkeypatch.setattr(benchmark_step, "peak_multiply_adds", lambda precision, device: 1e9)
 
 
-def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path):
-    found = small_run(tmp_path / "b.json", [n for n in VARIANTS if not VARIANTS[n].compiled])
+def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path, monkeypatch):
+    clock = itertools.cycle([9.0, 0.2, 0.25, 5.0])  # the first step, which compiles, and three more
+
+    def timed(device, work):
+        work()
+        return next(clock)
+
+    monkeypatch.setattr(benchmark_step, "timed", timed)
+    found = small_run(tmp_path / "b.json", [n for n in VARIANTS if not VARIANTS[n].compiled], steps=3)
     rows = found["presets"]["charades-sta"]["rows"]
     for name in EAGER:
         row = rows[name]
-        assert row["steps_per_second"] == pytest.approx(1 / row["seconds"])
-        assert row["queries_per_second"] == pytest.approx(2 / row["seconds"])
-        assert row["share_of_peak"] == pytest.approx(row["multiply_adds"] / row["seconds"] / 1e9)
-        assert row["peak_memory_bytes"] > 0 and row["batch"] == 2
+        assert (row["batch"], row["first_seconds"], row["seconds"]) == (2, 9.0, 0.25)
+        assert (row["steps_per_second"], row["queries_per_second"]) == (4, 8)
+        own = CONFIG.override(convolution=CONVOLUTIONS[VARIANTS[name].convolution])
+        assert row["share_of_peak"] == pytest.approx(4 * step_multiply_adds(own, 2) / 1e9)
+        assert row["peak_memory_bytes"] > 0
     assert "TF32 needs an NVIDIA GPU" in rows["square-tf32"]["error"]
     assert json.loads((tmp_path / "b.json").read_text(encoding="utf-8")) == found
 

@@ -4,13 +4,12 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 
 import psutil
 import pytest
+from helpers.processes import end, start
 
 from lgn_lite.errors import InputError
 from lgn_lite.support import files
@@ -32,21 +31,6 @@ pytestmark = pytest.mark.timeout(300)
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def start(code, *arguments):
-    """A process that says "ready" and then lives until it is killed or its standard input closes."""
-    command = [sys.executable, "-c", f"import sys\n{code}", *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def end(process):
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
 
 
 # ── Whole, or not at all ──────────────────────────────────────────────────────────────────────
@@ -235,13 +219,16 @@ def test_a_process_number_that_was_given_again_is_another_process(tmp_path, monk
 
 
 def test_a_leftover_that_cannot_be_removed_stops_nobody(tmp_path, monkeypatch):
-    (tmp_path / f".a.lgn_lite-4194305-{files._machine()}-00000000").touch()
+    left, tried = tmp_path / f".a.lgn_lite-4194305-{files._machine()}-00000000", []
+    left.touch()
 
-    def fail(_):
+    def fail(path):
+        tried.append(path)
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr(files, "_remove", fail)
     remove_leftovers(tmp_path)
+    assert tried == [left]
     remove_leftovers(tmp_path / "no such folder")
 
 

@@ -140,7 +140,7 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     word.fill("umbrella" if word.input_value() != "umbrella" else "flag")
     _wait_for_map(page, before)
     assert not page.get_by_role("button", name="Restore").is_disabled()
-    for tab, sign in {"Words": "answer then", "Early modulation": "Unit 1 of 2"}.items():
+    for tab, sign in {"Words": "prediction then", "Early modulation": "Unit 1 of 2"}.items():
         page.get_by_role("tab", name=tab).click()
         page.get_by_text(sign).first.wait_for(timeout=60_000)
         page.wait_for_timeout(1500)  # the pictures of the frames

@@ -1,9 +1,8 @@
 """The inspector's page in Chromium, as `lgn-lite inspect` serves it: used, looked at, and by two people at once."""
 
 import pytest
-from helpers.browser import PROJECT, browser, screenshots, serving, watch
+from helpers.browser import PROJECT, browser, gone, processes, screenshots, serve, serving, watch
 from helpers.untrained import untrained_models
-from test_page import gone, processes, serve
 
 __all__ = ["browser"]  # a fixture
 

@@ -145,7 +145,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, folder, small, extract, monkeypatch)
     monkeypatch.setattr(VGGFrames, "extract", interrupt)
     result, _ = extract(folder, tmp_path / "f.hdf5", "--weights", small)
     assert result.exit_code == 1
-    assert "the same command goes on" in result.output
+    assert "the same command resumes" in result.output
 
 
 def test_the_script_finds_videos(tmp_path):

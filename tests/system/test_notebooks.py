@@ -100,22 +100,27 @@ def test_house_style(path):
     assert complaints(nbformat.read(path, 4), path.stat().st_size) == []
 
 
-@each_notebook
+def first_output(notebook):
+    return next(cell.outputs[0] for cell in notebook.cells if cell.get("outputs"))
+
+
 @pytest.mark.parametrize(
     "damage, told",
     [
         (lambda nb: nb.cells.pop(0), "title"),
+        (lambda nb: nb.metadata.update(widgets={}), "the state of a widget"),
         (lambda nb: nb.cells.append(nbformat.v4.new_code_cell("x = 1\n" * 46)), "46 lines"),
         (lambda nb: nb.cells.extend(nbformat.v4.new_code_cell("x = 1") for _ in range(4)), "four code cells"),
         (lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("word " * 5000)), "words of prose"),
         (lambda nb: nb.cells[-1].update(source="## The end"), "headings"),
         (lambda nb: nb.cells[-1].update(source=nb.cells[-1].source + " /home/me/x"), "/home/me/x"),
         (lambda nb: [cell.metadata.clear() for cell in nb.cells], "0 cells tagged parameters"),
+        (lambda nb: first_output(nb).update(text="FutureWarning: x"), "left a warning"),
         (lambda nb: [cell.update(execution_count=7) for cell in nb.cells if "outputs" in cell], "1 to n"),
     ],
 )
-def test_the_lint_sees_damage(path, damage, told):
-    notebook = nbformat.read(path, 4)
+def test_the_lint_sees_damage(damage, told):
+    notebook = nbformat.read(NOTEBOOKS[0], 4)
     damage(notebook)
     assert any(told in complaint for complaint in complaints(notebook))
 
@@ -147,7 +152,8 @@ def exercises() -> dict[str, tuple[str, str]]:
 
 
 EXERCISES = exercises()
-KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted((FOLDER.parent / "tests" / "helpers" / "exercises").glob("n*.py"))}
+ANSWERS = FOLDER.parent / "tests" / "helpers" / "exercises"
+KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted(ANSWERS.glob("n*.py"))}
 WRONG = {name: answer for known in KNOWN.values() for name, answer in known["WRONG"].items()}
 
 

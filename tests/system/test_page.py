@@ -22,7 +22,7 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 
 import psutil
 import pytest
-from helpers.browser import serving
+from helpers.browser import gone, processes, serve, serving
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -63,19 +63,6 @@ class Visitor:
         return text, re.search(KERNEL, text)[1]
 
 
-def processes(server) -> list[psutil.Process]:
-    children = psutil.Process(server.pid).children(recursive=True)
-    return [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
-
-
-def serve(arguments: dict, settings: str = "pass", **options) -> list[str]:
-    """Arguments of Python for `page.serve`, which is quicker than the command: it loads no model beforehand.
-
-    `settings` are assignments, such as "page.IDLE = 2".
-    """
-    return ["-u", "-c", f"from lgn_lite.inspector import server as page, visits; {settings}; page.serve({arguments!r}, **{options!r})"]
-
-
 def kernel_of(server) -> psutil.Process:
     """The first process of a visitor, waited for."""
     end = time.monotonic() + 120
@@ -83,11 +70,6 @@ def kernel_of(server) -> psutil.Process:
         assert time.monotonic() < end and server.poll() is None
         time.sleep(0.1)
     return found[0]
-
-
-def gone(process: psutil.Process, seconds: float = 120) -> bool:
-    psutil.wait_procs([process], timeout=seconds)
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 ABSENT = {"checkpoint": "/absent/<img src=x onerror=alert(1)>"}
@@ -494,7 +476,8 @@ def test_the_notebook_is_one_that_others_can_read(tmp_path):
 def test_a_visitor_s_process_waits_for_no_server():
     import subprocess
 
-    code = "import sys, lgn_lite.inspector.server; print([name for name in ('voila', 'torch', 'nbformat') if name in sys.modules])"
+    heavy = "('voila', 'torch', 'nbformat')"
+    code = f"import sys, lgn_lite.inspector.server; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock
+from helpers.notebooks import Terminal, write_notebook
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from test_experiments import Terminal, write_notebook
 from typer.testing import CliRunner
 
 from lgn_lite.cli import main as cli
@@ -53,15 +53,8 @@ CELLS = (
 # Of a test that starts processes, so that one that stands fails and tells where; it takes seconds, or a minute or two
 # beside a training.
 limited = pytest.mark.timeout(400)
+pytestmark = pytest.mark.usefixtures("ctrl_c_works")
 PATIENCE = 100  # seconds for a process to do what the test waits for
-
-
-@pytest.fixture(autouse=True)
-def interruptible():
-    """A script's background jobs ignore Ctrl-C, and so would all that a test starts there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -410,7 +403,8 @@ def test_a_local_worker_that_was_given_up_is_replaced(project, monkeypatch):
 @limited
 def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_goes_on(project, monkeypatch):
     (project / "grid.yaml").write_text("list:\n  - {seed: 1}\n  - {seed: 2, slow: true}\n")
-    code = "from pathlib import Path; from lgn_lite.cli import main as cli; from lgn_lite.support import files\nfiles.project_root = Path.cwd"
+    code = "from pathlib import Path; from lgn_lite.cli import main as cli; from lgn_lite.support import files\n"
+    code += "files.project_root = Path.cwd"
     (project / "command.py").write_text(f"{code}\nif __name__ == '__main__':\n    cli.main()\n")
     command = [sys.executable, "command.py", "sweep", "train", "grid.yaml", "--workers", "1", "--gpus", "0"]
     output = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -423,7 +417,7 @@ def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_goes_on(project, mo
         finally:
             process.kill()
     assert process.returncode == 130
-    assert printed.splitlines()[-1].startswith("Stopped. What is done is kept; go on with: lgn-lite sweep train")
+    assert printed.splitlines()[-1].startswith("Stopped. What is done is kept; resume with: lgn-lite sweep train")
     assert "Traceback" not in printed and "[1/2] seed=1: done after" in printed
     seconds_until_gone([kernel, child, *family])
     assert {name: run["status"] for name, run in saved(project).items()} == {

@@ -22,7 +22,19 @@ from lgn_lite.annotations import read_toy_sta
 from lgn_lite.errors import InputError
 from lgn_lite.support import files
 from lgn_lite.support.error_lines import os_error_line
-from lgn_lite.toy import ACTIVITIES, COLOURS, CONCEPTS, SHAPES, SPLITS, Event, Scene, describe
+from lgn_lite.toy import (
+    ACTIVITIES,
+    COLOURS,
+    CONCEPTS,
+    SHAPES,
+    SPLITS,
+    Event,
+    Scene,
+    concept_frames,
+    describe,
+    draw_frame,
+    held_out,
+)
 from lgn_lite.toy import build as toy
 from lgn_lite.toy.scenes import make_scene
 
@@ -115,8 +127,8 @@ def test_timelines_are_possible(scene):
 @settings(max_examples=50, deadline=None)
 @given(scenes)
 def test_held_out_compositions_are_only_in_their_split(scene):
-    shown = [toy.held_out(*scene.figures[e.figure], e.activity) for e in scene.events]
-    asked = [toy.held_out(*q.tags["figure"].split(), q.tags["activity"]) for q in describe(scene)]
+    shown = [held_out(*scene.figures[e.figure], e.activity) for e in scene.events]
+    asked = [held_out(*q.tags["figure"].split(), q.tags["activity"]) for q in describe(scene)]
     if scene.split == "test-composition":
         assert asked and all(asked)
     else:
@@ -124,7 +136,7 @@ def test_held_out_compositions_are_only_in_their_split(scene):
 
 
 def test_an_eighth_of_the_compositions_is_held_out_evenly():
-    kept = [(c, s, a) for c in COLOURS for s in SHAPES for a in ACTIVITIES if toy.held_out(c, s, a)]
+    kept = [(c, s, a) for c in COLOURS for s in SHAPES for a in ACTIVITIES if held_out(c, s, a)]
     assert len(kept) == len(COLOURS) * len(SHAPES) * len(ACTIVITIES) / 8
     assert Counter(a for _, _, a in kept) == dict.fromkeys(ACTIVITIES, 2)
     for place, names in (
@@ -167,32 +179,32 @@ def test_each_activity_is_drawn_where_its_figure_is(activity):
     figures = [("red", "circle"), ("blue", "star")]
     busy = Scene("x", "", 30, figures, [Event(0, activity, 2, 6)], look=5)
     idle = Scene("x", "", 30, figures, [], look=5)
-    frame, plain = toy.draw_frame(busy, 4.2), toy.draw_frame(idle, 4.2)
+    frame, plain = draw_frame(busy, 4.2), draw_frame(idle, 4.2)
     assert frame.shape == (192, 192, 3) and frame.dtype == np.uint8
     changed = (frame != plain).any(-1)
     assert changed.sum() > 400  # large enough to survive shrinking to 48 x 48
-    left = toy.draw_frame(Scene("x", "", 30, figures, [Event(1, activity, 2, 6)], look=5), 4.2) != plain
+    left = draw_frame(Scene("x", "", 30, figures, [Event(1, activity, 2, 6)], look=5), 4.2) != plain
     assert abs(np.nonzero(changed)[1].mean() - np.nonzero(left)[1].mean()) > 50  # each in its own half
     for t in (1.9, 6.0):  # the end is not part of the moment
-        assert np.array_equal(toy.draw_frame(busy, t), toy.draw_frame(idle, t))
+        assert np.array_equal(draw_frame(busy, t), draw_frame(idle, t))
 
 
 def test_concept_frames_are_labelled_and_repeatable():
-    frames, labels = toy.concept_frames(64, seed=1)
-    again, _ = toy.concept_frames(64, seed=1)
+    frames, labels = concept_frames(64, seed=1)
+    again, _ = concept_frames(64, seed=1)
     assert frames.shape == (64, 48, 48, 3) and frames.dtype == np.uint8
     assert labels.shape == (64, len(CONCEPTS)) and labels.dtype == np.float32
     assert np.array_equal(frames, again)
-    assert not np.array_equal(frames, toy.concept_frames(64, seed=2)[0])
+    assert not np.array_equal(frames, concept_frames(64, seed=2)[0])
     colours, shapes = labels[:, :4].sum(1), labels[:, 4:8].sum(1)
     assert np.array_equal(colours, shapes) and set(colours) == {0, 1, 2}
     assert np.array_equal(colours == 0, labels.sum(1) == 0)  # a sleeper has nothing to name
     assert labels.any(0).all()
     for label in labels[colours == 1]:  # one figure: its composition is known
         names = [name for name, present in zip(CONCEPTS, label, strict=True) if present]
-        assert len(names) == 3 and not toy.held_out(*names)
+        assert len(names) == 3 and not held_out(*names)
     with pytest.raises(InputError, match="must divide"):
-        toy.concept_frames(1, seed=0, size=50)
+        concept_frames(1, seed=0, size=50)
 
 
 def contents(folder):
@@ -233,7 +245,7 @@ def test_built_videos_show_the_scenes(built):
             frames = list(container.decode(stream))
         assert len(frames) == scene.duration * toy.FPS
         for i in (0, 100, len(frames) - 1):
-            drawn = toy.draw_frame(scene, i / toy.FPS).astype(int)
+            drawn = draw_frame(scene, i / toy.FPS).astype(int)
             assert np.abs(frames[i].to_ndarray(format="rgb24") - drawn).mean() < 6
 
 

@@ -113,7 +113,7 @@ def test_a_file_system_without_locks_is_no_hindrance(tmp_path, nano, monkeypatch
 def test_what_is_in_the_way_is_one_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     for root, said in (
-        (tmp_path / "file", "file: File exists; move what is there"),
+        (tmp_path / "file", "file/toy-sta: Not a directory; a file is in the way of a folder"),
         (tmp_path / ("x" * 300), "File name too long; choose a shorter name"),
     ):
         monkeypatch.setattr("sys.argv", ["lgn-lite", "data", "toy", "--size", "tiny", "--root", str(root)])

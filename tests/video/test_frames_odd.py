@@ -141,7 +141,7 @@ def test_frames_go_on_past_a_stated_end(tmp_path, names, sound):
                 struct.pack_into(">I", data, at + 16, 2 * struct.unpack_from(">I", data, at + 12)[0])
             first = first and name != "mdhd"
     path.write_bytes(data)
-    frames, times = warned(path, r"goes on to 6\.0 s, past the 2\.0 s stated", read_frames, 10)
+    frames, times = warned(path, r"continues to 6\.0 s, past the 2\.0 s stated", read_frames, 10)
     assert levels(frames) == expected(60) and times[-1] == 5.9
     info = warned(path, r"past the 2\.0 s", probe)
     assert (info.duration, info.fps) == pytest.approx((6, 10))
@@ -171,7 +171,7 @@ def test_other_headers_that_state_too_little(tmp_path, name, codec):
         struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, 2000.0)
         data = data.replace(b"00:00:06.", b"00:00:02.")
     path.write_bytes(data)
-    frames, _ = warned(path, r"goes on to 6\.0 s, past the [12]\.\d s stated", read_frames, 10)
+    frames, _ = warned(path, r"continues to 6\.0 s, past the [12]\.\d s stated", read_frames, 10)
     assert levels(frames) == expected(60)
     assert warned(path, "past the", probe).duration == pytest.approx(6)
     agree(path, 6, tmp_path)
