@@ -1,13 +1,12 @@
 """How fast the list convolution is against 2D-TAN's square map, and evaluation against a loop over the queries.
 
-Ratios, taken in one run: what is compared is timed in turn, so that a busy machine slows both. `benchmark_step`
+Ratios, taken in one run: what is compared is timed in turn, so that a busy machine slows both. `step_speed`
 times whole training steps.
 """
 
 from __future__ import annotations
 
 import statistics
-import time
 import timeit
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -102,24 +101,24 @@ def _evaluate_together(
     seconds = {"ranking": 0.0}
 
     def best(queries: Tensor, size: int) -> Tensor:
-        start = time.perf_counter()
+        start = timer()
         segments = rank_some(queries, size)
-        seconds["ranking"] += time.perf_counter() - start
+        seconds["ranking"] += timer() - start
         return segments
 
-    start = time.perf_counter()
+    start = timer()
     rank_some = ranking(model, logits, durations)
-    seconds["ranking"] += time.perf_counter() - start
+    seconds["ranking"] += timer() - start
     answers = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
-    kept = time.perf_counter()
+    kept = timer()
     rates = recall(answers, targets, KS, THRESHOLDS)
-    end = time.perf_counter()
+    end = timer()
     seconds |= {"NMS": kept - start - seconds["ranking"], "recall": end - kept, "all": end - start}
     return answers, rates, seconds
 
 
 def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets: Tensor) -> tuple[Tensor, Rates, float]:
-    start = time.perf_counter()
+    start = timer()
     scores, spans = logits.sigmoid(), model.moments.spans(torch.float64)
     answers = torch.zeros(len(logits), max(KS), 2, dtype=torch.float64)
     hits = torch.zeros(len(KS), len(THRESHOLDS), dtype=torch.float64)
@@ -130,4 +129,4 @@ def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets:
         hits += answer_hits(answer_iou(answers[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
     hits /= len(logits)
     rates = {(k, m): 100 * hits[i, j].item() for i, k in enumerate(KS) for j, m in enumerate(THRESHOLDS)}
-    return answers, rates, time.perf_counter() - start
+    return answers, rates, timer() - start
