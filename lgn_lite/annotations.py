@@ -2,7 +2,7 @@
 
 Holds `Query`, the readers of Charades-STA, TACoS, ActivityNet Captions, their out-of-distribution splits (CD)
 and Toy-STA, the writer of Charades-STA's line format, statistics, and what keeps splits apart. Every reader
-cleans by 2D-TAN's rules and tells what it changed.
+cleans by 2D-TAN's rules and reports what it changed.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ class Query:
     split: str = ""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)  # Toy-STA: kind, figure, activity, …
 
+    # Models see fractions, since every video is cut into N clips; metrics are of seconds, as in the papers' tables.
     @property
     def span(self) -> tuple[float, float]:
         """Start and end as fractions of the video."""
@@ -45,21 +46,32 @@ class Queries(list[Query]):
     path: Path | None = None
 
 
-# The query as written, and the place an error names: "file:line", or "file, video 'x', pair 3".
+# The query as written, and the location that an error names: "file:line", or "file, video 'x', pair 3".
 Row = tuple[str, Query]
-# What a video's entry in a json file says of time: its duration, and its units a second (frames, or 1 for seconds).
+# What a video's entry in a json file says of time: its duration, and its units per second (frames, or 1 for seconds).
 Timing = Callable[[str, dict[str, Any]], tuple[float, float]]
 
 
 def read_charades_sta(
     sentences_txt: str | Path, durations_csv: str | Path, *, split: str = "", strict: bool = False
 ) -> Queries:
-    """Read lines `VID start end##sentence.` (seconds); durations are the csv's columns `id` and `length`.
+    """Read lines `VID start end##sentence.`, times in seconds.
 
-    An end past the duration is clipped to it; then pairs with start >= end are dropped; one warning counts
-    both. `strict=True` makes a start >= end as written an error instead.
-    Raises InputError, naming the file and the line, for what cannot be read.
+    An end past the duration is clipped to it; then pairs with start >= end are dropped; one warning counts both.
+
+    Args:
+        sentences_txt: the file of lines.
+        durations_csv: has the columns `id` and `length`, in seconds.
+        split: name that the queries get.
+        strict: make a start >= end as written an error instead.
+
+    Returns:
+        The queries in the order of the lines.
+
+    Raises:
+        InputError: naming the file and the line, for what cannot be read.
     """
+    # The lines have no duration, which 2D-TAN reads from a table of Charades, made for another task.
     path = Path(sentences_txt)
     return _clean(_line_rows(path, Path(durations_csv), split), path, strict=strict)
 
@@ -71,6 +83,7 @@ def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
     Raises InputError naming the file and the video.
     """
 
+    # 17,344 pairs in the paper (4.1); the files that 2D-TAN released, read here, hold 18,227, which Table 1 fits
     def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
         fps = finite_number(entry.get("fps"), f"{where}: fps", least=FPS[0], most=FPS[1])
         return amount(entry.get("num_frames"), f"{where}: num_frames") / fps, fps
@@ -109,6 +122,7 @@ def read_toy_sta(folder: str | Path, split: str) -> Queries:
     """
     folder = Path(folder)
     path, tags_csv = folder / f"toy_sta_{split}.txt", folder / f"toy_sta_{split}_tags.csv"
+    # Charades-STA's format exactly, so that any code for Charades-STA reads it; the tags have a file of their own
     rows = list(_line_rows(path, folder / "videos.csv", split))
     tags = [tag for _, tag in csv_rows(tags_csv)]
     if len(rows) != len(tags):
@@ -117,7 +131,7 @@ def read_toy_sta(folder: str | Path, split: str) -> Queries:
             "each line needs its row, in the same order"
         )
     tagged = [(where, replace(query, tags=tag)) for (where, query), tag in zip(rows, tags, strict=True)]
-    return _clean(tagged, path, strict=True)
+    return _clean(tagged, path, strict=True)  # drawn, not annotated: a reversed moment would be our own error
 
 
 def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> None:
@@ -127,8 +141,9 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
     """
     lines = []
     for q in queries:
-        if not math.isfinite(q.start + q.end):
+        if not math.isfinite(q.start + q.end):  # NaN and infinity survive a sum
             raise InputError(f"video {shown(q.video)}: from {q.start} to {q.end} s is no moment; correct it")
+        # what `_line_rows` takes apart again: at blanks, at ##, at line breaks
         if "##" in q.video or q.video.split() != [q.video] or len(q.sentence.splitlines()) != 1:
             raise InputError(
                 f"video {shown(q.video)}, sentence {shown(q.sentence)}: the line format allows no blank and no ## "
@@ -142,7 +157,7 @@ def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> N
 def statistics(queries: Iterable[Query]) -> dict[str, float]:
     """Describe a data set: {"pairs", "videos", "words", "moment_seconds", "moments_per_video"}.
 
-    The last three are means: words a sentence, seconds a moment, moments a video. Words are what blanks
+    The last three are means: words per sentence, seconds per moment, moments per video. Words are what blanks
     separate, as in 2D-TAN, which gives Table 1's 6.2 and 8.5 (`text.tokenize` finds less than 0.01 more).
     Raises InputError where there is no query.
     """
@@ -159,16 +174,16 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
     }
 
 
-def film_note(annotated: float, film: float) -> str | None:
+def duration_note(annotated: float, file: float) -> str | None:
     """One sentence where a video file and its annotation disagree on the duration; None where they agree.
 
     Both in seconds. A tenth, or half a second of a short video, is what containers and rounding make; None also for a
     file whose duration is not known (0, NaN).
     """
-    if not (math.isfinite(film) and film > 0) or abs(film - annotated) <= max(0.5, 0.1 * max(film, annotated)):
+    if not (math.isfinite(file) and file > 0) or abs(file - annotated) <= max(0.5, 0.1 * max(file, annotated)):
         return None
     return (
-        f"The video file lasts {film:.1f} s, its annotation says {annotated:.1f} s: moments may not be where they are "
+        f"The video file lasts {file:.1f} s, its annotation says {annotated:.1f} s: moments may not be where they are "
         "shown; check that it is the right file, uncut and at its original speed."
     )
 
@@ -183,6 +198,8 @@ def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query],
     """
     if not 0 < share < 1:
         raise InputError(f"share={share}: give the part of the videos to hold out, between 0 and 1")
+    # By video, not by query: sentences on a video that was trained on would measure memory. By a hash, since the names
+    # of Charades may themselves have an order, and a random generator's draw may change with its version.
     videos = sorted({q.video for q in queries}, key=lambda video: hashlib.sha256(video.encode()).digest())
     count = min(max(round(share * len(videos)), 1), max(len(videos) - 1, 0))
     held = set(videos[:count])
@@ -212,25 +229,26 @@ def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tu
 
 
 LATE, EARLY = "ends past the video's duration clipped to it", "starts below 0 set to 0"
-REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped for want of a word"
+REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped because they have no word"
 SECONDS = (1e-3, 1e7)  # how long a video may last: from one frame to four months
 FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
 
 
 def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
-    """2D-TAN's rules: clip the times to the video, then keep start < end; tell once what was changed."""
+    """2D-TAN's rules: clip the times to the video, then keep start < end; report once what was changed."""
     kept = Queries()
     kept.path = path
-    told: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
+    changed: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
         kept.written += 1
         _check_length(where, q.sentence)
+        # A sentence without a word has no f_s: the crowd's typing slips are dropped, elsewhere the file is wrong.
         if not LETTER.search(q.sentence):
             if not drop_wordless:
                 raise InputError(f"{where}: the sentence is empty; write one or remove the pair")
-            told[WORDLESS].append(where)
+            changed[WORDLESS].append(where)
             continue
-        if not SECONDS[0] <= q.duration <= SECONDS[1]:
+        if not SECONDS[0] <= q.duration <= SECONDS[1]:  # `span` divides by it
             bounds = f"from {SECONDS[0]:g} s to {SECONDS[1]:,.0f} s are possible"
             raise InputError(
                 f"{where}: video {shown(q.video)} has a duration of {q.duration:g} s; {bounds}; correct it"
@@ -238,29 +256,32 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
         if max(abs(q.start), abs(q.end)) > SECONDS[1]:
             times = f"from {q.start:g} s to {q.end:g} s"
             raise InputError(f"{where}: {times}, but no video is longer than {SECONDS[1]:,.0f} s; correct the times")
+        # as written: clipping may also reverse a moment that lies wholly past the end
         if strict and q.start >= q.end:
             raise InputError(f"{where}: start {q.start:g} s is not before end {q.end:g} s; correct them")
+        # the candidates end with the video: with a target beyond it, none could overlap wholly
         start, end = max(q.start, 0.0), min(q.end, q.duration)
-        if start >= end:
-            told[REVERSED].append(where)
+        if start >= end:  # no length, no overlap (`moments.interval_iou`): no candidate could be right
+            changed[REVERSED].append(where)
             continue
         if end < q.end:
-            told[LATE].append(where)
+            changed[LATE].append(where)
         if start > q.start:
-            told[EARLY].append(where)
+            changed[EARLY].append(where)
         kept.append(q if (start, end) == (q.start, q.end) else replace(q, start=start, end=end))
     changes = [
-        f"{len(places)} {what} (first: {', '.join(_within(path, where) for where in places[:3])})"
-        for what, places in told.items()
-        if places
+        f"{len(locations)} {what} (first: {', '.join(_within(path, where) for where in locations[:3])})"
+        for what, locations in changed.items()
+        if locations
     ]
-    if changes:
+    if changes:  # once per file: 2D-TAN does the same in silence, and its pair counts differ from the files' lines
         warnings.warn(f"{path}: {'; '.join(changes)}; {len(kept)} pairs kept", stacklevel=3)
     return kept
 
 
 def _check_length(where: str, sentence: str) -> None:
     """Raise InputError for what no one wrote as one sentence; a model would need gigabytes for it."""
+    # a sentence of n words has at least n characters: words need counting in long ones only
     if len(sentence) > MOST_LETTERS or (len(sentence) > MOST_WORDS and len(find_words(sentence)) > MOST_WORDS):
         raise InputError(
             f"{where}: the sentence {shown(sentence)} has {len(sentence):,} characters; one may have {MOST_LETTERS:,}, "
@@ -269,9 +290,9 @@ def _check_length(where: str, sentence: str) -> None:
 
 
 def _within(path: Path, where: str) -> str:
-    """A place without the file's name: "line 12", or "video 'x', pair 3"."""
-    place = where.removeprefix(str(path)).lstrip(":, ")
-    return f"line {place}" if place.isdigit() else place
+    """A location without the file's name: "line 12", or "video 'x', pair 3"."""
+    location = where.removeprefix(str(path)).lstrip(":, ")
+    return f"line {location}" if location.isdigit() else location
 
 
 def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
@@ -279,15 +300,16 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
     durations: dict[str, float] = {}
     for where, row in csv_rows(durations_csv, columns=("id", "length")):
         video, length = row["id"], amount(row["length"], f"{where}: length", text=True)
-        if durations.setdefault(video, length) != length:
+        if durations.setdefault(video, length) != length:  # a video may have two rows that agree
             raise InputError(
                 f"{where}: video {shown(video)} has length {length:g} here, {durations[video]:g} above; keep one"
             )
+    # not splitlines: it also cuts at rare characters, such as U+2028, that a sentence may hold
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():  # such as after the last line break
             continue
         where = f"{path}:{number}"
-        moment, separator, sentence = line.partition("##")
+        moment, separator, sentence = line.partition("##")  # at the first: a later ## is the sentence's own
         parts = moment.split()
         if not separator or len(parts) != 3:
             what = "has no ##" if not separator else "does not begin with a video, a start and an end"
@@ -300,7 +322,7 @@ def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
 
 
 def _duration_under(*keys: str) -> Timing:
-    """The timing of a file in seconds: the duration stands under the first of these keys that an entry has."""
+    """The timing of a file in seconds: the duration is under the first of these keys that an entry has."""
 
     def timing(where: str, entry: dict[str, Any]) -> tuple[float, float]:
         key = next((key for key in keys if key in entry), keys[0])
@@ -318,6 +340,7 @@ def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
                 f"{where}: must be an object with timestamps and sentences, not a "
                 f"{type(entry).__name__}; correct the entry"
             )
+        # TACoS is annotated in frames, ActivityNet Captions in seconds: unit is frames per second, or 1
         duration, unit = timing(where, entry)
         times, sentences = entry.get("timestamps"), entry.get("sentences")
         if not isinstance(times, list) or not isinstance(sentences, list) or len(times) != len(sentences):

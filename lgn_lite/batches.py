@@ -1,4 +1,4 @@
-"""Queries + features + words → batches. Each video's features are prepared once, not once a query."""
+"""Queries + features + words → batches. Each video's features are prepared once, not once per query."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MomentDataset(Dataset):
         encode: a sentence to (W,) word numbers or (W, word_dim) word vectors.
         config: the model's settings; `num_frames`, `visual_dim` and `frame_norm` decide what it is given.
         blind: replace all features by zeros: what a model reaches that never sees the video.
-        memory: bytes of prepared features to keep; videos beyond it are read and prepared for each query.
+        memory: bytes of prepared features to cache; videos beyond it are read and prepared for each query.
 
     Raises InputError for queries whose videos have no features, or unfit ones: it counts the videos and names the first
     ten. Also for features of another width than the model's.
@@ -50,10 +50,14 @@ class MomentDataset(Dataset):
         if not blind:
             _check_features(queries, features, config)
         self.queries, self.features, self.config, self.blind = list(queries), features, config, blind
+        # All sentences are encoded here: they are small, and one that cannot be encoded is reported before training.
         self._words = [encode(query.sentence) for query in self.queries]
         self._videos: dict[str, Tensor] = {}
+        # One tensor for all videos. A model trained on it learns what sentences and the priors of annotators give away:
+        # for the score that it reaches, no video is needed.
         self._blank = torch.zeros(config.num_frames, config.visual_dim) if blind else None
-        self._kept = int(memory // (4 * config.num_frames * config.visual_dim))  # videos, in single precision
+        # Charades-STA has more than two sentences per video, TACoS more than a hundred (Table 1): caching pays.
+        self._cached = int(memory // (4 * config.num_frames * config.visual_dim))  # videos, in single precision
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -65,15 +69,16 @@ class MomentDataset(Dataset):
         if name in self._videos:
             return self._videos[name]
         prepared = prepare_features(self.features[name], self.config.num_frames, self.config.frame_norm)
-        if len(self._videos) < self._kept:
+        # No video is evicted for another: in a random order each is as likely as any other to be the next.
+        if len(self._videos) < self._cached:
             self._videos[name] = prepared
         return prepared
 
     def preload(self, progress: bool = True) -> None:
-        """Prepare all videos that memory holds: loader processes, begun anew each epoch, then share them."""
+        """Prepare all videos that memory holds: loader processes, started again each epoch, then share them."""
         if self.blind:
             return
-        names = list(dict.fromkeys(query.video for query in self.queries))[: self._kept]
+        names = list(dict.fromkeys(query.video for query in self.queries))[: self._cached]
         for name in tqdm(names, "features", unit="video", disable=not progress):
             self.video(name)
 
@@ -81,8 +86,9 @@ class MomentDataset(Dataset):
         query = self.queries[index]
         return {
             "index": torch.tensor(index),
-            "video": self.video(query.video),
-            "words": self._words[index],
+            "video": self.video(query.video),  # (T, D)
+            "words": self._words[index],  # (W,) or (W, word_dim)
+            # The model knows no seconds: a map of N clips covers a video of any duration.
             "span": torch.tensor(query.span, dtype=torch.float32),  # fractions of the video
             "duration": torch.tensor(query.duration, dtype=torch.float32),  # seconds
         }
@@ -92,6 +98,7 @@ def _check_features(queries: Sequence[Query], features: FeatureStore, config: LG
     """Raise InputError for videos without features, or with features that the model cannot take; reads no numbers."""
     sentences = {query.video: query.sentence for query in reversed(queries)}  # a video's first
     videos = list(dict.fromkeys(query.video for query in queries))
+    # All videos before the first step: one that is missing would else end a training after hours.
     if isinstance(features, FeatureStore):
         faults = features.faults(videos, config.visual_dim)
     else:
@@ -112,7 +119,9 @@ def _check_features(queries: Sequence[Query], features: FeatureStore, config: LG
 
 
 def collate(items: Sequence[Batch]) -> Batch:
-    """Stack items; sentences are padded with zeros to the longest, `word_counts` tells their lengths."""
+    """Stack items; sentences are padded with zeros to the longest, `word_counts` holds their lengths."""
+    # Features have a fixed length, so videos stack as they are, (B, T, D); only sentences differ. Words are counted,
+    # not read off the zeros: a word that GloVe lacks may have a vector of zeros too.
     batch = {key: torch.stack([item[key] for item in items]) for key in ("index", "video", "span", "duration")}
     batch["words"] = pad_sequence([item["words"] for item in items], batch_first=True)
     batch["word_counts"] = torch.tensor([len(item["words"]) for item in items])

@@ -61,6 +61,15 @@ class About:
             raise InputError(f"training={shown(self.training)}: must hold plain values ({error})") from error
 
 
+@dataclass(frozen=True)
+class Companions:
+    """What a checkpoint holds next to the model: all that prediction from a video file and a sentence needs."""
+
+    vocabulary: Vocabulary
+    about: About
+    encoder_file: str | Path | None = None  # weights of the frame encoder, where the project trained one itself
+
+
 @dataclass
 class Checkpoint:
     """A loaded checkpoint."""

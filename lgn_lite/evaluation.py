@@ -27,7 +27,7 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
     """
     device = next(model.parameters()).device
     was_training = model.training
-    model.eval()
+    model.eval()  # without dropout; validation interrupts a training, which then finds the model as it was
     loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "answers", unit="batch", disable=not progress)
     logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
     model.train(was_training)
@@ -137,6 +137,7 @@ def score_answers(
     length_edges: seconds, the borders of the groups by length; discounted: dR@n,IoU=m too.
     """
     truth, durations = query_tensors(queries)
+    # by length, since fewer clips hold a short moment; by kind of caption where the data set knows it (Toy-STA)
     groups = {"length": [length_bin(query.end - query.start, length_edges) for query in queries]}
     if all("kind" in query.tags for query in queries):
         groups["kind"] = [query.tags["kind"] for query in queries]

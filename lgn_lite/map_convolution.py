@@ -27,6 +27,7 @@ class ListConvolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(kernel * kernel, channels, channels))  # (k², C_in, C_out)
         self.bias = nn.Parameter(torch.empty(channels))
+        # which candidates lie under the kernel follows from the map alone, and is worked out once
         neighbours = moments.neighbours(kernel)  # (P, k²), P where there is none
         exists = neighbours < len(moments)
         cell, at = exists.T.nonzero(as_tuple=True)  # ordered by kernel cell
@@ -51,7 +52,8 @@ class ListConvolution(nn.Module):
         else:  # (P, B, C): to take a candidate is to take a block of memory
             product = _NeighbourProduct.apply(x.transpose(0, 1), weight, self.at, self.neighbour, self.pairs)
             product = product.transpose(0, 1)
-        return F.relu(product + self.bias) * self.share
+        # ReLU, then the division, in 2D-TAN's order: its bias too is divided by the number of valid cells
+        return F.relu(product + self.bias) * self.share  # (B, P, C)
 
 
 @torch.compiler.assume_constant_result  # torch.compile cannot look into it

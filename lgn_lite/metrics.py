@@ -1,4 +1,4 @@
-"""Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the answer that needs no video."""
+"""Evaluation: temporal NMS, R@n,IoU=m, its discounted form, mean IoU, and the prediction that needs no video."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,8 +37,9 @@ def temporal_nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
 def _nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
     """`temporal_nms` of (P, 2) float64, checked."""
     P = len(segments)  # candidates
+    # torchvision knows boxes in the plane: segments of one height overlap there as they do in time
     boxes = torch.stack([segments, torch.tensor([0.0, 1.0]).expand(P, 2)], dim=-1).flatten(1)  # start 0 end 1
-    rank = -torch.arange(P, dtype=torch.float64)
+    rank = -torch.arange(P, dtype=torch.float64)  # in place of scores, which may tie: the order given is kept
     # A segment's fate never depends on worse ones: try the best few first, further ones only where needed.
     size = min(P, 16 * keep)
     while True:
@@ -55,16 +56,27 @@ def recall(
     thresholds: Iterable[float],
     nms: float | None = None,
 ) -> dict[tuple[int, float], float]:
-    """R@k,IoU=m: percent of queries where one of the first k answers overlaps the target by more than m.
+    """R@k,IoU=m: percent of queries where one of the first k predictions overlaps the target by more than m (4.2).
 
-    predictions: (Q, P, 2), or a list of (P_q, 2), best first; targets: (Q, 2); all in one unit. With `nms`
-    the answers are thinned at that threshold before the first k are taken. Returns {(k, m): percent}.
-    Strict >, as in 2D-TAN; codebases with >= get other numbers. A query without an answer, [], is a miss.
-    Raises InputError where there is no query, not one prediction for each target, or k < 1, and, naming the query, for
-    what are no rows of [start, end], finite and the start first.
+    Strict >, as in 2D-TAN; code bases with >= get other numbers. A query without a prediction, [], is a miss.
+
+    Args:
+        predictions: (Q, P, 2), or a list of (P_q, 2): start and end, best first.
+        targets: (Q, 2), in the unit of the predictions.
+        ks: how many of the first predictions count.
+        thresholds: m, from 0 to 1.
+        nms: apply NMS at this threshold before the first k are taken; None: take them as they are.
+
+    Returns:
+        {(k, m): percent}
+
+    Raises:
+        InputError: where there is no query, not one prediction for each target, or k < 1, and, naming the query, for
+            what are no rows of [start, end], finite and the start first.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
-    iou = answer_iou(first_answers(predictions, targets, max(ks), nms), targets)
+    # 4.2's "Rank n@tIoU=m", with k for n: k answers are taken after NMS, else five of them could be one moment
+    iou = answer_iou(first_answers(predictions, targets, max(ks), nms), targets)  # (Q, keep)
     rates = answer_hits(iou, ks, thresholds).double().mean(dim=0)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
@@ -79,21 +91,29 @@ def discounted_recall(
 ) -> dict[tuple[int, float], float]:
     """dR@k,IoU=m: `recall` with each hit weighed by how close its start and end are (Yuan et al., 2021).
 
-    A hit counts (1 − |Δstart|) (1 − |Δend|), with Δ in fractions of the video, so that a long answer that only
-    covers its target earns less. The definition gives a query one discount and leaves open which of k answers it is
-    of: here of the hit that weighs most, so that dR never exceeds R and never falls as k grows.
-    durations: (Q,), of the videos, in the unit of predictions and targets. Other arguments, result and errors as
-    in `recall`; InputError also where a duration is not above 0.
+    A hit counts (1 − |Δstart|) (1 − |Δend|), with Δ in fractions of the video, so that a long prediction that
+    only covers its target counts for less. The definition gives a query one discount and leaves open which of k
+    predictions it is of: here of the hit that weighs most, so that dR never exceeds R and never falls as k grows.
+
+    Args:
+        predictions, targets, ks, thresholds, nms: as in `recall`.
+        durations: (Q,), of the videos, in the unit of predictions and targets.
+
+    Returns:
+        {(k, m): percent}
+
+    Raises:
+        InputError: as `recall` does, and where a duration is not above 0.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
     answers = first_answers(predictions, targets, max(ks), nms)
     iou, weights = answer_iou(answers, targets), answer_weights(answers, targets, durations)
-    rates = answer_hits(iou, ks, thresholds, weights).mean(dim=0)
+    rates = answer_hits(iou, ks, thresholds, weights).mean(dim=0)  # (ks, thresholds)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
 
 def mean_iou(predictions: Predictions, targets: Tensor) -> float:
-    """Mean overlap of the first answer with the target, in percent.
+    """Mean overlap of the first prediction with the target, in percent.
 
     predictions, targets, errors: as in `recall`.
     """
@@ -111,12 +131,19 @@ def summarise(
 ) -> dict[str, dict[str, Any]]:
     """The evaluation table, ready for JSON: a row for all queries, and for each label of each group.
 
-    groups: {"kind": one label for each query, "length": …}. A row is {"queries": Q, "R1@0.5": percent, …,
-    "mIoU": percent}; returns {"all": row, "kind": {label: row}, …}. With `durations` a row also has "dR1@0.5", …
-    as in `discounted_recall`. Other arguments as in `recall`.
-    Raises InputError as `recall` does, and where a group has not one label for each query.
+    Args:
+        predictions, targets, ks, thresholds, nms: as in `recall`.
+        groups: {"kind": one label for each query, "length": …}.
+        durations: (Q,), as in `discounted_recall`; with them a row also has "dR1@0.5", ….
+
+    Returns:
+        {"all": row, "kind": {label: row}, …}; a row is {"queries": Q, "R1@0.5": percent, …, "mIoU": percent}.
+
+    Raises:
+        InputError: as `recall` does, and where a group has not one label for each query.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
+    # NMS and overlaps once for the whole table: each row is a mean over some of the queries
     answers = first_answers(predictions, targets, max(ks), nms)
     iou = answer_iou(answers, targets)
     found = answer_hits(iou, ks, thresholds).double()
@@ -125,7 +152,7 @@ def summarise(
         weighed = answer_hits(iou, ks, thresholds, answer_weights(answers, targets, durations))
 
     def row(queries: list[int]) -> dict[str, float]:
-        means = found[queries].mean(dim=0), iou[queries, 0].mean()
+        means = found[queries].mean(dim=0), iou[queries, 0].mean()  # mIoU: of the first prediction alone
         named = {"queries": len(queries)} | metric_row(*means, ks, thresholds)
         return named if weighed is None else named | rate_row(weighed[queries].mean(dim=0), ks, thresholds, "dR")
 
@@ -145,6 +172,7 @@ def length_bin(seconds: float, edges: Sequence[float]) -> str:
 
     seconds on an edge belong to the bin above it; edges rise.
     """
+    # short moments are the hard ones: they hold few clips, and a boundary one clip off costs much of the overlap
     if seconds < edges[0]:
         return f"< {edges[0]:g} s"
     for low, high in pairwise(edges):
@@ -159,15 +187,17 @@ def length_bins(edges: Sequence[float]) -> list[str]:
 
 
 def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: int = 16) -> tuple[float, float]:
-    """The interval with the highest R1 where it answers every training query, the video unseen.
+    """The interval with the highest R1 as the prediction for every training query, the video unseen.
 
-    train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; the first
-    of equals, by start, then end, is taken. Returns start and end, fractions of the video.
+    train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; ties go to the
+    first by start, then end. Returns start and end, fractions of the video.
     Raises InputError where there is no query.
     """
     train_spans = checked_segments(train_spans, "train_spans")
     if len(train_spans) == 0:
         raise InputError("no training queries: a constant interval needs at least one")
+    # What the positions of moments alone give away: a model that looks at the video must beat it. Chosen on the
+    # training split, as a model's weights are; 16 steps are the candidates of Charades-STA.
     intervals = torch.combinations(torch.arange(grid + 1)).double() / grid  # (G, 2), start < end, in order
     hits = [(interval_iou(interval, train_spans) > threshold).sum().item() for interval in intervals]
     start, end = intervals[hits.index(max(hits))].tolist()
@@ -175,9 +205,17 @@ def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: in
 
 
 def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
-    """The first `keep` answers: (Q, keep, 2) float64, of no length where answers are fewer.
+    """The first predictions of each query after NMS.
 
-    Where no query has `keep` answers, as many as the most have, at least one. Raises InputError as `recall` does.
+    Args:
+        predictions, targets, nms: as in `recall`.
+        keep: predictions per query; where no query has so many, as many as the most have, at least one.
+
+    Returns:
+        (Q, keep, 2) float64, of no length where a query has fewer.
+
+    Raises:
+        InputError: as `recall` does.
     """
     check_nms(nms, keep)
     found = checked_predictions(predictions, targets)
@@ -245,7 +283,7 @@ def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, 
 
 def answer_iou(answers: Tensor, targets: Tensor) -> Tensor:
     """Overlap of answers with their query's target: (Q, keep, 2), (Q, 2) -> (Q, keep) float64."""
-    return interval_iou(answers, exact(targets)[:, None])
+    return interval_iou(answers, exact(targets)[:, None])  # (Q, keep, 2) and (Q, 1, 2)
 
 
 def answer_weights(answers: Tensor, targets: Tensor, durations: Tensor) -> Tensor:
@@ -258,22 +296,49 @@ def answer_weights(answers: Tensor, targets: Tensor, durations: Tensor) -> Tenso
 
 
 def answer_hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float], weights: Tensor | None = None) -> Tensor:
-    """(Q, keep) -> (Q, ks, thresholds): one of the first k answers overlaps by more than m.
+    """Whether one of the first k predictions overlaps by more than m.
 
-    bool, or with weights (Q, keep) the weight of the best hit among the first k, 0 without one.
+    Args:
+        iou: (Q, keep), of each prediction with the target.
+        ks: as in `recall`.
+        thresholds: as in `recall`.
+        weights: (Q, keep), of a hit.
+
+    Returns:
+        (Q, ks, thresholds) bool, or with weights the weight of the best hit among the first k, 0 without one.
     """
+    # "larger than m" (4.2) is a strict >; in float64, where an overlap of exactly m stays exactly m
     least = torch.tensor(list(thresholds), dtype=torch.float64)
     hits = iou[..., None] > least  # (Q, keep, thresholds)
     if weights is not None:
         hits = hits * weights[..., None]
-    return torch.stack([hits[:, :k].amax(dim=1) for k in ks], dim=1)
+    # at least one of the first k: their maximum, of weights too
+    return torch.stack([hits[:, :k].amax(dim=1) for k in ks], dim=1)  # (Q, ks, thresholds)
 
 
 def metric_row(rates: Tensor, mean: Tensor, ks: Iterable[int], thresholds: Iterable[float]) -> dict[str, float]:
-    """Rates (ks, thresholds) and mean IoU, both 0 to 1, as named percentages."""
+    """Rates and mean IoU as named percentages.
+
+    Args:
+        rates: (ks, thresholds), from 0 to 1.
+        mean: mean IoU, a scalar from 0 to 1.
+        ks, thresholds: those of the rates.
+
+    Returns:
+        {"R1@0.5": percent, …, "mIoU": percent}
+    """
     return rate_row(rates, ks, thresholds) | {"mIoU": 100 * mean.item()}
 
 
 def rate_row(rates: Tensor, ks: Iterable[int], thresholds: Iterable[float], name: str = "R") -> dict[str, float]:
-    """Rates (ks, thresholds), 0 to 1, as named percentages: {"R1@0.5": …}."""
+    """Rates as named percentages.
+
+    Args:
+        rates: (ks, thresholds), from 0 to 1.
+        ks, thresholds: those of the rates.
+        name: "R", or "dR" of discounted rates.
+
+    Returns:
+        {"R1@0.5": percent, …}
+    """
     return {f"{name}{k}@{m:g}": 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}

@@ -21,10 +21,11 @@ def interval_iou(a: Tensor, b: Tensor) -> Tensor:
     a, b: (..., 2), broadcast against each other, in one unit. Returns (...), from 0 to 1; an interval of no
     length overlaps nothing, not even itself.
     """
+    # Where the intervals do not meet the difference is negative, and the intersection empty.
     intersection = (torch.minimum(a[..., 1], b[..., 1]) - torch.maximum(a[..., 0], b[..., 0])).clamp(min=0)
     # The hull is the union wherever the two meet; where they do not, the intersection is 0 anyway.
     hull = torch.maximum(a[..., 1], b[..., 1]) - torch.minimum(a[..., 0], b[..., 0])
-    return intersection / hull.clamp(min=torch.finfo(hull.dtype).tiny)
+    return intersection / hull.clamp(min=torch.finfo(hull.dtype).tiny)  # 0 / tiny, not 0 / 0, for two equal points
 
 
 class Moments(nn.Module):
@@ -45,6 +46,7 @@ class Moments(nn.Module):
 
     def __init__(self, num_clips: int, scales: Sequence[int] = (16, 8, 8, 8)) -> None:
         super().__init__()
+        # True is an int in Python, and a whole float is a division's result: neither is meant as a size
         sizes = (num_clips, *scales) if isinstance(scales, Sequence) and scales else (None,)
         if not all(isinstance(size, Integral) and not isinstance(size, bool) and size >= 1 for size in sizes):
             given = f"num_clips={shown(num_clips)}, scales={shown(scales)}"
@@ -54,7 +56,9 @@ class Moments(nn.Module):
                 f"num_clips={shown(num_clips)}: a map of its square does not fit; give at most {MOST_CLIPS:,}"
             )
         self.num_clips, self.scales = num_clips, tuple(scales)
-        mask = torch.zeros(num_clips, num_clips, dtype=torch.bool)
+        mask = torch.zeros(num_clips, num_clips, dtype=torch.bool)  # [start, end]; below the diagonal always empty
+        # All (N + 1) N / 2 moments would be 8,256 for N = 128. Long ones overlap their neighbours almost wholly, so
+        # 2D-TAN thins them: each scale doubles the step, and 2,548 remain.
         extent, stride = -1, 1  # extent: end − start of the candidates that are added
         for lengths in scales:
             for _ in range(min(lengths, num_clips)):  # no candidate is longer than the video
@@ -63,6 +67,7 @@ class Moments(nn.Module):
                 mask[starts, starts + extent] = True
             stride *= 2
         start, end = mask.nonzero(as_tuple=True)  # row-major: by start, then end
+        # not persistent: they follow from the settings, and a checkpoint holds weights only
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("start_index", start, persistent=False)
         self.register_buffer("end_index", end, persistent=False)
@@ -92,6 +97,7 @@ class Moments(nn.Module):
     @property
     def ends(self) -> Tensor:
         """(P,) ends as fractions of the video."""
+        # the end clip is part of the moment, which lasts until the next one begins
         return (self.end_index + 1) / self.num_clips
 
     def spans(self, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -104,7 +110,7 @@ class Moments(nn.Module):
 
     def iou(self, spans: Tensor) -> Tensor:
         """Overlap of every candidate with a target: spans (B, 2), fractions of the video -> (B, P)."""
-        return interval_iou(self.spans(spans.dtype), spans[:, None, :])
+        return interval_iou(self.spans(spans.dtype), spans[:, None, :])  # (P, 2) and (B, 1, 2) → (B, P)
 
     def ceiling(self, spans: Tensor, thresholds: Iterable[float]) -> dict[float, float]:
         """Percent of targets whose best candidate overlaps by more than m: the R1 that no model can pass.
@@ -116,7 +122,7 @@ class Moments(nn.Module):
         return {m: 100 * (best > m).double().mean().item() for m in thresholds}
 
     def to_map(self, x: Tensor) -> Tensor:
-        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros where is no candidate."""
+        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros where there is no candidate."""
         B, _, *rest = x.shape  # batch, candidates, anything
         grid = x.new_zeros(B, self.num_clips, self.num_clips, *rest)
         grid[:, self.start_index, self.end_index] = x
@@ -135,27 +141,30 @@ class Moments(nn.Module):
         """
         if kernel < 1 or kernel % 2 == 0 or dilation < 1:
             raise InputError(f"kernel={kernel}, dilation={dilation}: the kernel must be odd, both at least 1")
-        P, border = len(self), kernel // 2 * dilation
-        number = self.mask.new_full([self.num_clips + 2 * border] * 2, P, dtype=torch.long)
-        number[self.start_index + border, self.end_index + border] = torch.arange(P, device=number.device)
-        steps = torch.arange(kernel, device=number.device) * dilation  # −border … border, in the bordered map
+        P, pad = len(self), kernel // 2 * dilation  # candidates; cells that a kernel reaches past the map
+        # The map with padding, each cell with its candidate's number: what lies under a kernel is then looked up
+        # without a test whether the kernel leaves the map.
+        number = self.mask.new_full([self.num_clips + 2 * pad] * 2, P, dtype=torch.long)
+        number[self.start_index + pad, self.end_index + pad] = torch.arange(P, device=number.device)
+        steps = torch.arange(kernel, device=number.device) * dilation  # −pad … pad, in the padded map
         rows = self.start_index[:, None, None] + steps[:, None]  # (P, k, 1)
         columns = self.end_index[:, None, None] + steps  # (P, 1, k)
-        return number[rows, columns].flatten(1)
+        return number[rows, columns].flatten(1)  # (P, k, k) → (P, k²)
 
     def anchors(self) -> tuple[Tensor, Tensor, int]:
-        """The candidates as a one-dimensional detector has them: so many lengths around each clip.
+        """The candidates as a one-dimensional detector has them: a set of lengths around each clip.
 
         Returns (P,) the clip in the middle of each candidate, (P,) the number of its length among all lengths, short
         ones first, and how many lengths there are. No two candidates share both.
         """
+        # The 1D networks of [44], into which section 3.5 would plug late guidance, score a set of lengths at each clip.
         lengths, length = (self.end_index - self.start_index).unique(return_inverse=True)
         return (self.start_index + self.end_index) // 2, length, len(lengths)
 
     def pool(self, clips: Tensor) -> Tensor:
         """Maximum over the clips of each candidate: (B, N, C) -> (B, P, C) (section 3.3, after 2D-TAN).
 
-        Two reads of a doubling table a candidate, instead of one read for each of its clips.
+        Two reads of a doubling table per candidate, instead of one for each of its clips.
         Raises InputError where clips has another N.
         """
         N = clips.shape[1]  # clips: (batch, clips, channels)
@@ -163,13 +172,14 @@ class Moments(nn.Module):
             raise InputError(f"{N} clips were given, the candidates need {self.num_clips}")
         levels = [clips]
         for k in range(1, self._pool_levels):
-            half = 2 ** (k - 1)
+            half = 2 ** (k - 1)  # a window of 2^k clips is two of 2^(k − 1) next to each other
             levels.append(_maximum(levels[-1][:, :-half], levels[-1][:, half:]))  # (B, N − 2^k + 1, C)
-        table = torch.cat(levels, dim=1)
+        table = torch.cat(levels, dim=1)  # (B, all windows, C)
+        # the two windows may overlap: for a maximum it does not matter that a clip is met twice
         return _maximum(table.index_select(1, self._pool_first), table.index_select(1, self._pool_last))
 
 
 def _maximum(a: Tensor, b: Tensor) -> Tensor:
     # torch.maximum shares the gradient between equals: backward takes twice the time and keeps both inputs.
-    # Here the first of equals has it all, and only a bool mask is kept.
+    # Here ties go to the first, and only a bool mask is kept.
     return torch.where(a >= b, a, b)

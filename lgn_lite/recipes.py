@@ -14,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, Checkpoint
+from lgn_lite.checkpoint import About, Checkpoint, Companions
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
@@ -120,8 +120,8 @@ def train_variant(
         for split in ("train", "val")
     )
     return train(
-        model, train_set, val_set, folder, train_settings, vocabulary, about,
-        data.encoder_file if data.carry_encoder else None, progress=progress,
+        model, train_set, val_set, folder, train_settings,
+        Companions(vocabulary, about, data.encoder_file if data.carry_encoder else None), progress=progress,
         on_step=None if on_step is None else lambda step, _: on_step(model, val_set, step),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""States to resume from: a folder each, with a manifest of checksums, tried before an older one is given up.
+"""States to resume from: a folder each, with a manifest of checksums; an older one is used where the newest fails.
 
     model.safetensors, optimizer.bin, scheduler.bin, random_states_0.pkl, with fp16 scaler.pt   accelerate's
     progress.json    the step, the history, the losses since the last epoch
@@ -14,42 +14,60 @@ import json
 import math
 import os
 import re
-import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import SAFE_WEIGHTS_NAME, broadcast_object_list, gather_object, load
 
-from lgn_lite.checkpoint import About, load_checkpoint
-from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.support.files import atomic_path, remove_folder, set_aside, write_json
-from lgn_lite.support.reading import parse_json, read_json, read_text, shown
-
-if TYPE_CHECKING:
-    from lgn_lite.config import TrainSettings
-
-Progress = dict[str, Any]  # step, history (an entry an epoch), losses (of the steps since)
+from lgn_lite.support.files import atomic_path, remove_folder, set_aside
+from lgn_lite.support.reading import read_json, shown
 
 MANIFEST, PROGRESS, RANDOM = "manifest.json", "progress.json", "random_states_0.pkl"
 NEEDED = (SAFE_WEIGHTS_NAME, "optimizer.bin", "scheduler.bin", RANDOM, PROGRESS)
 KEPT = 2  # states on disk while a training runs
-FREE = ("workers", "memory", "save_every")  # settings that do not change the weights
+
+
+@dataclass
+class Progress:
+    """How far a training has come."""
+
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)  # an entry per epoch
+    losses: list[float] = field(default_factory=list)  # of the steps since the last entry
+
+    def end_step(self, loss: float) -> None:
+        """Count a step whose loss over the whole batch was this."""
+        self.step += 1
+        self.losses.append(loss)
+
+    def end_epoch(self, scores: dict[str, float]) -> None:
+        """Add the entry of an epoch: the mean loss of its steps, and its scores on the validation split."""
+        loss = sum(self.losses) / len(self.losses)
+        self.history.append({"epoch": len(self.history) + 1, "step": self.step, "loss": loss, **scores})
+        self.losses = []
 
 
 def save_state(folder: Path, accelerator: Accelerator, at: Progress, keep: int = KEPT) -> None:
-    """Write the state of this step, in the main process; older ones but the newest are removed when it holds."""
-    target = folder / f"state-{at['step']:07d}"
+    """Write the state of this step, in the main process, and then remove all but the newest states.
+
+    Args:
+        folder: the training's, in which state-0000012 becomes the folder of step 12.
+        accelerator: holds the model, the optimiser and the schedule, whose states it writes.
+        at: how far the training has come.
+        keep: states that stay, this one included.
+    """
+    target = folder / f"state-{at.step:07d}"
     if not accelerator.is_main_process or target.exists():
         return
     with atomic_path(target) as temporary:
         accelerator.save_state(str(temporary))
-        (temporary / PROGRESS).write_text(json.dumps(at, allow_nan=False), encoding="utf-8")
+        (temporary / PROGRESS).write_text(json.dumps(vars(at), allow_nan=False), encoding="utf-8")
         files = {path.name: _described(path) for path in sorted(temporary.iterdir())}
         (temporary / MANIFEST).write_text(json.dumps({"files": files}, indent=2), encoding="utf-8")
     remove_older(folder, keep)
@@ -62,7 +80,7 @@ def load_newest(folder: Path, accelerator: Accelerator, steps_per_epoch: int) ->
     folder has the results of a training but no state.
     """
     faults: dict[Path, str] = {}
-    for state in from_main(accelerator, lambda: _states(folder)):
+    for state in from_main(accelerator, lambda: state_folders(folder)):
         fault = from_main(accelerator, lambda state=state: _fault(state, accelerator, steps_per_epoch))
         if fault := fault or _fault_of_loading(state, accelerator):
             faults[state] = fault
@@ -70,7 +88,8 @@ def load_newest(folder: Path, accelerator: Accelerator, steps_per_epoch: int) ->
         if accelerator.is_main_process and not (state / MANIFEST).is_file():
             warnings.warn(f"{state}: has no checksums, as those of earlier versions; it could be loaded", stacklevel=2)
         from_main(accelerator, lambda state=state: _give_up(faults, state))
-        return from_main(accelerator, lambda state=state: read_json(state / PROGRESS))
+        at = from_main(accelerator, lambda state=state: read_json(state / PROGRESS))
+        return Progress(at["step"], at["history"], at["losses"])
     if faults:
         what = "; ".join(f"{state.name}: {fault}" for state, fault in faults.items())
         raise InputError(
@@ -87,13 +106,13 @@ def load_newest(folder: Path, accelerator: Accelerator, steps_per_epoch: int) ->
 
 def remove_older(folder: Path, keep: int) -> None:
     """Remove all but the newest states, provided that the very newest holds."""
-    newest, *others = _states(folder) or [None]
+    newest, *others = state_folders(folder) or [None]
     if len(others) >= keep and _fault_of_files(newest) is None:
         for state in others[keep - 1 :]:
             remove_folder(state)
 
 
-def _states(folder: Path) -> list[Path]:
+def state_folders(folder: Path) -> list[Path]:
     """The states, newest first."""
     found = [path for path in folder.glob("state-*") if re.fullmatch(r"state-\d{7,}", path.name) and path.is_dir()]
     return sorted(found, key=lambda path: int(path.name[6:]), reverse=True)
@@ -149,7 +168,7 @@ def _fault_of_files(state: Path) -> str | None:
     return None
 
 
-def _fault_of_progress(at: Progress, step: int, steps_per_epoch: int) -> str | None:
+def _fault_of_progress(at: dict[str, Any], step: int, steps_per_epoch: int) -> str | None:
     numbers, history, losses = [], at.get("history"), at.get("losses")
     if not (isinstance(history, list) and isinstance(losses, list) and all(isinstance(e, dict) for e in history)):
         return f"{PROGRESS} has no history and losses"
@@ -186,140 +205,13 @@ def _fault_of_loading(state: Path, accelerator: Accelerator) -> str | None:
 
 def from_main(accelerator: Accelerator, call: Callable[[], Any]) -> Any:
     """What `call` returns in the main process, for all; its error is raised in all, so that none waits for ever."""
-    answer: list[Any] = [None, None]
+    result: list[Any] = [None, None]  # value, error
     if accelerator.is_main_process:
         try:
-            answer[0] = call()
+            result[0] = call()
         except Exception as error:
-            answer[1] = error
-    value, error = broadcast_object_list(answer)
+            result[1] = error
+    value, error = broadcast_object_list(result)
     if error is not None:
         raise error
     return value
-
-
-# -- what a folder was begun with
-
-
-def check_same_training(folder: Path, model: LGNConfig, settings: TrainSettings, about: About, queries: int) -> None:
-    """Refuse to resume a folder that was begun with other settings; those in FREE may change, and are written anew.
-
-    What the folder's version did not know yet had its default then. Another spelling of the same path is the same.
-    """
-    path = folder / "settings.json"
-    asked = {"model": model.to_dict(), "training": asdict(settings), "about": asdict(about)}
-    asked = json.loads(json.dumps(asked)) | {"data": {"queries": queries}}
-    if not path.exists():
-        if _states(folder):
-            raise InputError(f"{path} is missing, though there is a state: copy it back, or choose another folder")
-        write_json(path, asked)
-        return
-    begun = read_json(path, f"copy it back, or choose another folder than {folder}")
-    for part in ("model", "training", "about", "data"):
-        if not isinstance(begun.setdefault(part, {}), dict):
-            raise InputError(f"{path}: {part} is no object of settings; copy it back, or choose another folder")
-    defaults = {"model": LGNConfig().to_dict(), "training": asdict(type(settings)()), "about": asdict(About())}
-    begun = {part: defaults.get(part, asked[part]) | begun[part] for part in asked}
-    differing = [
-        f"{name}: {shown(begun[part].get(name))} there, {shown(value)} asked"
-        for part in asked
-        for name, value in asked[part].items()
-        if not (part == "training" and name in FREE) and not _alike(begun[part].get(name), value)
-    ]
-    if differing:
-        raise InputError(
-            f"{folder} holds a training of other settings ({'; '.join(differing)}): choose another folder or remove it"
-        )
-    if any(begun["training"].get(name) != asked["training"][name] for name in FREE):
-        times = path.stat()
-        begun["training"] |= {name: asked["training"][name] for name in FREE}
-        write_json(path, begun)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # it also tells when the training began
-
-
-def _alike(begun: Any, asked: Any) -> bool:
-    """Whether two values give the same weights."""
-    if isinstance(begun, dict) and isinstance(asked, dict):
-        names = (begun.keys() | asked.keys()) - {"profile"}  # only a name: its settings are compared themselves
-        return all(_alike(begun.get(name), asked.get(name)) for name in names)
-    if isinstance(begun, str) and isinstance(asked, str) and begun != asked:
-        # random vectors are the same wherever a file of others was looked for
-        begun, asked = (re.sub(r"^(random vectors \(seed -?\d+\)).*", r"\1", text) for text in (begun, asked))
-        paths = all("/" in text or os.sep in text for text in (begun, asked))
-        return begun == asked or (paths and os.path.realpath(begun) == os.path.realpath(asked))
-    return begun == asked and isinstance(begun, bool) == isinstance(asked, bool)
-
-
-# -- what the history promises
-
-
-def mend_results(
-    folder: Path,
-    at: Progress,
-    selection: Callable[[dict[str, float]], float],
-    save: Callable[[str, dict[str, float]], None],
-) -> None:
-    """Make sure that best/, last/ and history.json are those of the state that was loaded.
-
-    `save(kind, entry)` writes a checkpoint of the model as it is. Raises InputError where best/ is lost and neither
-    the state nor last/ has its weights.
-    """
-    history = at["history"]
-    if not history:
-        return
-    _mend_history(folder / "history.json", history)
-    best = max(history, key=selection)
-    faults = {
-        kind: _fault_of_checkpoint(folder / kind, entry["epoch"], len(history))
-        for kind, entry in (("best", best), ("last", history[-1]))
-    }
-    for kind, entry in (("last", history[-1]), ("best", best)):
-        if not (fault := faults[kind]):
-            continue
-        if entry["step"] == at["step"]:
-            _clear(folder / kind)
-            save(kind, entry)
-            warnings.warn(f"{fault}: it was written again from the state", stacklevel=2)
-        elif kind == "best" and _fault_of_checkpoint(folder / "last", entry["epoch"], entry["epoch"] + 10**9) is None:
-            _clear(folder / kind)
-            with atomic_path(folder / kind) as temporary:
-                shutil.copytree(folder / "last", temporary)
-            warnings.warn(f"{fault}: it was written again from last/, the same epoch", stacklevel=2)
-        elif kind == "best":
-            raise InputError(
-                f"{fault}; epoch {entry['epoch']} is the best so far, and no state has its weights any more: copy "
-                f"{folder / kind} back, or choose another folder or remove this one, to train from the start"
-            )
-
-
-def _clear(folder: Path) -> None:
-    if folder.exists():
-        set_aside(folder)
-
-
-def _fault_of_checkpoint(folder: Path, epoch: int, epochs: int) -> str | None:
-    """What keeps a checkpoint from being that of an epoch, or of one after the `epochs` of the state; None if nothing.
-
-    A training that was stopped between its checkpoints and its state comes to those epochs once more.
-    """
-    try:
-        with torch.random.fork_rng(devices=[]):  # a new model draws random numbers
-            found = load_checkpoint(folder).trained.get("epoch", "")
-    except InputError as error:
-        return str(error)
-    if found == str(epoch) or (found.isdecimal() and int(found) > epochs):
-        return None
-    return f"{folder} is of epoch {found or 'unknown'}, not of epoch {epoch}"
-
-
-def _mend_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write history.json again from the state, where it is missing or does not begin with the state's."""
-    try:
-        found = parse_json(read_text(path), str(path)) if path.exists() else None
-    except InputError:
-        found = "damaged"
-    if isinstance(found, list) and found[: len(history)] == history:
-        return
-    if found is not None:
-        warnings.warn(f"{path}: is not the state's history; it is now {set_aside(path).name}", stacklevel=2)
-    write_json(path, history)

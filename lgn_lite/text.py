@@ -95,14 +95,14 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
     """Read the GloVe vectors of some words; the rest of the file (1 to 5 GB) is only skimmed.
 
     Returns vectors (V, dim) float32 aligned with `words`, zeros where the file lacks a word, and found (V,)
-    bool. The result is kept beside the file and read from there the next time; what is damaged there is made again.
+    bool. The result is cached next to the file and read from there the next time; a damaged cache is made again.
     Raises InputError, naming the file and the line, for a line that is not a word and `dim` numbers.
     """
     path = Path(path)
     state = _glove_file(path)
     rows = {word.encode(errors="surrogatepass"): i for i, word in enumerate(words)}
     if len(rows) != len(words):
-        raise InputError("a word is asked for twice; name each once")
+        raise InputError("a word is requested twice; name each once")
     of = ("2", list(words), dim, state.st_size, state.st_mtime_ns)  # 2: words before a double blank are found
     cache = path.with_name(f"{path.stem}.{hashlib.sha256(repr(of).encode(errors='replace')).hexdigest()[:16]}.npz")
     if (stored := _stored_vectors(cache, len(words), dim)) is not None:
@@ -112,7 +112,7 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
     heads = {word.split(b" ")[0] for word in rows}
     number = 0
     for number, line in _glove_lines(path):
-        # cheap on every line; only the lines asked for are taken apart
+        # cheap on every line; only lines of the words requested are taken apart
         if (number == 1 or line.count(b" ") < dim) and (count := len(line.split()) - 1) != dim:
             raise InputError(f"{path}:{number}: {count} numbers, not {dim}{_header(number, line)}")
         if line[:1].isspace() or line.split(None, 1)[0] not in heads:
@@ -216,7 +216,7 @@ def _stored_vectors(cache: Path, count: int, dim: int) -> tuple[np.ndarray, np.n
 
 
 def frequent_words(path: str | Path, count: int = 20_000) -> list[str]:
-    """The words among the first `count` entries of a GloVe file, which stand in the order of their frequency.
+    """The words among the first `count` entries of a GloVe file, whose order is that of their frequency.
 
     Only what `tokenize` would make of itself is a word. Raises InputError for a file that cannot be read.
     """
@@ -237,7 +237,7 @@ def frequent_words(path: str | Path, count: int = 20_000) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class WordVectors:
-    """A vector for each word of a vocabulary, and what people should know of them."""
+    """A vector for each word of a vocabulary, and where they are from."""
 
     vectors: Tensor  # (V, dim) float32, in the vocabulary's order
     unknown: list[str]  # the words without a vector of their own
@@ -251,13 +251,24 @@ def word_vectors(
     seed: int = 0,
     sentences: Iterable[str] = (),
 ) -> WordVectors:
-    """The vectors a sentence encoder starts from: those of a GloVe file, or random ones where there is none.
+    """The vectors that a sentence encoder begins with: those of a GloVe file, or random ones where it does not exist.
 
     Padding, <unk> and words that GloVe lacks have zeros, as in 2D-TAN; GloVe cuts person's into person and 's, so words
     with an apostrophe are among them. Our words are in lower case, as all of 6B's are; of 840B, whose tokens keep
-    their case, only the entries in lower case are used. Random vectors are normal, as large as GloVe's. `sentences`
-    only serve to say which part of their running words is unknown.
-    Raises InputError, as `read_glove` does, for a file that is damaged or has vectors of another width.
+    their case, only the entries in lower case are used. Random vectors are normal, as large as GloVe's.
+
+    Args:
+        vocabulary: the words.
+        glove: the file; None, or one that does not exist: random vectors.
+        dim: width of the vectors.
+        seed: of the random vectors.
+        sentences: only serve to report which share of their running words is unknown.
+
+    Returns:
+        The vectors, the words without one, and a line on where they are from.
+
+    Raises:
+        InputError: as `read_glove` does, for a file that is damaged or has vectors of another width.
     """
     words = vocabulary.words[2:]  # without padding and <unk>: a file may hold a token of that name
     if glove is None or _is_absent(Path(glove)):

@@ -1,4 +1,4 @@
-"""Training: one loop that a reader can hold in the head, and that goes on exactly where it stopped.
+"""Training: one loop that a reader can hold in the head, and that resumes exactly where it stopped.
 
 It runs in one process, or in several that accelerate has started, each on a device of its own: each batch is then
 divided among them, so that they take the same steps as one process would.
@@ -10,35 +10,32 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
-from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState
 from accelerate.utils import SAFE_WEIGHTS_NAME
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from lgn_lite.batches import Batch, MomentDataset, collate
-from lgn_lite.checkpoint import DIVERGED, About, own_weights, recover_checkpoint, save_checkpoint
+from lgn_lite.checkpoint import Companions, own_weights
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import query_tensors, rank, score_queries
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
-from lgn_lite.states import KEPT, check_same_training, from_main, load_newest, mend_results, remove_older, save_state
-from lgn_lite.support.files import hold_folder, remove_leftovers, write_json
-from lgn_lite.support.weights import check_weights
-from lgn_lite.text import Vocabulary
+from lgn_lite.training_folder import TrainingFolder
 
-DECAY = 0.25  # share of all steps at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
+DECAY = 0.25  # share of all steps, at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
 SKIPPED = 25  # steps in a row that fp16's loss scaling may leave out: from 65,536 it falls by half at each
-WAIT = 20.0  # seconds: as long as the loader processes of a killed training may live on, and hold its folder
 
 
 def train(
@@ -47,122 +44,106 @@ def train(
     validation: MomentDataset,
     folder: str | Path,
     settings: TrainSettings,
-    vocabulary: Vocabulary,
-    about: About,
-    encoder_file: str | Path | None = None,
+    companions: Companions,
     on_step: Callable[[int, float], None] | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Train a model, keep the best and the last checkpoint, and return the history, one entry an epoch.
+    """Train a model, and keep the checkpoints of its best and its last epoch.
 
     The best epoch has the highest R1@0.5 + R1@0.7 on `validation`, which must not be the test split. Called again
-    with the same settings on the same folder, training goes on from the last saved state and ends with the same
-    weights as if it had never stopped. `on_step(step, loss)` is called after each step.
+    with the same settings on the same folder, training resumes from the last saved state and ends with the same
+    weights as if it had never stopped.
 
     In several processes, which `accelerate launch` or `accelerate.notebook_launcher` start, all of them call it with
     the same arguments and get the same history; the main process alone writes. Their number may change when training
-    goes on. Without dropout the weights are, but for rounding, those of one process; dropout is drawn for each anew.
+    resumes. Without dropout the weights are, but for rounding, those of one process; each draws dropout of its own.
 
-    Folder: best/ and last/ (checkpoints), history.json, tensorboard/, state-*/ (to resume from, `states.py`).
-    Raises InputError where the folder holds a training of other settings, or another one runs in it; where no state
-    of it holds, or its best checkpoint is lost; and at the first step whose loss or gradient is not finite: what was
-    saved before is kept.
+    Args:
+        model: with its initial weights; trained in place.
+        data: the training split.
+        validation: the split that chooses the best epoch.
+        folder: receives best/ and last/ (checkpoints), history.json, tensorboard/ and state-*/ (`training_folder.py`).
+        settings: how to train.
+        companions: what the checkpoints hold next to the weights.
+        on_step: called after each step with its number, from 1, and the loss of the whole batch.
+        progress: show a progress bar.
+
+    Returns:
+        The history, one entry per epoch: epoch, step, loss (mean over the epoch's steps), and what `validate` gives.
+
+    Raises:
+        InputError: where the folder holds a training of other settings, or another one runs in it; where no state
+            of it holds, or its best checkpoint is lost; and at the first step whose loss or gradient is not finite:
+            what was saved before is kept.
     """
-    folder = Path(folder)
-    with ExitStack() as stack:
-        accelerator = stack.enter_context(_accelerator(folder, settings))
-        main, process = accelerator.is_main_process, accelerator.process_index
-
-        def begin() -> None:
-            stack.enter_context(hold_folder(folder, "training in it", WAIT, ".training.lock"))
-            check_same_training(folder, model.config, settings, about, len(data))
-            for place in (folder, folder / "best", folder / "last"):
-                recover_checkpoint(place)
-                remove_leftovers(place)
-
-        from_main(accelerator, begin)
-        if settings.workers:
-            data.preload(progress and main)
-        optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser](
-            model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        steps_per_epoch = math.ceil(len(data) / settings.batch_size)
-        steps = settings.epochs * steps_per_epoch
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
-        network, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
-        torch.manual_seed(settings.seed)  # dropout; a resumed run takes the saved state instead
-        at = load_newest(folder, accelerator, steps_per_epoch)
-        if at is None:
-            at = {"step": 0, "history": [], "losses": []}
-            _check_finite(folder, model, optimiser, 0, settings.learning_rate)
-            save_state(folder, accelerator, at)  # the start weights too are this training's, whatever model comes next
-
-        def save(kind: str, entry: dict[str, float]) -> None:
-            trained = {name: round(value, 4) for name, value in entry.items()}
-            save_checkpoint(folder / kind, model, vocabulary, about, trained, encoder_file)
-
-        from_main(accelerator, lambda: mend_results(folder, at, selection, save))
-        from_main(accelerator, lambda: remove_older(folder, KEPT if at["step"] < steps else 1))
-        if at["step"] < steps:  # steps beyond the state, which the stopped run has logged too, are dropped from its log
-            accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": at["step"] + 1}})
-
+    with (
+        _accelerator(folder, settings) as accelerator,
+        TrainingFolder(Path(folder), accelerator, model, settings, companions, len(data), selection).hold() as files,
+    ):
+        show = progress and accelerator.is_main_process
+        if settings.workers:  # before they fork: what is prepared now they share
+            data.preload(show)
+        # `network` is the model, or its wrapper that averages gradients over several processes
+        network, optimiser, schedule = accelerator.prepare(model, *_optimiser(model, settings, files.steps_per_epoch))
+        torch.manual_seed(settings.seed)  # of dropout; resuming takes the saved state of the generator instead
+        at = files.resume(optimiser)
         skipped = 0  # steps in a row that fp16's loss scaling has left out
-        with tqdm(total=steps, initial=at["step"], unit="step", disable=not (progress and main)) as bar:
-            for epoch in range(at["step"] // steps_per_epoch, settings.epochs):
-                network.train()
-                skip = at["step"] % steps_per_epoch
-                for batch, weight in _epoch_batches(data, settings, accelerator, epoch, skip):
-                    if process:  # its own dropout, seeded at each step: the main process's state is all to save
-                        torch.manual_seed(random.Random(f"{settings.seed} {process} {at['step']}").getrandbits(32))
+        with tqdm(total=files.steps, initial=at.step, unit="step", disable=not show) as bar:
+            while at.step < files.steps:
+                network.train()  # with dropout, which validation switches off
+                for batch, weight in _rest_of_epoch(data, settings, accelerator, at.step):
+                    # forward: score all candidates of each query, and compare the scores with the overlap (eq. 4, 5)
+                    _seed_dropout(settings, accelerator, at.step)
                     with accelerator.autocast():
-                        logits = network(batch["video"], batch["words"], batch["word_counts"])
+                        logits = network(batch["video"], batch["words"], batch["word_counts"])  # (B, P)
                     iou = model.moments.iou(batch["span"])  # (B, P)
+                    # in single precision: half precision has two or three digits, too few for the logarithms of eq. 5
                     loss = weight * moment_loss(logits.float(), iou, model.config.t_min, model.config.t_max)
+
+                    # backward: the gradient, clipped as in 2D-TAN; over several processes it becomes their mean
                     optimiser.zero_grad()
-                    accelerator.backward(loss)  # and the gradient becomes the mean over the processes
-                    rate = schedule.get_last_lr()[0]
+                    accelerator.backward(loss)
                     norm = accelerator.clip_grad_norm_(network.parameters(), settings.clip)
-                    whole = accelerator.reduce(loss.detach(), "mean")  # the loss of the whole batch
-                    value, norm = torch.stack([whole, norm.to(whole)]).tolist()  # read at once: one wait for the device
+
+                    # stop at what is not finite before it reaches the weights: nothing saved so far is lost
+                    rate = schedule.get_last_lr()[0]
+                    value, norm = _loss_and_norm(accelerator, loss, norm)
                     skipped = 0 if math.isfinite(norm) else skipped + 1
                     if what := _not_finite(value, norm, skipped if accelerator.scaler is None else skipped - SKIPPED):
-                        raise _stopped(folder, at["step"] + 1, rate, what)
+                        raise files.stopped(at.step + 1, rate, what)
+
+                    # step: the schedule is of steps, not of epochs, so that warm-up may end within the first epoch
                     optimiser.step()
                     schedule.step()
-                    at["step"] += 1
-                    at["losses"].append(value)
+
+                    # record, and save a state every so often; an epoch ends with one anyway
+                    at.end_step(value)
                     bar.update()
-                    logged = {"loss": at["losses"][-1], "learning_rate": schedule.get_last_lr()[0]}
-                    accelerator.log(logged, step=at["step"])
+                    accelerator.log({"loss": value, "learning_rate": schedule.get_last_lr()[0]}, step=at.step)
                     if on_step is not None:
-                        on_step(at["step"], at["losses"][-1])
-                    if settings.save_every and at["step"] % settings.save_every == 0 and at["step"] % steps_per_epoch:
-                        _check_finite(folder, model, optimiser, at["step"], rate)
-                        save_state(folder, accelerator, at)
-                _check_finite(folder, model, optimiser, at["step"], rate)
-                try:
+                        on_step(at.step, value)
+                    if settings.save_every and at.step % settings.save_every == 0 and at.step % files.steps_per_epoch:
+                        files.save_state(at, rate)
+
+                # validate: the best epoch is chosen on a split of its own, where 2D-TAN looks at the test split
+                files.check_finite(at, rate)
+                with files.stops_where_refused(at.step, rate, "validation: "):
                     scores = validate(model, validation, accelerator)
-                except InputError as error:  # scores beyond the numbers
-                    raise _stopped(folder, at["step"], rate, f"validation: {error}") from error
-                entry = {
-                    "epoch": epoch + 1,
-                    "step": at["step"],
-                    "loss": sum(at["losses"]) / len(at["losses"]),
-                    **scores,
-                }
-                at["history"].append(entry)
-                at["losses"] = []
-                accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at["step"])
-                bar.set_postfix_str(
-                    f"loss {entry['loss']:.3f}, val R1@0.5 {scores['R1@0.5']:.1f}, R1@0.7 {scores['R1@0.7']:.1f}"
-                )
-                if main:
-                    if entry is max(at["history"], key=selection):  # of equals the first
-                        save("best", entry)
-                    save("last", entry)
-                    write_json(folder / "history.json", at["history"])
-                save_state(folder, accelerator, at, keep=KEPT if at["step"] < steps else 1)
-        return at["history"]
+                at.end_epoch(scores)
+                accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at.step)
+                bar.set_postfix_str(_in_short(at.history[-1]))
+                files.save_epoch(at)
+        return at.history
+
+
+def _loss_and_norm(accelerator: Accelerator, loss: Tensor, norm: Tensor) -> list[float]:
+    """The loss of the whole batch, of which this process has a share, and the gradient's norm, as numbers."""
+    whole = accelerator.reduce(loss.detach(), "mean")
+    return torch.stack([whole, norm.to(whole)]).tolist()  # read together: one wait for the device, not two
+
+
+def _in_short(entry: dict[str, float]) -> str:
+    return f"loss {entry['loss']:.3f}, val R1@0.5 {entry['R1@0.5']:.1f}, R1@0.7 {entry['R1@0.7']:.1f}"
 
 
 def _not_finite(loss: float, norm: float, skipped: int) -> str | None:
@@ -172,36 +153,20 @@ def _not_finite(loss: float, norm: float, skipped: int) -> str | None:
     return f"the gradient's norm is {norm}" if skipped > 0 else None
 
 
-def _stopped(folder: Path, step: int, rate: float, what: str) -> InputError:
-    return InputError(
-        f"{folder}: stopped at step {step}, learning rate {rate:.3g}: {what}; {DIVERGED}; train again in another "
-        "folder; what was saved here before is kept"
-    )
-
-
-def _check_finite(folder: Path, model: LGN, optimiser: AcceleratedOptimizer, step: int, rate: float) -> None:
-    """Before anything is saved: weights may leave the numbers in a step whose gradient was finite."""
-    try:
-        check_weights(dict(model.named_parameters()), "weights", "")
-        averages = [value for state in optimiser.state.values() for value in state.values() if value.dim()]
-        if not all(torch.isfinite(value).all() for value in averages):
-            raise InputError("the optimiser's averages of gradients are not finite")
-    except InputError as error:
-        raise _stopped(folder, step, rate, str(error).removesuffix("; ")) from error
-
-
 def selection(entry: dict[str, float]) -> float:
     """What the best epoch is chosen by: R1@0.5 + R1@0.7 on the validation split."""
+    # Both: with the paper's t_max = 0.5 R1@0.5 may rise while R1@0.7 collapses. The paper does not say how it chose.
     return entry["R1@0.5"] + entry["R1@0.7"]
 
 
 def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = None) -> dict[str, float]:
-    """R1@0.5, R1@0.7 and mIoU of the first answers, in percent.
+    """R1@0.5, R1@0.7 and mIoU of the first predictions, in percent.
 
-    With an accelerator its processes share the queries, and each of them returns the numbers of all. Raises
-    InputError where a score is NaN: then all figures would be made up.
+    With an accelerator its processes share the queries, and each of them returns the metrics over all. Raises
+    InputError where a score is NaN: then all metrics would be made up.
     """
-    truth, durations = query_tensors(data.queries)
+    targets, durations = query_tensors(data.queries)
+    # ranked as in the evaluation, but not thinned by NMS, which leaves the first of all as it is
     logits = score_queries(model, data) if accelerator is None else _score_together(model, data, accelerator)
     if (bad := logits.isnan().any(dim=1)).any():
         first = data.queries[int(bad.nonzero()[0])]
@@ -210,30 +175,40 @@ def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = 
             f"{first.video!r}, {first.sentence!r}: the features or the weights are damaged; fetch or train them again"
         )
     segments, _ = rank(model, logits, durations)
-    found = recall(segments[:, :1], truth, ks=(1,), thresholds=(0.5, 0.7))
-    return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], truth)}
+    # m of Charades-STA (4.2), for all data sets: one rule chooses every checkpoint
+    found = recall(segments[:, :1], targets, ks=(1,), thresholds=(0.5, 0.7))
+    return {f"R{k}@{m}": value for (k, m), value in found.items()} | {"mIoU": mean_iou(segments[:, :1], targets)}
 
 
 def _score_together(model: LGN, data: MomentDataset, accelerator: Accelerator) -> Tensor:
-    """`score_queries`, each process for every n-th query; added to the zeros of the others, each has its place."""
+    """`score_queries`, each process for every n-th query, and zeros for the others: their sum is the logits of all."""
+    # every n-th, so that the shares are equal but for one query, whatever the order
     mine = range(accelerator.process_index, len(data), accelerator.num_processes)
     logits = torch.zeros(len(data), len(model.moments))  # (Q, P)
     if mine:
         try:
             logits[mine.start :: mine.step] = score_queries(model, Subset(data, mine))
-        except InputError:  # NaN: said by `validate`, in all processes
+        except InputError:  # NaN: reported by `validate`, in all processes
             logits[mine.start :: mine.step] = math.nan
     return accelerator.reduce(logits.to(accelerator.device), "sum").cpu()
+
+
+def _optimiser(model: LGN, settings: TrainSettings, steps_per_epoch: int) -> tuple[Optimizer, LambdaLR]:
+    """The optimiser, and the schedule of its learning rate over all steps."""
+    # Adam is the paper's (4.3), at 2D-TAN's rate; AdamW, which takes weight decay off the weights, the course's
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
+    optimiser = kind(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return optimiser, LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
 
 
 def _learning_rate(settings: TrainSettings, steps_per_epoch: int) -> Callable[[int], float]:
     total = settings.epochs * steps_per_epoch
     warmup = round(settings.warmup * total)
 
-    def factor(step: int) -> float:
-        if step < warmup:
+    def factor(step: int) -> float:  # of settings.learning_rate
+        if step < warmup:  # Adam's first averages are of few gradients: large steps would follow their noise
             return (step + 1) / (warmup + 1)
-        if settings.schedule == "constant":
+        if settings.schedule == "constant":  # 2D-TAN's
             return 1.0
         if settings.schedule == "trapezoid":
             return min(1.0, (total - step) / (DECAY * total))
@@ -242,15 +217,27 @@ def _learning_rate(settings: TrainSettings, steps_per_epoch: int) -> Callable[[i
     return factor
 
 
-def _epoch_batches(
-    data: MomentDataset, settings: TrainSettings, accelerator: Accelerator, epoch: int, skip: int
+def _rest_of_epoch(
+    data: MomentDataset, settings: TrainSettings, accelerator: Accelerator, step: int
 ) -> Iterator[tuple[Batch, float]]:
-    """The batches of one epoch from the `skip`-th on: their order follows from the seed and the epoch alone.
+    """The batches that an epoch still has after so many steps of the training, on this process's device.
 
-    Of each, this process gets its share, with the weight that makes the mean over the processes' losses the mean
-    over the queries. A process for which no query is left works along with weight 0.
+    Their order follows from the seed and the epoch alone: a training that resumes in the middle of an epoch meets the
+    batches that it has not seen.
+
+    Args:
+        data: the training split.
+        settings: batch_size, of all processes together, seed and workers decide.
+        accelerator: of this process, which gets its share of each batch.
+        step: steps done since the training began.
+
+    Returns:
+        Pairs of a batch (`batches.collate`) and the weight that makes the mean over the processes' losses the mean over
+        the queries. A process for which no query is left works along with weight 0.
     """
     n, process = accelerator.num_processes, accelerator.process_index
+    epoch, skip = divmod(step, math.ceil(len(data) / settings.batch_size))
+    # seeded by the epoch: the order is known without having drawn those before
     generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
     order = torch.randperm(len(data), generator=generator).tolist()
     starts = range(skip * settings.batch_size, len(data), settings.batch_size)
@@ -271,8 +258,17 @@ def _epoch_batches(
 # -- the processes that train together: mostly one
 
 
+def _seed_dropout(settings: TrainSettings, accelerator: Accelerator, step: int) -> None:
+    """Give every process but the main one a dropout of its own.
+
+    Seeded at each step, it leaves nothing to save: the random state of the main process is all that a state holds.
+    """
+    if process := accelerator.process_index:
+        torch.manual_seed(random.Random(f"{settings.seed} {process} {step}").getrandbits(32))
+
+
 @contextmanager
-def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]:
+def _accelerator(folder: str | Path, settings: TrainSettings) -> Iterator[Accelerator]:
     AcceleratorState._reset_state()  # else a second training in this process could not have another precision
     try:
         accelerator = Accelerator(
@@ -294,14 +290,14 @@ def _accelerator(folder: Path, settings: TrainSettings) -> Iterator[Accelerator]
         )
 
     # states hold the model's own names, without DistributedDataParallel's, and weights in memory of their own: any
-    # number of processes, with GPUs or without, can go on from them
+    # number of processes, with GPUs or without, can resume from them
     def save_bare(models: list, weights: list, folder: str) -> None:
         weights[:] = [own_weights(accelerator.unwrap_model(network)) for network in models]
 
     def load_bare(models: list, folder: str) -> None:
         (network,) = models
         accelerator.unwrap_model(network).load_state_dict(load_file(Path(folder) / SAFE_WEIGHTS_NAME))
-        models.clear()  # accelerate would load them anew, and refuse weights that are parts of one block
+        models.clear()  # accelerate would load them again, and refuse weights that are parts of one block
 
     accelerator.register_save_state_pre_hook(save_bare)
     accelerator.register_load_state_pre_hook(load_bare)

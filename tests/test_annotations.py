@@ -221,7 +221,7 @@ def test_activitynet_is_cleaned_by_the_rules_of_2d_tan(tmp_path):
         "1 starts below 0 set to 0 (first: video 'v_1', pair 1); "
         "4 pairs dropped because the start is not before the end "
         "(first: video 'v_1', pair 3, video 'v_1', pair 4, video 'v_1', pair 5); "
-        "1 pairs dropped for want of a word (first: video 'v_1', pair 7); 2 pairs kept"
+        "1 pairs dropped because they have no word (first: video 'v_1', pair 7); 2 pairs kept"
     ]
     assert caught[0].filename == __file__
 

@@ -11,7 +11,7 @@ import pytest
 
 from lgn_lite.annotations import read_charades_sta
 from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, load_checkpoint
+from lgn_lite.checkpoint import About, Companions, load_checkpoint
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, write_features
@@ -47,7 +47,8 @@ class Case:
     def train(self, **config) -> None:
         words, data = self.get("vocabulary"), self.data(self.get("store"))
         model = LGN(self.get("tiny_config")(vocabulary_size=len(words), **config))
-        train(model, data, data, self.folder / "run", TrainSettings(epochs=1), words, About(), progress=False)
+        companions = Companions(words, About())
+        train(model, data, data, self.folder / "run", TrainSettings(epochs=1), companions, progress=False)
 
 
 def truncated_video(case):
@@ -118,7 +119,7 @@ def training_of_other_settings(case):
         (nan_features, "features.hdf5", "video 'v3': NaN"),
         (nan_features_to_write, "features.hdf5", "video 'v3': NaN"),
         (checkpoint_of_other_settings, "model.safetensors", "other settings"),
-        (training_of_other_settings, "run", "hidden: 8 there, 16 asked"),
+        (training_of_other_settings, "run", "hidden: 8 there, 16 requested"),
     ],
 )
 def test_bad_input_is_one_clear_line(request, do, named, message):

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from lgn_lite import states
 from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, load_checkpoint
+from lgn_lite.checkpoint import About, Companions, load_checkpoint
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
@@ -39,8 +39,8 @@ def run(queries, store, vocabulary, tiny_config):
 
         torch.manual_seed(5)
         model = LGN(tiny_config(vocabulary_size=len(vocabulary), **config))
-        about = about or About("ten videos")
-        return train(model, data, data, folder, settings, vocabulary, about, on_step=on_step, progress=False)
+        companions = Companions(vocabulary, about or About("ten videos"))
+        return train(model, data, data, folder, settings, companions, on_step=on_step, progress=False)
 
     return call
 
@@ -382,60 +382,12 @@ def test_settings_that_change_the_weights_may_not(stopped, run, changes):
     assert content(stopped) == before
 
 
-def check(folder: Path, model, settings=SHORT, queries=20, **about) -> None:
-    states.check_same_training(folder, model, settings, About(**about), queries)
-
-
-def test_another_spelling_of_a_path_is_the_same(tmp_path, tiny_config, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "glove.txt").touch()
-    (tmp_path / "link").symlink_to("data")
-    config = tiny_config()
-    check(tmp_path / "run", config, encoder="data/glove.txt", training={"words": {"file": "data/glove.txt"}})
-    for path in (tmp_path / "data" / "glove.txt", "./data/glove.txt", "data/../data/glove.txt", "link/glove.txt"):
-        check(tmp_path / "run", config, encoder=str(path), training={"words": {"file": str(path)}})
-    for path in ("data/glove2.txt", "/data/glove.txt", "glove.txt"):
-        with pytest.raises(InputError, match=r"encoder: 'data/glove\.txt' there"):
-            check(tmp_path / "run", config, encoder=path, training={"words": {"file": "data/glove.txt"}})
-
-
-def test_random_word_vectors_are_the_same_wherever_others_were_looked_for(tmp_path, tiny_config):
-    def words(seed, root):
-        return {"words": f"random vectors (seed {seed}): no GloVe file at {root}/glove.6B.300d.txt; fetch it"}
-
-    config = tiny_config()
-    check(tmp_path, config, training=words(0, "data/glove") | {"profile": "cpu"})
-    check(tmp_path, config, training=words(0, tmp_path / "data") | {"profile": "gpu"})  # only the profile's name
-    with pytest.raises(InputError, match=r"training: .*seed 0.* there"):
-        check(tmp_path, config, training=words(1, "data/glove"))
-    with pytest.raises(InputError, match="training: "):
-        check(tmp_path, config, training={"words": "glove.6B.300d.txt: 0 of 3 words unknown"})
-
-
-def test_other_queries_are_another_training(tmp_path, tiny_config):
-    check(tmp_path, tiny_config(), queries=20)
-    with pytest.raises(InputError, match="queries: 20 there, 21 asked"):
-        check(tmp_path, tiny_config(), queries=21)
-
-
-def test_what_an_earlier_version_did_not_know_had_its_default(tmp_path, tiny_config):
-    check(tmp_path, tiny_config())
-    path = tmp_path / "settings.json"
-    begun = json.loads(path.read_text(encoding="utf-8"))
-    del begun["model"]["text_encoder"], begun["training"]["clip"], begun["about"]["data_set"], begun["data"]
-    path.write_text(json.dumps(begun), encoding="utf-8")
-    check(tmp_path, tiny_config())
-    with pytest.raises(InputError, match=r"clip: 10\.0 there, 3\.0 asked"):
-        check(tmp_path, tiny_config(), replace(SHORT, clip=3.0))
-
-
 LOCALE = """
 import sys, warnings
 warnings.filterwarnings("error", category=EncodingWarning, module=r"lgn_lite\\..*")
 import torch
 from lgn_lite.annotations import Query
-from lgn_lite.checkpoint import About
+from lgn_lite.checkpoint import About, Companions
 from lgn_lite.config import LGNConfig
 from lgn_lite.batches import MomentDataset
 from lgn_lite.text import encode_with
@@ -449,10 +401,11 @@ config = LGNConfig(
 )
 queries = [Query("é", "été où", 0.0, 1.0, 2.0, "train")]
 words = Vocabulary.from_sentences(["été où"])
+companions = Companions(words, About("d’été"))
 data = MomentDataset(queries, None, encode_with(words), config, blind=True)
 for _ in range(2):
     torch.manual_seed(0)
-    train(LGN(config), data, data, sys.argv[1], TrainSettings(epochs=1), words, About("d’été"), progress=False)
+    train(LGN(config), data, data, sys.argv[1], TrainSettings(epochs=1), companions, progress=False)
 """
 
 

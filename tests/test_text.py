@@ -155,7 +155,7 @@ def test_a_bad_glove_line_is_named(glove, text, message):
 def test_glove_needs_a_file_and_each_word_once(glove):
     with pytest.raises(InputError, match=r"absent\.txt: no such file"):
         read_glove(glove.with_name("absent.txt"), ["the"], dim=3)
-    with pytest.raises(InputError, match="asked for twice"):
+    with pytest.raises(InputError, match="requested twice"):
         read_glove(glove, ["the", "the"], dim=3)
 
 

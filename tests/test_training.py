@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lgn_lite import training
+from lgn_lite import training, training_folder
 from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, load_checkpoint
+from lgn_lite.checkpoint import About, Companions, load_checkpoint
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate
@@ -46,8 +46,8 @@ def run(data, tiny_config, vocabulary):
         torch.manual_seed(5)
         model = model or LGN(tiny_config(vocabulary_size=len(vocabulary), **config))
         torch.manual_seed(random.randrange(99))  # where a process stands before must not matter
-        about = about or About(data="ten made-up videos")
-        return train(model, data, data, folder, settings, vocabulary, about, on_step=on_step, progress=False)
+        companions = Companions(vocabulary, about or About(data="ten made-up videos"))
+        return train(model, data, data, folder, settings, companions, on_step=on_step, progress=False)
 
     return call
 
@@ -106,7 +106,8 @@ def test_interrupted_anywhere_it_ends_with_the_same_weights(run, whole, tmp_path
 
 @pytest.mark.parametrize("when", ["save_checkpoint", "write_json", "save_state", "validate"])
 def test_interrupted_between_epochs_it_ends_with_the_same_weights(run, whole, tmp_path, monkeypatch, when):
-    original, calls = getattr(training, when), []
+    module = training if when == "validate" else training_folder
+    original, calls = getattr(module, when), []
 
     def interrupted(*arguments, **named):
         calls.append(1)
@@ -114,7 +115,7 @@ def test_interrupted_between_epochs_it_ends_with_the_same_weights(run, whole, tm
             raise KeyboardInterrupt
         return original(*arguments, **named)
 
-    monkeypatch.setattr(training, when, interrupted)
+    monkeypatch.setattr(module, when, interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     assert same_training(tmp_path, run(tmp_path), whole)
@@ -188,12 +189,12 @@ def test_a_finished_training_is_found_again(run, whole):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"settings": replace(QUICK, learning_rate=1.0)}, r"learning_rate: 0\.003 there, 1\.0 asked"),
-        ({"settings": replace(QUICK, seed=3)}, "seed: 0 there, 3 asked"),
-        ({"guidance": 0}, "guidance: 1 there, 0 asked"),
+        ({"settings": replace(QUICK, learning_rate=1.0)}, r"learning_rate: 0\.003 there, 1\.0 requested"),
+        ({"settings": replace(QUICK, seed=3)}, "seed: 0 there, 3 requested"),
+        ({"guidance": 0}, "guidance: 1 there, 0 requested"),
         (
             {"about": About(data="ten other videos")},
-            "data: 'ten made-up videos' there, 'ten other videos' asked",
+            "data: 'ten made-up videos' there, 'ten other videos' requested",
         ),
         ({"about": About(data="ten made-up videos", training={"variant": "blind"})}, "training: .*blind"),
     ],

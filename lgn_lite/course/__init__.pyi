@@ -4,4 +4,4 @@ from .notebook import models_folder as models_folder
 from .notebook import setup as setup
 from .notebook import small_outputs as small_outputs
 from .notebook import training_seconds as training_seconds
-from .site import write_site as write_site
+from .site import build_site as build_site

@@ -5,11 +5,8 @@ from .explanation import plot_modulation as plot_modulation
 from .explanation import plot_steps as plot_steps
 from .explanation import plot_words as plot_words
 from .interactive import answers_figure as answers_figure
-from .interactive import guidance_figure as guidance_figure
-from .interactive import modulation_figure as modulation_figure
-from .interactive import steps_figure as steps_figure
+from .interactive import map_figure as map_figure
 from .interactive import words_figure as words_figure
-from .maps import map_figure as map_figure
 from .maps import plot_map as plot_map
 from .results import plot_curves as plot_curves
 from .results import plot_gates as plot_gates

@@ -1,7 +1,7 @@
-"""Why a model answers as it does, as figures for print: the static twins of the inspector's views.
+"""Why a model answers as it does: static counterparts of the inspector's views.
 
-Each takes what `explain` found for one video and one sentence and returns its Figure; page_views.py holds the same
-for the page, maps.py the single map. Late guidance and early modulation have the guide's colour, the truth is green.
+Each takes what `explain` found for one video and one sentence and returns its Figure; interactive.py draws answers and
+words by plotly, maps.py the single map. Late guidance and early modulation have the guide's colour, the truth is green.
 """
 
 from __future__ import annotations
@@ -17,16 +17,28 @@ from matplotlib.figure import Figure
 
 from lgn_lite.analysis.explanation import Explanation, Gates, WordEffect
 from lgn_lite.errors import InputError
-from lgn_lite.figures.maps import CHANGE, best_span, draw_map, map_grid, moment_span, widest
-from lgn_lite.figures.style import GRID, GUIDE, INK, OURS, SCORES, STYLE, TRUTH, looks, new_axes, to_array
+from lgn_lite.figures.maps import CHANGE, MARK, best_span, draw_map, map_grid, moment_span, widest
+from lgn_lite.figures.style import (
+    GUIDE,
+    INK,
+    OURS,
+    SCORES,
+    STYLE,
+    TRUTH,
+    draw_rows,
+    draw_span,
+    fill,
+    looks,
+    new_axes,
+    to_array,
+)
 from lgn_lite.moments import Moments, interval_iou
 
 LOWERED = "#6E6E6E"  # what the sentence takes back, dark enough to be seen beside the guide's colour
 MANY = 128  # channels: up to here each bar of α can have its number
-STAR = {"ms": 8, "mfc": "white", "mec": "black", "ls": "none"}
 
 
-# What both kinds of figures draw --------------------------------------------------------------------------------
+# What static and interactive figures share ----------------------------------------------------------------------
 
 
 def answer_rows(answers: Mapping[str, Sequence], duration: float, truth=None) -> list[dict]:
@@ -51,37 +63,6 @@ def answer_rows(answers: Mapping[str, Sequence], duration: float, truth=None) ->
     return [{"label": "truth", "name": "truth", "rank": 1, "start": start, "end": end}, *rows]
 
 
-def guided_channels(explanation: Explanation, count: int) -> list[tuple[str, int, float]]:
-    """What late guidance raises and lowers most: ("raised" or "lowered", channel, α), the strongest of each first.
-
-    Raises InputError for a model without late guidance.
-    """
-    found = zip(("raised", "lowered"), explanation.strongest(count), strict=True)
-    named = [(what, channel) for what, channels in found for channel in channels.tolist()]
-    return [(what, channel, explanation.alpha[channel].item()) for what, channel in named]
-
-
-def channel_groups(alpha: np.ndarray, named: Mapping[int, str]) -> list[tuple[str, float, float, str]]:
-    """The named channels of either sort in one line: words, place over the sorted α, "left" or "right" aligned."""
-    groups = []
-    for what, side in (("raised", "left"), ("lowered", "right")):
-        channels = [channel for channel, sort in named.items() if sort == what]
-        x = len(channels) - 0.5 if what == "raised" else len(alpha) - len(channels) - 0.5
-        groups.append((f"{what}: {', '.join(map(str, channels))}", x, float(alpha[channels[0]]), side))
-    return groups
-
-
-def step_changes(steps) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (K + 1, P) after 0 … K modules, and (K, P) what each of them changed.
-
-    Raises InputError where no module hears the sentence.
-    """
-    steps = to_array(steps)
-    if steps.ndim != 2 or len(steps) < 2:
-        raise InputError("this model has no late guidance: there are no steps to show")
-    return steps, np.diff(steps, axis=0)
-
-
 def paler(colour: str, rank: int) -> str:
     """The colour of a model's answer of this rank: its own for the first, nearer to white for later ones."""
     kept = max(0.4, 1 - 0.13 * (rank - 1))
@@ -97,22 +78,6 @@ def signed(value: float, digits: int = 2) -> str:
     """A change in words: "+0.12", "−0.40", and "0.00" with no sign."""
     text = number(value, digits)
     return text if text.startswith("−") or not float(text) else f"+{text}"
-
-
-def step_name(k: int) -> str:
-    """What hears the sentence at step k."""
-    return "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
-
-
-def frame_times(T: int, duration: float) -> np.ndarray:
-    """(T,) seconds of the middles of T equal parts of a video."""
-    return (np.arange(T) + 0.5) * duration / T
-
-
-def check_gates(gates: Sequence[Gates]) -> None:
-    """Raise InputError for a model without an early unit."""
-    if not gates:
-        raise InputError("this model has no early modulation: no unit scales its frames")
 
 
 def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str, float, float, float]]:
@@ -149,27 +114,15 @@ def plot_answers(
     look = looks([row["name"] for row in rows])
     ax = new_axes(size=(9, 1.0 + 0.3 * len(rows)))[1][0, 0] if ax is None else ax
     for y, row in enumerate(rows):
-        start, end, style = row["start"], row["end"], look[row["name"]]
-        fill = {"color": paler(style["color"], row["rank"]), "hatch": style["hatch"], "edgecolor": "white"}
-        ax.barh(y, end - start, 0.7, left=start, **fill)
-        if end < 0.84 * duration:  # the seconds: right of the bar, else left, else on it
-            place = {"x": end + 0.008 * duration, "ha": "left"}
-        elif start > 0.16 * duration:
-            place = {"x": start - 0.008 * duration, "ha": "right"}
-        else:
-            place = {"x": (start + end) / 2, "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 1}}
-        ax.text(y=y, s=f"{start:.1f} – {end:.1f} s", va="center", fontsize=9, **place)
-        if "iou" in row:
-            ax.text(1.01, y, f"tIoU {row['iou']:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
+        bar = fill(look[row["name"]])
+        bar["color"] = paler(bar["color"], row["rank"])
+        draw_span(ax, y, (row["start"], row["end"]), duration, 0.7, 0.16, row.get("iou"), **bar)
     _shade(ax, truth, duration)
-    ax.set(xlabel="time (seconds)", xlim=(0, duration), ylim=(len(rows) - 0.4, -0.6))
-    ax.set(yticks=range(len(rows)), yticklabels=[row["label"] for row in rows])
+    ax.set(xlabel="time (seconds)", xlim=(0, duration))
+    draw_rows(ax, [row["label"] for row in rows], above=0.6, below=0.6)
     if sentence:
         ax.set_title(textwrap.fill(f"“{sentence}”", 95))
-    ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    ax.grid(axis="x", color=GRID)
-    ax.set_axisbelow(True)
     return ax.figure
 
 
@@ -181,17 +134,19 @@ def plot_guidance(moments: Moments, explanation: Explanation, duration: float, t
     score is read off, so after the last guidance module, all on one scale with zero in the middle. truth: (start,
     end) in seconds, framed. Raises InputError for a model without late guidance.
     """
-    named = guided_channels(explanation, count)
+    strongest = zip(("raised", "lowered"), explanation.strongest(count), strict=True)
+    named = {channel: what for what, channels in strongest for channel in channels.tolist()}
     columns = len(named) // 2
     figure = Figure(figsize=(max(9, 2.25 * columns), 7.8), layout="constrained")
     top, below = figure.subfigures(2, 1, height_ratios=(2.6, 5))
-    _draw_alpha(top.subplots(), to_array(explanation.alpha), {channel: what for what, channel, _ in named})
+    alpha = to_array(explanation.alpha)
+    _draw_alpha(top.subplots(), alpha, named)
     axes = below.subplots(2, columns, squeeze=False, sharex=True, sharey=True)
-    edge = widest(explanation.features[:, [channel for _, channel, _ in named]])
-    for ax, (what, channel, alpha) in zip(axes.flat, named, strict=True):
+    edge = widest(explanation.features[:, list(named)])
+    for ax, (channel, what) in zip(axes.flat, named.items(), strict=True):
         grid = map_grid(moments, explanation.features[:, channel], f"channel {channel}")
         image = draw_map(ax, grid, duration, CHANGE, -edge, edge, truth)
-        told = f"α {number(alpha)}, weight {signed(float(explanation.readout[channel]))}"
+        told = f"α {number(float(alpha[channel]))}, weight {signed(float(explanation.readout[channel]))}"
         ax.set_title(f"{what}: channel {channel}\n{told}", fontsize=9)
     for ax in axes[-1]:
         ax.set_xlabel("end (seconds)")
@@ -212,9 +167,13 @@ def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
                 shift = {"xytext": (0, 3 if up else -3), "textcoords": "offset points", "va": "bottom" if up else "top"}
                 ax.annotate(str(channel), (at, alpha[channel]), ha="center", fontsize=8, rotation=90, **shift)
     else:  # bars too thin to be named one by one
-        for text, x, y, side in channel_groups(alpha, named):
+        for what, side in (("raised", "left"), ("lowered", "right")):
+            channels = [channel for channel, sort in named.items() if sort == what]
+            x = len(channels) - 0.5 if what == "raised" else len(alpha) - len(channels) - 0.5
+            y = alpha[channels[0]]
             shift = {"xytext": (4 if side == "left" else -4, 0), "textcoords": "offset points"}
-            ax.annotate(text, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
+            words = f"{what}: {', '.join(map(str, channels))}"
+            ax.annotate(words, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
     ax.axhline(0, color=INK, lw=0.8)
     ax.axhline(1, color=INK, lw=1, ls="--")
     at_end = {"ha": "right", "va": "bottom", "fontsize": 8.5}
@@ -228,11 +187,14 @@ def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
 def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: int = 4) -> Figure:
     """Draw the score map where 0, 1, … K guidance modules hear the sentence, and below each what its module changed.
 
-    steps: (K + 1, P) scores, `explain.Explanation.steps`. All scores share one scale, all changes another with zero
+    steps: (K + 1, P) scores, `Explanation.steps`. All scores share one scale, all changes another with zero
     in the middle; a star marks the highest score, a frame the truth, (start, end) in seconds. Raises InputError for
     a model without late guidance.
     """
-    scores, changes = step_changes(steps)
+    scores = to_array(steps)
+    if scores.ndim != 2 or len(scores) < 2:
+        raise InputError("this model has no late guidance: there are no steps to show")
+    changes = np.diff(scores, axis=0)
     columns = min(columns, len(scores))
     blocks = -(-len(scores) // columns)
     figure, axes = new_axes(2 * blocks, columns, size=(2.35 * columns + 1, 4.9 * blocks), sharex=True, sharey=True)
@@ -245,8 +207,9 @@ def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: in
         upper.set_visible(True)
         image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, low, high, truth)
         start, end = best_span(moments, values, duration)
-        upper.plot(end, start, "*", label="highest score", **STAR)
-        upper.set_title(step_name(k), fontsize=10)
+        upper.plot(end, start, "*", ms=8, label="highest score", **MARK)
+        heard = "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
+        upper.set_title(heard, fontsize=10)
         if k:
             lower.set_visible(True)
             grid = map_grid(moments, changes[k - 1], "change")
@@ -272,10 +235,12 @@ def plot_modulation(gates: Sequence[Gates], duration: float, truth=None, count: 
     the `count` channels that change most, before and after. truth: (start, end) in seconds, shaded. Raises
     InputError for a model without an early unit.
     """
-    check_gates(gates)
+    if not gates:
+        raise InputError("this model has no early modulation: no unit scales its frames")
     figure, axes = new_axes(2 + count, len(gates), size=(4.8 * len(gates) + 0.4, 3.2 + 1.45 * count))
     for n, (unit, column) in enumerate(zip(gates, axes.T, strict=True), start=1):
-        gate, times = np.sort(to_array(unit.gate))[::-1], frame_times(len(unit.before), duration)
+        gate, T = np.sort(to_array(unit.gate))[::-1], len(unit.before)  # (C,), frames
+        times = (np.arange(T) + 0.5) * duration / T  # the middles of equal parts of the video
         top, moved, *panels = column
         top.fill_between(np.arange(len(gate)), gate, 1, step="mid", color=GUIDE, lw=0)
         top.axhline(1, color=INK, lw=1, ls="--")
@@ -311,7 +276,7 @@ def plot_modulation(gates: Sequence[Gates], duration: float, truth=None, count: 
 def plot_words(effects: Sequence[WordEffect], duration: float, answer=None, truth=None) -> Figure:
     """Draw what each word of a sentence does: the score of the answer without it, and what is answered instead.
 
-    effects: of `explain.word_effects`, in sentence order from the top. answer: (start, end) in seconds of the whole
+    effects: of `word_effects`, in sentence order from the top. answer: (start, end) in seconds of the whole
     sentence's first answer, outlined at the right; truth likewise, shaded. Raises InputError where there is no
     effect.
     """
@@ -335,14 +300,11 @@ def plot_words(effects: Sequence[WordEffect], duration: float, answer=None, trut
             right.axvline(second, color=OURS, lw=1.2, ls=":")
     _shade(right, truth, duration)
     left.axvline(0, color=INK, lw=0.9)
-    left.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], ylim=(len(rows) - 0.4, -0.6))
     left.set(title="score of the answer without the word", xlabel="change of the score")
     low, high = (edge(0.0, *(row[1] for row in rows)) for edge in (min, max))
     room = 0.22 * (high - low or 1)  # for the numbers beside the bars
     left.set_xlim(low - room, high + room)
     right.set(title="answer without the word", xlabel="time (seconds)", xlim=(0, duration))
     for ax in (left, right):
-        ax.tick_params(axis="y", length=0)
-        ax.grid(axis="x", color=GRID)
-        ax.set_axisbelow(True)
+        draw_rows(ax, [row[0] for row in rows], above=0.6, below=0.6)
     return figure

@@ -1,6 +1,6 @@
-"""Why a model answers as it does, as living figures for the page: the twins of views.py, by plotly.
+"""Interactive figures by plotly: what plot_map, plot_answers and plot_words draw, with numbers on hovering.
 
-Arguments, what is drawn and what is refused are those of the twin; hovering tells the numbers.
+Arguments, what is drawn and what is refused are those of the static counterparts.
 """
 
 from __future__ import annotations
@@ -12,24 +12,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from lgn_lite.analysis.explanation import Explanation, Gates, WordEffect
-from lgn_lite.figures.explanation import (
-    LOWERED,
-    MANY,
-    answer_rows,
-    channel_groups,
-    check_gates,
-    frame_times,
-    guided_channels,
-    number,
-    paler,
-    signed,
-    step_changes,
-    step_name,
-    word_rows,
-)
-from lgn_lite.figures.maps import CHANGE, best_span, map_axes, map_grid, map_traces, moment_span, truth_marks, widest
-from lgn_lite.figures.style import GUIDE, IMPOSSIBLE, INK, OURS, SCORES, TRUTH, looks, to_array
+from lgn_lite.analysis.explanation import WordEffect
+from lgn_lite.figures.explanation import LOWERED, answer_rows, paler, signed, word_rows
+from lgn_lite.figures.maps import DIFFERENCE, best_span, dropped_spans, map_grid, moment_span, stairs, widest
+from lgn_lite.figures.style import GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, TRUTH, looks
 from lgn_lite.moments import Moments
 
 # matplotlib's hatches, and plotly's patterns
@@ -42,16 +28,100 @@ PATTERNS = {
     "---": "-",
     "+++": "+",
 }
-STAR = {"symbol": "star", "size": 10, "color": "white", "line": {"color": "black", "width": 1}}
+MARK = {"color": "white", "line": {"color": "black", "width": 1}}
+
+
+def map_figure(
+    moments: Moments,
+    scores,
+    duration: float,
+    truth=None,
+    answer=None,
+    iou=None,
+    title: str = "",
+    label: str = "score",
+    answers: Sequence = (),
+    dropped: Sequence[int] = (),
+    difference: bool = False,
+) -> go.Figure:
+    """Make plot_map's interactive figure: hovering shows start, end, score and, if given, IoU (P,)."""
+    grid = map_grid(moments, scores, label)
+    overlaps = None if iou is None else map_grid(moments, iou, "IoU")
+    figure = go.Figure(_heatmaps(grid, duration, label, difference, overlaps))
+    if truth is not None:
+        start, end = moment_span(truth, duration, "truth")
+        told = {"name": "truth", "hovertemplate": f"truth: {start:.1f} – {end:.1f} s<extra></extra>"}
+        unnamed = {"hoverinfo": "skip", "showlegend": False}
+        for colour, width, settings in (("white", 6, unnamed), (TRUTH, 3, told)):  # a rim for contrast
+            frame = {"symbol": "square-open", "size": 15, "color": colour, "line": {"width": width}}
+            figure.add_scatter(x=[end], y=[start], mode="markers", marker=frame, **settings)
+    if answer is None and not difference:
+        answer = best_span(moments, scores, duration)
+    if answer is not None and not len(answers):
+        start, end = moment_span(answer, duration, "answer")
+        text = f"answer: {start:.1f} – {end:.1f} s<extra></extra>"
+        star = {"symbol": "star", "size": 13, **MARK}
+        figure.add_scatter(x=[end], y=[start], mode="markers", name="answer", marker=star, hovertemplate=text)
+    starts, ends = dropped_spans(moments, dropped, duration).T
+    if len(starts):
+        cross = {"symbol": "x", "size": 6, "color": "black", "line": {"color": "white", "width": 1}}
+        told = {"name": "dropped by NMS", "hoverinfo": "skip"}  # the cell under it shows its score
+        figure.add_scatter(x=ends, y=starts, mode="markers", marker=cross, **told)
+    if len(answers):
+        spans = [moment_span(span, duration, f"answer {i}") for i, span in enumerate(answers, start=1)]
+        starts, ends = zip(*spans, strict=True)
+        numbers = [str(i) for i in range(1, len(spans) + 1)]
+        told = {"name": "answers, best first", "textfont": {"size": 11, "color": "black"}}
+        told["hovertemplate"] = "answer %{text}: %{y:.1f} – %{x:.1f} s<extra></extra>"
+        circle = {"symbol": "circle", "size": 16, **MARK}
+        figure.add_scatter(x=ends, y=starts, mode="markers+text", text=numbers, marker=circle, **told)
+    step = duration / len(grid)
+    shared = {"constrain": "domain", "showgrid": False, "zeroline": False}
+    ends, starts = [step / 2, duration + step / 2], [duration - step / 2, -step / 2]  # the starts run downwards
+    # towards the left, where the legend is
+    figure.update_xaxes(title="end (seconds)", range=ends, constraintoward="left", **shared)
+    figure.update_yaxes(title="start (seconds)", range=starts, constraintoward="bottom", scaleanchor="x", **shared)
+    legend = {"x": 0.02, "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
+    settings = {"plot_bgcolor": IMPOSSIBLE, "title": title, "legend": legend, "showlegend": True}
+    return _finish(figure, 560, 480, margin={"l": 60, "t": 50 if title else 20, "b": 55}, **settings)
+
+
+def _heatmaps(grid: np.ndarray, duration: float, label: str, difference: bool, iou: np.ndarray | None) -> list:
+    """The heat map of a map (N, N) of `map_grid`, and under it that of the holes, if it has any."""
+    N, step = len(grid), duration / len(grid)
+    cells = {"x": np.arange(1, N + 1) * step, "y": np.arange(N) * step, "hoverongaps": False}
+    place = "start %{y:.1f} s<br>end %{x:.1f} s"
+    traces = []
+    holes = np.where(np.isnan(grid) & np.triu(np.ones((N, N), bool)), 1.0, np.nan).astype(np.float32)
+    if (holes == 1).any():
+        flat = {"colorscale": [HOLE, HOLE], "showscale": False}
+        told = f"{place}<extra>no candidate</extra>"
+        traces.append(go.Heatmap(z=holes, name="no candidate", hovertemplate=told, **cells, **flat))
+    known_iou = "" if iou is None else "<br>IoU %{customdata:.2f}"
+    told = f"{place}<br>{label} %{{z:.3f}}{known_iou}<extra></extra>"
+    scale = {"colorscale": SCORES, "colorbar": {"title": {"text": label, "side": "right"}}}
+    if difference:
+        edge = widest(grid[~np.isnan(grid)])
+        scale |= {"colorscale": DIFFERENCE, "zmin": -edge, "zmax": edge}
+    traces.append(go.Heatmap(z=grid, customdata=iou, name=label, hovertemplate=told, **cells, **scale))
+    if difference:  # white is a value there: a line separates it from the impossible half
+        line = {"mode": "lines", "line": {"color": "#BBBBBB", "width": 1}, "hoverinfo": "skip", "showlegend": False}
+        x, y = stairs(N).T * step
+        traces.append(go.Scatter(x=x, y=y, **line))
+    return traces
 
 
 def _finish(figure: go.Figure, width: int, height: int, **settings) -> go.Figure:
-    """The look of all: a white card of a fixed size, the same in print, without a legend unless asked for."""
+    """The style of all: a white card of a fixed size, the same in print, without a legend unless asked for."""
     margin = {"l": 70, "r": 20, "t": 40, "b": 50} | settings.pop("margin", {})
     figure.update_layout(template="plotly_white", paper_bgcolor="white", width=width, height=height, margin=margin)
     figure.update_layout(**{"showlegend": False} | settings)
     figure.update_annotations(font_size=12)
     return figure
+
+
+def _fill(colour: str, shape: str) -> dict:
+    return {"color": colour, "pattern": {"shape": shape, "fgcolor": "white", "size": 6}}
 
 
 def _shade(figure: go.Figure, truth, duration: float, **place) -> None:
@@ -70,15 +140,14 @@ def _beside(figure: go.Figure, y: int, text: str, **place) -> None:
 
 
 def answers_figure(answers: Mapping[str, Sequence], duration: float, truth=None, sentence: str = "") -> go.Figure:
-    """Make plot_answers' figure for the page."""
+    """Make plot_answers' interactive figure."""
     rows = answer_rows(answers, duration, truth)
     look = looks([row["name"] for row in rows])
     figure = go.Figure()
     for y, row in enumerate(rows):
         start, end, style = row["start"], row["end"], look[row["name"]]
         overlap = f" · tIoU {row['iou']:.2f}" if "iou" in row else ""
-        colour = paler(style["color"], row["rank"])
-        fill = {"color": colour, "pattern": {"shape": PATTERNS[style["hatch"]], "fgcolor": "white", "size": 6}}
+        fill = _fill(paler(style["color"], row["rank"]), PATTERNS[style["hatch"]])
         told = {"name": row["label"], "hovertemplate": f"{start:.1f} – {end:.1f} s{overlap}"}
         figure.add_bar(x=[end - start], base=[start], y=[y], orientation="h", width=0.7, marker=fill, **told)
         _beside(figure, y, f"{start:.1f} – {end:.1f} s{overlap}")
@@ -91,161 +160,6 @@ def answers_figure(answers: Mapping[str, Sequence], duration: float, truth=None,
     return _finish(figure, 760, 80 + 26 * len(rows) + margin["t"], margin=margin, **title)
 
 
-def _marks(figure: go.Figure, truth, duration: float, row: int, col: int, best=None) -> None:
-    if truth is not None:
-        for trace in truth_marks(truth, duration, size=11):
-            figure.add_trace(trace, row=row, col=col)
-    if best is not None:
-        start, end = best
-        told = {"name": "highest score", "hovertemplate": f"highest: {start:.1f} – {end:.1f} s<extra></extra>"}
-        figure.add_scatter(x=[end], y=[start], mode="markers", marker=STAR, row=row, col=col, **told)
-
-
-def _maps_axes(figure: go.Figure, duration: float, N: int, rows: Sequence[int], last: Sequence[int]) -> None:
-    x, y = map_axes(duration, N)
-    for row in rows:
-        figure.update_xaxes(**x, row=row)
-        figure.update_yaxes(**y, row=row)
-        figure.update_yaxes(title="start (seconds)", row=row, col=1)
-    for row in last:
-        figure.update_xaxes(title="end (seconds)", row=row)
-
-
-def guidance_figure(
-    moments: Moments, explanation: Explanation, duration: float, truth=None, count: int = 4
-) -> go.Figure:
-    """Make plot_guidance's figure for the page."""
-    named = guided_channels(explanation, count)
-    columns = len(named) // 2
-    titles = [
-        f"{what}: channel {channel}<br>α {number(alpha)}, weight {signed(float(explanation.readout[channel]))}"
-        for what, channel, alpha in named
-    ]
-    figure = make_subplots(
-        3, columns, specs=[[{"colspan": columns}, *[None] * (columns - 1)], *[[{}] * columns] * 2],
-        row_heights=[0.9, 1, 1], vertical_spacing=0.13, horizontal_spacing=0.05, subplot_titles=["", *titles],
-    )  # fmt: skip
-    alpha = to_array(explanation.alpha)
-    order, what = np.argsort(-alpha, kind="stable"), {channel: what for what, channel, _ in named}
-    colours = [{"raised": GUIDE, "lowered": LOWERED}.get(what.get(c), "#D9D9D9") for c in order]
-    few = len(alpha) <= MANY
-    told = {
-        "text": [str(c) if few and c in what else "" for c in order],
-        "textposition": "outside",
-        "customdata": order,
-    }
-    told |= {"textangle": -90, "textfont": {"size": 11}, "constraintext": "none", "cliponaxis": False}
-    told["hovertemplate"] = "channel %{customdata}<br>α %{y:.2f}<extra></extra>"
-    figure.add_bar(x=np.arange(len(alpha)), y=alpha[order], marker_color=colours, name="α", **told, row=1, col=1)
-    if not few:  # bars too thin to be named one by one, and their rims would be all that is seen
-        figure.update_traces(marker_line_width=0, selector={"type": "bar"})
-        for text, x, y, side in channel_groups(alpha, what):
-            place = {"x": x, "y": y, "xanchor": side, "yanchor": "top" if y > 0 else "bottom"}
-            figure.add_annotation(text=text, showarrow=False, **place, row=1, col=1)
-    figure.add_hline(1, line={"color": INK, "dash": "dash", "width": 1}, row=1, col=1)
-    note = {"text": "α = 1: as without guidance", "x": len(alpha) - 1, "y": 1, "xanchor": "right", "yanchor": "bottom"}
-    figure.add_annotation(**note, showarrow=False, row=1, col=1)
-    edge = widest(explanation.features[:, [channel for _, channel, _ in named]])
-    for n, (_, channel, _) in enumerate(named):
-        row, col = 2 + n // columns, 1 + n % columns
-        grid = map_grid(moments, explanation.features[:, channel], f"channel {channel}")
-        bar = {"showscale": n == 0, "colorbar": {"title": "feature", "len": 0.6, "y": 0.3}}
-        for trace in map_traces(grid, duration, CHANGE, "feature", zmin=-edge, zmax=edge, **bar):
-            figure.add_trace(trace, row=row, col=col)
-        _marks(figure, truth, duration, row, col)
-    _maps_axes(figure, duration, len(grid), (2, 3), (3,))
-    figure.update_xaxes(showticklabels=False, title=f"{len(alpha)} channels, sorted", row=1)
-    room = 0.2 * np.ptp([*alpha, 0.0])  # for the numbers at the bars' ends
-    figure.update_yaxes(title="α", range=[min(alpha.min(), 0) - room, max(alpha.max(), 1) + room], row=1)
-    return _finish(figure, 130 + 195 * columns, 760, plot_bgcolor=IMPOSSIBLE)
-
-
-def steps_figure(moments: Moments, steps, duration: float, truth=None, columns: int = 4) -> go.Figure:
-    """Make plot_steps' figure for the page."""
-    scores, changes = step_changes(steps)
-    columns = min(columns, len(scores))
-    blocks = -(-len(scores) // columns)
-    titles = [""] * (2 * blocks * columns)
-    for k in range(len(scores)):
-        at = 2 * columns * (k // columns) + k % columns
-        titles[at], titles[at + columns] = step_name(k), f"changed by module {k}" if k else ""
-    rows = range(1, 2 * blocks + 1)
-    height, between = 2 * blocks * (157 + 80), 80  # a map, and the words between two
-    figure = make_subplots(
-        2 * blocks, columns, horizontal_spacing=0.05, vertical_spacing=between / (height - between),
-        specs=[[_step_place(row, c, columns, len(scores)) for c in range(columns)] for row in range(2 * blocks)],
-        subplot_titles=[title for title in titles if title],
-    )  # fmt: skip
-    for k, values in enumerate(scores):
-        row, col = 1 + 2 * (k // columns), 1 + k % columns
-        scale = {"zmin": scores.min(), "zmax": scores.max(), "showscale": k == 0}
-        bar = {"title": "score", "len": 0.42, "y": 0.79}
-        for trace in map_traces(map_grid(moments, values, "score"), duration, SCORES, "score", colorbar=bar, **scale):
-            figure.add_trace(trace, row=row, col=col)
-        _marks(figure, truth, duration, row, col, best_span(moments, values, duration))
-        if k:
-            edge = widest(changes)
-            scale = {"zmin": -edge, "zmax": edge, "showscale": k == 1}
-            bar = {"title": "change", "len": 0.42, "y": 0.22}
-            grid = map_grid(moments, changes[k - 1], "change")
-            for trace in map_traces(grid, duration, CHANGE, "change", colorbar=bar, **scale):
-                figure.add_trace(trace, row=row + 1, col=col)
-            _marks(figure, truth, duration, row + 1, col)
-    _maps_axes(figure, duration, len(grid), rows, rows)
-    return _finish(figure, 130 + 195 * columns, height + 10, plot_bgcolor=IMPOSSIBLE)
-
-
-def _step_place(row: int, column: int, columns: int, K1: int) -> dict | None:
-    """A place for a map of K + 1 steps, or none: below the first score map nothing has changed yet."""
-    k = row // 2 * columns + column
-    return {} if k < K1 and (row % 2 == 0 or k > 0) else None
-
-
-def modulation_figure(gates: Sequence[Gates], duration: float, truth=None, count: int = 3) -> go.Figure:
-    """Make plot_modulation's figure for the page."""
-    check_gates(gates)
-    changed = [unit.most_changed(count).tolist() for unit in gates]
-    titles = [[f"unit {n}: gates, sorted", "how far each frame is moved"] for n in range(1, len(gates) + 1)]
-    for unit, channels, column in zip(gates, changed, titles, strict=True):
-        column += [f"channel {c}: gate {number(float(unit.gate[c]))}" for c in channels]
-    rows = max(map(len, titles))
-    flat = [column[row] if row < len(column) else "" for row in range(rows) for column in titles]
-    figure = make_subplots(rows, len(gates), subplot_titles=flat, vertical_spacing=0.32 / rows, horizontal_spacing=0.11)
-    for col, (unit, channels) in enumerate(zip(gates, changed, strict=True), start=1):
-        gate, times = to_array(unit.gate), frame_times(len(unit.before), duration)
-        order = np.argsort(-gate, kind="stable")
-        told = {"customdata": np.stack([order, gate[order]], axis=1), "name": "gate", "marker_line_width": 0}
-        told["hovertemplate"] = "channel %{customdata[0]:d}<br>gate %{customdata[1]:.2f}<extra></extra>"
-        bars = {"x": np.arange(len(gate)), "y": gate[order] - 1, "base": 1, "marker_color": GUIDE}
-        figure.add_bar(**bars, **told, row=1, col=col)
-        if unit.shift is not None:
-            dots = {"mode": "markers", "marker": {"color": INK, "size": 3}, "name": "shift"}
-            dots |= {"customdata": order, "hovertemplate": "channel %{customdata}<br>shift %{y:.2f}<extra></extra>"}
-            figure.add_scatter(x=np.arange(len(gate)), y=to_array(unit.shift)[order], **dots, row=1, col=col)
-        figure.add_hline(1, line={"color": INK, "dash": "dash", "width": 1}, row=1, col=col)
-        lines = [(2, "moved", unit.moved, "solid", GUIDE)]
-        for row, c in enumerate(channels, start=3):
-            lines += [
-                (row, "before", unit.before[:, c], "dash", "#7F7F7F"),
-                (row, "after", unit.after[:, c], "solid", GUIDE),
-            ]
-        for row, name, values, dash, colour in lines:
-            look = {"mode": "lines", "line": {"color": colour, "dash": dash}, "legendgroup": name}
-            shown = name != "moved" and (row, col) == (3, 1)
-            figure.add_scatter(x=times, y=to_array(values), name=name, showlegend=shown, row=row, col=col, **look)
-        figure.update_xaxes(showticklabels=False, range=[-0.5, len(gate) - 0.5], row=1, col=col)
-        figure.update_yaxes(title="feature", col=col)
-        figure.update_yaxes(title="gate", row=1, col=col)
-        figure.update_yaxes(title="of its length", rangemode="tozero", row=2, col=col)
-        for row in range(2, 3 + len(channels)):
-            _shade(figure, truth, duration, row=row, col=col)
-            figure.update_xaxes(range=[0, duration], row=row, col=col)
-        figure.update_xaxes(title="time (seconds)", row=rows, col=col)
-    figure.update_traces(showlegend=False, selector={"type": "bar"})
-    legend = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
-    return _finish(figure, 140 + 390 * len(gates), 110 + 145 * rows, showlegend=True, legend=legend)
-
-
 def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], looks: Mapping[str, tuple[str, str]], **settings):
     """Horizontal bars of two looks, {name: (colour, pattern)}: the rows that are `first` have the first look.
 
@@ -254,12 +168,11 @@ def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], looks: Mappin
     for (name, (colour, shape)), wanted in zip(looks.items(), (True, False), strict=True):
         rows = [i for i, is_first in enumerate(first) if is_first == wanted]
         chosen = {key: [values[i] for i in rows] for key, values in columns.items()}
-        fill = {"color": colour, "pattern": {"shape": shape, "fgcolor": "white", "size": 6}}
-        figure.add_bar(**chosen, name=name, marker=fill, orientation="h", width=0.7, **settings)
+        figure.add_bar(**chosen, name=name, marker=_fill(colour, shape), orientation="h", width=0.7, **settings)
 
 
 def words_figure(effects: Sequence[WordEffect], duration: float, answer=None, truth=None) -> go.Figure:
-    """Make plot_words' figure for the page."""
+    """Make plot_words' interactive figure."""
     rows = word_rows(effects, duration)
     words, changes, starts, ends = (list(column) for column in zip(*rows, strict=True))
     own = None if answer is None else moment_span(answer, duration, "answer")

@@ -1,7 +1,4 @@
-"""Figures of numbers: training curves, result bars, the gates that a sentence gives the channels.
-
-They are imported from plots.py with the rest.
-"""
+"""Figures of numbers: training curves, results as bars, the gates that a sentence gives the channels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +7,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lgn_lite.errors import InputError
-from lgn_lite.figures.style import GRID, GUIDE, INK, OURS, SCORES, STYLE, looks, new_axes, to_array
+from lgn_lite.figures.style import (
+    GUIDE,
+    INK,
+    OURS,
+    SCORES,
+    STYLE,
+    draw_grid,
+    draw_rows,
+    fill,
+    looks,
+    new_axes,
+    to_array,
+)
 
 
 @mpl.rc_context(STYLE)
@@ -34,7 +43,7 @@ def plot_curves(history, metrics: Sequence[str] = ("R1@0.5", "R1@0.7")) -> Figur
     right.set(xlabel="epoch", ylabel="percent of queries", title="Validation", ylim=(0, 100))
     right.xaxis.get_major_locator().set_params(integer=True)
     for ax in (left, right):
-        ax.grid(axis="y", color=GRID)
+        draw_grid(ax, "y")
     if len(histories) > 1:
         left.legend()
     if right.lines:
@@ -74,8 +83,7 @@ def plot_results(
         handles = []
         for i, (name, look) in enumerate(looks(table).items()):
             values = [_result(table[name], name, group, *cluster) for cluster in clusters]
-            fill = {"color": look["color"], "hatch": look["hatch"], "edgecolor": "white"}
-            handles.append(ax.bar(at + (i - (len(table) - 1) / 2) * width, values, width, label=name, **fill))
+            handles.append(ax.bar(at + (i - (len(table) - 1) / 2) * width, values, width, label=name, **fill(look)))
             ax.bar_label(handles[-1], fmt="%.1f", fontsize=8)
         if chance is not None:
             values = [_result(chance, "chance", group, *cluster) for cluster in clusters]
@@ -142,17 +150,14 @@ def plot_seeds(
             mean, low, high = differences[name]
             sure = not low <= 0 <= high
             right.hlines(y, low, high, color=look["color"], linewidth=2.2)
-            fill = look["color"] if sure else "white"
-            right.plot(mean, y, look["marker"], mfc=fill, mec=look["color"], ms=7, mew=1.6)
+            inside = look["color"] if sure else "white"
+            right.plot(mean, y, look["marker"], mfc=inside, mec=look["color"], ms=7, mew=1.6)
     right.axvline(0, color=INK, linewidth=0.9, linestyle=":")
-    left.set(yticks=range(len(names)), yticklabels=names, xlabel=f"{metric}, percent", title="a dot a seed, their mean")
-    left.set_ylim(len(names) - 0.5, -0.75)  # the first row on top
+    left.set(xlabel=f"{metric}, percent", title="a dot a seed, their mean")
     about = f" over {reference}" if reference else ""
     right.set(xlabel=f"{metric}, points{about}", title="paired difference, 95 % interval")
     for ax in (left, right):
-        ax.grid(axis="x", color=GRID)
-        ax.set_axisbelow(True)
-        ax.tick_params(axis="y", length=0)
+        draw_rows(ax, names, above=0.75)
     return figure
 
 
@@ -164,8 +169,7 @@ def plot_overlaps(overlaps: Mapping[str, Sequence[float]]) -> Figure:
     for i, (name, look) in enumerate(looks(overlaps).items()):
         values = np.asarray(overlaps[name])
         share = 100 * np.histogram(values, edges)[0] / len(values)
-        fill = {"color": look["color"], "hatch": look["hatch"], "edgecolor": "white", "label": name}
-        left.bar(edges[:-1] + 0.006 + (i + 0.5) * width, share, width, **fill)
+        left.bar(edges[:-1] + 0.006 + (i + 0.5) * width, share, width, label=name, **fill(look))
         at = np.linspace(0, 1, 201)
         above = 100 * (values[:, None] > at).mean(axis=0)  # strict, as R@n,IoU=m has it
         right.plot(at, above, color=look["color"], marker=look["marker"], markevery=20, ms=5, label=name)
@@ -174,8 +178,7 @@ def plot_overlaps(overlaps: Mapping[str, Sequence[float]]) -> Figure:
     )
     right.set(xlabel="m", title="R1@m at every m", xlim=(0, 1), ylim=(0, 100))
     for ax in (left, right):
-        ax.grid(axis="y", color=GRID)
-        ax.set_axisbelow(True)
+        draw_grid(ax, "y")
     if len(overlaps) > 1:
         figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=len(overlaps))
     return figure
@@ -204,7 +207,6 @@ def plot_spans(spans: Mapping[str, object], grid: int = 20) -> Figure:
         median = np.median(ends - starts)
         right.axvline(median, color=INK, linestyle="--", linewidth=1.2, label=f"median {median:.2f}")
         right.set(xlabel="length (fraction of the video)", ylabel="percent of the moments", xlim=(0, 1))
-        right.grid(axis="y", color=GRID)
-        right.set_axisbelow(True)
+        draw_grid(right, "y")
         right.legend()
     return figure

@@ -1,9 +1,7 @@
-"""Figures of a query and its video, matplotlib for print and plotly for the page.
+"""Figures of a query and its video: the paper's Figure 3, and a toy video's script.
 
-Holds plot_retrieval (the paper's Figure 3) and a toy video's script. The temporal map comes from maps.py, what
-explains an answer from views.py and page_views.py, results and curves from charts.py, the model's drawing from
-diagram.py, the look from look.py.
-Each function takes arrays or tensors and returns its Figure; showing it is left to the caller.
+Here and in the folder's other modules, each function takes arrays or tensors and returns its Figure; showing it is
+left to the caller.
 """
 
 import math
@@ -19,7 +17,7 @@ from matplotlib.figure import Figure
 
 from lgn_lite.errors import InputError
 from lgn_lite.figures.maps import moment_span
-from lgn_lite.figures.style import GRID, INK, STYLE, TRUTH, looks, new_axes
+from lgn_lite.figures.style import INK, STYLE, TRUTH, draw_rows, draw_span, fill, looks, new_axes
 from lgn_lite.moments import interval_iou
 from lgn_lite.video.frames import read_frames
 
@@ -61,25 +59,10 @@ def plot_retrieval(
             ax.imshow(frame, extent=(t - size / 2, t + size / 2, 0, strip))
     at = {label: -(i + 0.8) * row for i, label in enumerate(bars)}
     for label, look in looks(bars).items():
-        (start, end), y = bars[label], at[label]
-        fill = {"color": look["color"], "hatch": look["hatch"], "edgecolor": "white"}
-        ax.barh(y, end - start, 0.66 * row, left=start, **fill)
-        beside = {
-            "x": end + 0.008 * duration,
-            "ha": "left",
-        }  # the seconds: right of the bar, else left, else on it
-        if end > 0.87 * duration:
-            beside = {"x": start - 0.008 * duration, "ha": "right"}
-            if start < 0.13 * duration:
-                beside = {
-                    "x": (start + end) / 2,
-                    "ha": "center",
-                    "bbox": {"fc": "white", "ec": "none", "pad": 1},
-                }
-        ax.text(y=y, s=f"{start:.1f} – {end:.1f} s", va="center", fontsize=9, **beside)
+        iou = None
         if "truth" in bars and label != "truth":
             iou = interval_iou(torch.tensor(bars[label]), torch.tensor(bars["truth"])).item()
-            ax.text(1.01, y, f"tIoU {iou:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
+        draw_span(ax, at[label], bars[label], duration, 0.66 * row, 0.13, iou, **fill(look))
     if "truth" in bars:
         ax.vlines(bars["truth"], at["truth"] + 0.33 * row, strip, color=TRUTH, linestyle="--", lw=1.4, clip_on=False)
     ax.set(
@@ -134,11 +117,8 @@ def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = No
         ink = INK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
         lines = textwrap.fill(text, letters, break_long_words=False)
         ax.text((start + end) / 2, y, lines, color=ink, ha="center", va="center", fontsize=8, clip_on=True)
-    ax.set(xlabel="time (seconds)", xlim=(0, duration), yticks=range(len(rows)), yticklabels=rows)
-    ax.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color=GRID)
-    ax.set_axisbelow(True)
+    ax.set(xlabel="time (seconds)", xlim=(0, duration))
+    draw_rows(ax, rows)
     return ax.figure
 
 

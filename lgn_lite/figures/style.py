@@ -1,14 +1,15 @@
-"""The look of all figures: colours, matplotlib's settings, and how the models of a comparison are told apart.
+"""The style of all figures: colours, matplotlib's settings, how compared models differ, and what figures share.
 
-A colour never tells a thing alone: its place, its label, and a hatch or a marker tell it too.
+A colour never says a thing alone: position, label, and a hatch or a marker say it too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 
 # Okabe and Ito's palette: its colours stay apart for colour-blind readers
 TRUTH, BASELINE, OURS = "#009E73", "#E69F00", "#0072B2"
@@ -44,7 +45,7 @@ STYLE = {
 
 
 def style() -> None:
-    """Set matplotlib to the course's look, for the reader's own figures; the package's have it anyway."""
+    """Set matplotlib to the course's style, for the reader's own figures; the package's have it anyway."""
     mpl.rcParams.update(STYLE)
 
 
@@ -64,11 +65,47 @@ def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
     return {n: dict(zip(keys, table.get(n) or table[n.lower()], strict=True)) for n in names}
 
 
+def fill(look: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a bar in one of the `looks`."""
+    return {"color": look["color"], "hatch": look["hatch"], "edgecolor": "white"}
+
+
 def new_axes(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9, 4), **settings):
     """Make a figure and its array of axes, unknown to pyplot: a notebook would show it twice."""
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **settings)
     plt.close(figure)
     return figure, axes
+
+
+def draw_grid(ax: Axes, axis: str) -> None:
+    """Grid lines across one axis, behind what is drawn."""
+    ax.grid(axis=axis, color=GRID)
+    ax.set_axisbelow(True)
+
+
+def draw_rows(ax: Axes, labels: Sequence[str], above: float = 0.5, below: float = 0.5) -> None:
+    """Set the y axis to one row per label, the first on top, with so much room above the first and below the last."""
+    ax.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - 1 + below, -above))
+    ax.tick_params(axis="y", length=0)
+    draw_grid(ax, "x")
+
+
+def draw_span(ax: Axes, y: float, span, duration: float, height: float, room: float, iou=None, **bar) -> None:
+    """Draw a moment as a bar with its seconds next to it, and its tIoU, if given, right of the axes.
+
+    The seconds are right of the bar, else left, else on it, for they take the fraction `room` of the video.
+    """
+    start, end = span
+    ax.barh(y, end - start, height, left=start, **bar)
+    if end < (1 - room) * duration:
+        position = {"x": end + 0.008 * duration, "ha": "left"}
+    elif start > room * duration:
+        position = {"x": start - 0.008 * duration, "ha": "right"}
+    else:
+        position = {"x": (start + end) / 2, "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 1}}
+    ax.text(y=y, s=f"{start:.1f} – {end:.1f} s", va="center", fontsize=9, **position)
+    if iou is not None:
+        ax.text(1.01, y, f"tIoU {iou:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
 
 
 def to_array(values) -> np.ndarray:

@@ -16,7 +16,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import torch
 from markupsafe import Markup
@@ -27,20 +26,20 @@ from plotly.offline import get_plotlyjs
 
 from lgn_lite.analysis.explanation import top_answers, word_effects
 from lgn_lite.analysis.predictions import Answers, split_answers
-from lgn_lite.annotations import film_note
+from lgn_lite.annotations import duration_note
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate_logits
-from lgn_lite.figures.interactive import answers_figure, words_figure
-from lgn_lite.figures.maps import map_figure
+from lgn_lite.figures.interactive import answers_figure, map_figure, words_figure
 from lgn_lite.figures.results import plot_overlaps, plot_results
 from lgn_lite.moments import interval_iou
 from lgn_lite.recipes import evaluate_constant, evaluation_set
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.support.files import atomic_path
+from lgn_lite.support.templates import render
 from lgn_lite.video.frames import probe, read_frames
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -76,10 +75,8 @@ def write_report(
         for name, found in answers.items()
     }
     constant = evaluate_constant(data, split)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    page = render(
+        TEMPLATE,
         name=next(iter(sides)),
         data=data,
         split=split,
@@ -288,7 +285,7 @@ class _Cards:
         if path is None or not path.is_file():
             return "", "The video file is not here: no frames."
         try:
-            note = film_note(query.duration, probe(path).duration) or ""
+            note = duration_note(query.duration, probe(path).duration) or ""
             frames, _ = read_frames(path, 2 * FRAMES / query.duration, 96)
         except (InputError, OSError) as error:
             reason = os_error_line(error) if isinstance(error, OSError) else str(error)

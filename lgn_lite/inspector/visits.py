@@ -14,8 +14,7 @@ import socket
 import time
 from collections import Counter
 from contextlib import aclosing
-from html import escape
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,17 +34,13 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.voila_identity_provider import VoilaLoginHandler
 
+from lgn_lite.support.templates import render
+
 AWAY = 30  # seconds without a connection after which a visitor's process ends; a browser connects again before that
 UNSEEN = 60  # the same for a page that has not connected yet, since it was last heard of
 VISITORS = 16  # processes at most: each takes up to a gigabyte
 PROTOCOL = "v1.kernel.websocket.jupyter.org"  # of the channel between page and process
-REFUSED = """\
-<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>lgn_lite inspector</title>
-<style>:root {{ color-scheme: light dark; }} body {{ font: 16px/1.5 system-ui, sans-serif; margin: 15vh auto;
-max-width: 34rem; padding: 0 1rem; }}</style>
-<p role="alert">{reason}</p><p><a href="{home}">Open the inspector</a></p></html>
-"""
+REFUSED = Path(__file__).with_name("refused.html.jinja")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -191,7 +186,7 @@ class Guarded:
         error = given.get("exc_info", (None, None))[1]
         sentence = error.sentence if isinstance(error, Refusal) else f"{status_code}: {self._reason}."
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(REFUSED.format(reason=escape(sentence), home="/"))
+        self.finish(render(REFUSED, reason=sentence))
 
     def log_exception(self, kind: type, error: BaseException, trace: Any) -> None:
         if not isinstance(error, HTTPError):  # the line for the request says it of those

@@ -16,7 +16,7 @@ import anywidget
 import traitlets
 
 from lgn_lite.analysis.predictions import split_answers
-from lgn_lite.annotations import Query, film_note
+from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.errors import InputError
@@ -302,7 +302,7 @@ class Inspector(anywidget.AnyWidget):
             return
         try:
             content, mime = playable(path)
-            note = film_note(duration, probe(path).duration) or ""
+            note = duration_note(duration, probe(path).duration) or ""
             film = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
         except FAILURES as error:
             film = {"name": name, "message": failure(error)}

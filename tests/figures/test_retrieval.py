@@ -8,8 +8,8 @@ import pytest
 import torch
 from matplotlib.patches import Rectangle
 
+from lgn_lite import figures as plots
 from lgn_lite.errors import InputError
-from lgn_lite.figures import retrieval as plots
 from lgn_lite.figures.diagram import PARTS, draw_model
 from lgn_lite.moments import Moments
 
@@ -138,29 +138,6 @@ def test_map_refuses_what_does_not_fit(draw):
         draw(moments, torch.zeros(36), DURATION, truth=(9, 3))
     with pytest.raises(InputError, match="answer: 9 to 40 s"):
         draw(moments, torch.zeros(36), DURATION, answer=(9, 40))
-
-
-def test_page_map_hovers_over_candidates_with_start_end_score_and_overlap():
-    moments = Moments(32, (16, 8))
-    scores, iou = torch.rand(len(moments)), moments.iou(torch.tensor([[0.25, 0.5]]))[0]
-    figure = plots.map_figure(moments, scores, DURATION, truth=(8, 16), answer=(7, 15), iou=iou, title="a flag")
-    traces = {trace.name: trace for trace in figure.data}
-    score, holes = traces["score"], traces["no candidate"]
-    for wanted in ("start %{y:.1f} s", "end %{x:.1f} s", "score %{z:.3f}", "IoU %{customdata:.2f}"):
-        assert wanted in score.hovertemplate
-    assert (np.isfinite(score.z) == moments.mask.numpy()).all() and not score.hoverongaps
-    p = 40
-    i, j = moments.start_index[p], moments.end_index[p]
-    assert (score.y[i], score.x[j]) == (32 * moments.starts[p], 32 * moments.ends[p])
-    assert score.z[i, j] == scores[p] and score.customdata[i, j] == iou[p]
-    upper = np.triu(np.ones((32, 32), bool))
-    assert (np.isfinite(holes.z) == (upper & ~moments.mask.numpy())).all()
-    assert (traces["truth"].x[0], traces["truth"].y[0]) == (16, 8)
-    assert traces["answer"].hovertemplate.startswith("answer: 7.0 – 15.0 s")
-    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # starts downwards, as in print
-    without = plots.map_figure(Moments(8, (8,)), torch.rand(36), DURATION)
-    assert [trace.name for trace in without.data] == ["score", "answer"]
-    assert "IoU" not in without.data[0].hovertemplate
 
 
 def test_timeline_has_a_row_for_each_label_and_bars_at_their_seconds():

@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, load_checkpoint
+from lgn_lite.checkpoint import About, Companions, load_checkpoint
 from lgn_lite.config import TrainSettings
 from lgn_lite.model import LGN
 from lgn_lite.text import encode_with
@@ -66,13 +66,13 @@ def serve(job: Path) -> None:
 
 def run(folder, settings, data, config, vocabulary, encoder, kill_step=0) -> None:
     torch.manual_seed(5)
-    about = About("ten videos")
 
     def on_step(step: int, loss: float) -> None:
         if step == kill_step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    train(LGN(config), data, data, folder, settings, vocabulary, about, encoder, on_step=on_step, progress=False)
+    companions = Companions(vocabulary, About("ten videos"), encoder)
+    train(LGN(config), data, data, folder, settings, companions, on_step=on_step, progress=False)
 
 
 def kill_at(number: int, folder: str) -> None:

@@ -19,7 +19,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 import lgn_lite.training as training
 from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About
+from lgn_lite.checkpoint import About, Companions
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
@@ -41,7 +41,8 @@ def train_one(folder, data, config, vocabulary, settings, kill_at=0) -> list[dic
             os.kill(os.getpid(), signal.SIGKILL)
 
     model = LGN(config)
-    return train(model, data, data, folder, settings, vocabulary, About("ten videos"), on_step=on_step, progress=True)
+    companions = Companions(vocabulary, About("ten videos"))
+    return train(model, data, data, folder, settings, companions, on_step=on_step, progress=True)
 
 
 def notebook(root: Path) -> None:
@@ -124,7 +125,7 @@ def test_they_take_the_steps_of_one(launched, job, tmp_path, name, settings):
     data, _, config, vocabulary = job
     torch.manual_seed(5)
     model = LGN(config.override(frame_dropout=0.0))
-    alone = train(model, data, data, tmp_path, settings, vocabulary, About("ten videos"), progress=False)
+    alone = train(model, data, data, tmp_path, settings, Companions(vocabulary, About("ten videos")), progress=False)
     together = history(launched / name)
     assert close(together, alone)
     ours, theirs = weights(launched / name), weights(tmp_path)
@@ -155,7 +156,7 @@ def test_an_error_at_the_start_reaches_all(launched):
     """Nobody waits for ever: the launcher came back, and told of a process that ended with an error."""
     told = json.loads((launched / "told.json").read_text())
     assert set(told) == {"two", "diverging"} and all(told["two"])
-    assert "holds a training of other settings (seed: 0 there, 3 asked)" in (launched / "err.txt").read_text()
+    assert "holds a training of other settings (seed: 0 there, 3 requested)" in (launched / "err.txt").read_text()
 
 
 def test_training_that_is_not_finite_stops_in_all(launched):
