@@ -43,7 +43,7 @@ class ListConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, P, C) → (B, P, C)."""
         device = x.device.type
-        autocast = device != "meta" and torch.is_autocast_enabled(device)  # where shapes only are known, there is none
+        autocast = device != "meta" and torch.is_autocast_enabled(device)  # shapes alone have none
         dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
         # cast here: a hand-written backward pass runs outside autocast and must meet one type only
         x, weight = x.to(dtype), self.weight.to(dtype)

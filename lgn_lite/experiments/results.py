@@ -12,12 +12,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.run_record import read_record, results
 from lgn_lite.support.files import atomic_path, is_hidden
+from lgn_lite.support.templates import render
 
 TEMPLATE = Path(__file__).with_name("results.html.jinja")
 Name = tuple[str, ...]  # file, key, key, …: a key may hold dots, as R1@0.5 does
@@ -278,13 +278,12 @@ def rich_table(table: ResultsTable) -> Any:
 def write_html(path: str | Path, table: ResultsTable) -> Path:
     """Write the table as one HTML file that needs no other; a click on a heading sorts by that column."""
     text = table.as_text()
-    page = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True, keep_trailing_newline=True)
     # beside a number's text the number, to sort by
     columns = [
         [(value if _is_number(value) and not _absent(value) else None, cell) for value, cell in zip(*pair, strict=True)]
         for pair in ((table.frame[name], text[name]) for name in text.columns)
     ]
-    content = page.render(about=table.about, heads=text.columns, rows=zip(*columns, strict=True))
+    page = render(TEMPLATE, about=table.about, heads=text.columns, rows=zip(*columns, strict=True))
     with atomic_path(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(page + "\n", encoding="utf-8")
     return Path(path)
