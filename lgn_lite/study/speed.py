@@ -100,16 +100,16 @@ def _evaluate_together(
 ) -> tuple[Tensor, Rates, dict[str, float]]:
     seconds = {"ranking": 0.0}
 
-    def best(queries: Tensor, size: int) -> Tensor:
+    def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
         start = timer()
-        segments = rank_some(queries, size)
+        ranked = rank_some(queries, size)
         seconds["ranking"] += timer() - start
-        return segments
+        return ranked
 
     start = timer()
-    rank_some = ranking(model, logits, durations)
+    rank_some = ranking(model.moments.spans(durations.dtype), logits.sigmoid(), durations)
     seconds["ranking"] += timer() - start
-    answers = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
+    answers, _ = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
     kept = timer()
     rates = recall(answers, targets, KS, THRESHOLDS)
     end = timer()

@@ -72,6 +72,7 @@ def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path, monkeyp
     assert json.loads((tmp_path / "b.json").read_text(encoding="utf-8")) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["square-fp32-compiled", "list-bf16-compiled"])
 def test_compiled_variants_compile(tmp_path, name, monkeypatch):
     compiled, compile_it = [], torch.compile
@@ -95,6 +96,7 @@ def test_a_failing_variant_is_a_row_and_the_others_go_on(tmp_path, monkeypatch):
     assert "  list-fp32-compiled: RuntimeError: no C++ compiler" in printed
 
 
+@pytest.mark.slow
 def test_a_batch_too_large_for_memory_is_halved(tmp_path, monkeypatch):
     step = Training.step
 
@@ -151,6 +153,7 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_an_error_of_its_own():
     assert in_own_process(os.getpid) != os.getpid()
     with pytest.raises(MemoryError, match="killed"):
