@@ -309,7 +309,7 @@ def test_who_waits_gets_the_folder_when_it_is_free_and_no_lock_stays(tmp_path, c
 
     said = []
 
-    def require_features():
+    def seen():
         said.append(capsys.readouterr().err)
         return "".join(said)
 
