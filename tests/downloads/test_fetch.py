@@ -296,7 +296,7 @@ def test_convert_makes_the_file_that_tacos_opens(tmp_path):
     assert done.exit_code == 0, done.output
     made = tmp_path / "tacos/tall_c3d_features.hdf5"
     assert done.stdout == f"{made}: 3 videos, 4096 numbers per row, 2.5 rows per second\n"
-    assert open_data_set("tacos", root=tmp_path).seen()["val.avi"].shape == (4, 4096)
+    assert open_data_set("tacos", root=tmp_path).require_features()["val.avi"].shape == (4, 4096)
 
 
 @pytest.mark.slow

@@ -242,11 +242,11 @@ def test_killed_at_ten_random_moments(trainings, whole, tmp_path):
 
 SIDE_BY_SIDE = """
 import sys
-from lgn_lite.recipes import train_side_by_side
+from lgn_lite.recipes import Recipe, train_side_by_side
 from lgn_lite.data_sets import open_data_set
 data = open_data_set("toy-sta", "tiny", sys.argv[1], progress=False)
-asked = dict(profile="smoke", training=dict(epochs=1000))
-train_side_by_side(data, sys.argv[2], {name: asked | {"variant": name} for name in ("full", "baseline")}, 2)
+recipes = {name: Recipe(name, "smoke", training=dict(epochs=1000)) for name in ("full", "baseline")}
+train_side_by_side(data, sys.argv[2], recipes, 2)
 """
 
 
