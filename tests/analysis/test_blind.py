@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgn_lite.analysis.blind import (
-    PUBLISHED,
+    PUBLISHED_RESULTS,
     blind_predictions,
     compare,
     densest_first,
@@ -182,9 +182,9 @@ def test_the_first_frequent_verb_counts():
 
 def test_published_figures_stand_beside_ours():
     ours = compare(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:2])
-    assert {"prior only", "action aware"} <= PUBLISHED["charades-sta"].keys() & ours.keys()
-    assert set(PUBLISHED) <= set(REAL)
-    for name, rows in PUBLISHED.items():
+    assert {"prior only", "action aware"} <= PUBLISHED_RESULTS["charades-sta"].keys() & ours.keys()
+    assert set(PUBLISHED_RESULTS) <= set(REAL)
+    for name, rows in PUBLISHED_RESULTS.items():
         known = {f"R{k}@{m}" for k in (1, 5) for m in REAL[name].thresholds}
         for row in rows.values():
             assert row["source"] and "R1@0.5" in row and set(row) - {"source"} <= known
