@@ -5,6 +5,7 @@ from .batches import collate as collate
 from .checkpoint import load_checkpoint as load_checkpoint
 from .config import LGNConfig as LGNConfig
 from .config import TrainSettings as TrainSettings
+from .data_sets import REAL as REAL
 from .data_sets import open_data_set as open_data_set
 from .errors import InputError as InputError
 from .evaluation import query_tensors as query_tensors
@@ -16,6 +17,7 @@ from .model import LGN as LGN
 from .moments import Moments as Moments
 from .moments import interval_iou as interval_iou
 from .prediction import predict as predict
+from .recipes import Recipe as Recipe
 from .recipes import evaluate_checkpoint as evaluate_checkpoint
 from .recipes import evaluate_constant as evaluate_constant
 from .recipes import evaluation_set as evaluation_set

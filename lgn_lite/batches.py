@@ -123,6 +123,10 @@ def collate(items: Sequence[Batch]) -> Batch:
     # Features have a fixed length, so videos stack as they are, (B, T, D); only sentences differ. Words are counted,
     # not read off the zeros: a word that GloVe lacks may have a vector of zeros too.
     batch = {key: torch.stack([item[key] for item in items]) for key in ("index", "video", "span", "duration")}
-    batch["words"] = pad_sequence([item["words"] for item in items], batch_first=True)
-    batch["word_counts"] = torch.tensor([len(item["words"]) for item in items])
+    batch["words"], batch["word_counts"] = pad_words([item["words"] for item in items])
     return batch
+
+
+def pad_words(words: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Sentences (W,) or (W, word_dim) → (B, W) or (B, W, word_dim), padded with zeros, and their lengths (B,)."""
+    return pad_sequence(list(words), batch_first=True), torch.tensor([len(sentence) for sentence in words])

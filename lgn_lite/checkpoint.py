@@ -14,6 +14,7 @@ from __future__ import annotations
 import filecmp
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,10 +47,11 @@ class About:
     encoder: str = ""  # name of the frame encoder whose features it wants
     layer: str = ""  # the encoder's layer: fc6, fc7, …
     rate: float = 0.0  # frames a second that the features were sampled at, Hz
-    training: dict[str, Any] = field(default_factory=dict)  # the training settings
+    training: dict[str, Any] = field(default_factory=dict)  # variant, profile, seed, where the words come from
+    size: str = ""  # of the data set, where it comes in several: Toy-STA's "tiny", "small" or "full"
 
     def __post_init__(self) -> None:
-        for name in ("data", "data_set", "encoder", "layer"):
+        for name in ("data", "data_set", "encoder", "layer", "size"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name}={shown(getattr(self, name))}: must be a text")
         Range(0).check(self.rate, "rate")
@@ -81,6 +83,16 @@ class Checkpoint:
     trained: dict[str, str]  # metadata of the weights: epoch, validation result
 
     @property
+    def variant(self) -> str:
+        """The variant that it is of; "" where about.json does not say."""
+        return str(self.about.training.get("variant", ""))
+
+    @property
+    def blind(self) -> bool:
+        """Whether it was trained on zeros in place of videos, and is to be given no others."""
+        return self.variant == "blind"
+
+    @property
     def encode(self) -> Callable[[str], Tensor]:
         return encode_with(self.vocabulary)
 
@@ -89,6 +101,12 @@ class Checkpoint:
         """The frame encoder's weights, where the checkpoint carries them."""
         path = self.folder / "frames.safetensors"
         return path if path.exists() else None
+
+
+def with_size(about: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `About` as a file has them: earlier versions had Toy-STA's size in the title alone."""
+    title = re.match(r"Toy-STA (\w+)", str(about.get("data", "")))
+    return {"size": title[1]} | about if title else about
 
 
 def save_checkpoint(
@@ -180,7 +198,7 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     values = _read_json(folder / "config.json")
     with _named(folder / "config.json"):
         config = LGNConfig.from_dict(values)
-    about = _read_json(folder / "about.json")
+    about = with_size(_read_json(folder / "about.json"))
     try:
         with _named(folder / "about.json"):
             about = About(**about)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from html import escape
@@ -210,11 +211,15 @@ class LGNConfig:
 
     def override(self, **settings: Any) -> LGNConfig:
         """The same settings with some replaced; an unknown name raises InputError naming it."""
-        known = [field.name for field in fields(self)]
-        unknown = sorted(set(settings) - set(known))
-        if unknown:
-            raise InputError(f"unknown setting {', '.join(unknown)}; known are {', '.join(known)}")
+        self.check_names(settings)
         return replace(self, **settings)
+
+    @classmethod
+    def check_names(cls, settings: Iterable[str]) -> None:
+        """Raise InputError, naming them, where some of these are not the names of settings."""
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(settings) - set(known)):
+            raise InputError(f"unknown setting {', '.join(unknown)}; known are {', '.join(known)}")
 
     @classmethod
     def preset(cls, name: str, **settings: Any) -> LGNConfig:

@@ -6,6 +6,7 @@ A folder `data/NAME` holds a data set under its files' upstream names; `lgn-lite
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -57,17 +58,27 @@ class DataSet:
     may_share: tuple[tuple[str, str], ...] = ()  # splits that hold the same videos by design
     thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)  # tIoU of R@n (section 4.2)
     length_edges: tuple[float, ...] = (4.0, 5.0)  # seconds; the bins of the tables by moment length
+    size: str = ""  # Toy-STA's: "tiny", "small" or "full"
+    _splits: dict[str, list[Query]] = field(default_factory=dict, init=False, repr=False, compare=False)  # as read
 
     def queries(self, split: str) -> list[Query]:
-        """The queries of "train", "val" or one of `tests`; InputError, naming the file, where there is none."""
+        """The queries of "train", "val" or one of `tests`; InputError, naming the file, where there is none.
+
+        A split is read once; the list is the caller's own.
+        """
         splits = ("train", "val", *self.tests)
         if split not in splits:
             raise InputError(f"{self.title} has no split {shown(split)}: choose one of {', '.join(splits)}")
-        queries = self.reader(self.folder, split)
+        queries = self._read(split)
         if not queries:
             file = getattr(queries, "path", None) or self.folder
             raise InputError(f"{file}: no queries: the split {split!r} of {self.title} is empty; fetch the file again")
         return queries
+
+    def _read(self, split: str) -> list[Query]:
+        if split not in self._splits:
+            self._splits[split] = self.reader(self.folder, split)
+        return copy(self._splits[split])
 
     def released(self, root: str | Path) -> dict[str, list[Query]]:
         """The splits below `root` as they were released, before anything is held out."""
@@ -83,7 +94,7 @@ class DataSet:
         path = self.folder / self.video_path.format(name=name)
         return path if path.exists() else None
 
-    def seen(self) -> FeatureStore:
+    def require_features(self) -> FeatureStore:
         """The features; InputError, saying how to get them, where there are none."""
         if self.features is None:
             files = " or ".join(source.file for source in self.sources)
@@ -140,10 +151,12 @@ def open_data_set(
         path = data.folder / source.file
         if path.exists():
             weights = data.folder / source.weights
-            return replace(
+            data = replace(
                 data, config=data.config.override(**source.settings), features=FeatureStore(path),
                 encoder=source.encoder, rate=source.rate, encoder_file=weights if weights.is_file() else None,
             )  # fmt: skip
+            break
+    data._splits.update(splits)
     return data
 
 
@@ -155,7 +168,7 @@ def _toy_sta(root: Path, size: str, seed: int, workers: int, progress: bool) -> 
     return DataSet(
         "toy-sta", f"Toy-STA {size} (videos of drawn figures)", made.folder, LGNConfig.preset("toy"), read_toy_sta,
         "videos/{name}.mp4", features=features, encoder=str(features.attrs["encoder"]), rate=RATE,
-        encoder_file=made.encoder_file, carry_encoder=True, tests=("test", "test-composition"),
+        encoder_file=made.encoder_file, carry_encoder=True, tests=("test", "test-composition"), size=size,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,11 +11,11 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from lgn_lite.annotations import Query
-from lgn_lite.batches import MomentDataset, collate
+from lgn_lite.batches import MomentDataset, collate, pad_words
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import length_bin, length_bins, summarise, thinned_answers
 from lgn_lite.model import LGN
-from lgn_lite.support.metric_inputs import check_one_each
+from lgn_lite.support.metric_inputs import check_nms, check_one_each
 
 KS = (1, 5)  # n of R@n: the first answer, and the first five (section 4.2)
 
@@ -40,15 +41,29 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
     return logits
 
 
+@torch.inference_mode()
+def score_sentences(model: LGN, video: Tensor, words: Sequence[Tensor], batch_size: int = 64) -> Tensor:
+    """(S, P) logits of all candidates of one video for several sentences, on the CPU.
+
+    video: (T, D) prepared features; words: of each sentence (W,) numbers, or (W, word_dim) vectors.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    video, logits = video.to(device), []
+    for begin in range(0, len(words), batch_size):  # memory holds the video once for each sentence of a batch
+        padded, counts = (x.to(device) for x in pad_words(words[begin : begin + batch_size]))
+        logits.append(model(video.expand(len(counts), -1, -1), padded, counts).cpu())
+    model.train(was_training)
+    return torch.cat(logits)
+
+
 def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:
     """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1).
 
     Of equal scores the first candidate comes first. With `keep` only the best `keep` of the P are ranked and given.
     """
-    return _ranked(model, logits.sigmoid(), durations, keep)
-
-
-def _ranked(model: LGN, scores: Tensor, durations: Tensor, keep: int | None) -> tuple[Tensor, Tensor]:
+    scores = logits.sigmoid()
     best, order = _first_of_sorted(scores, scores.shape[1] if keep is None else keep)
     spans = model.moments.spans(durations.dtype).to(scores.device)  # (P, 2); the model may be elsewhere
     return spans[order] * durations.to(scores.device)[:, None, None], best
@@ -66,21 +81,56 @@ def _first_of_sorted(scores: Tensor, keep: int) -> tuple[Tensor, Tensor]:
     return best, order
 
 
-def best_answers(model: LGN, logits: Tensor, durations: Tensor, keep: int, nms: float | None = None) -> Tensor:
-    """The first `keep` answers after NMS: (Q, P) logits, (Q,) seconds → (Q, keep, 2) seconds, float64 on the CPU.
+class FirstAnswers(NamedTuple):
+    """The first answers to Q queries after NMS, best first; one that is missing has no length, score 0, number −1."""
 
-    Equal to NMS on what `rank` gives, query by query, but only so many candidates are ranked as it takes. nms=None
-    drops nothing. An answer that is missing, where NMS leaves too few, has no length.
-    Raises InputError where there is not one duration for each query, or no query.
+    segments: Tensor  # (Q, keep, 2) seconds, float64
+    scores: Tensor  # (Q, keep)
+    candidates: Tensor  # (Q, keep) their numbers among the P candidates
+
+
+def best_answers(model: LGN, logits: Tensor, durations: Tensor, keep: int, nms: float | None = None) -> FirstAnswers:
+    """From logits to the first answers: evaluation, prediction and the inspector take theirs from here.
+
+    Equal to NMS on what `rank` gives, query by query, but only so many candidates are ranked as it takes.
+
+    Args:
+        model: whose candidates the logits are of.
+        logits: (Q, P).
+        durations: (Q,) of the videos, seconds.
+        keep: answers to a query.
+        nms: drop an answer whose IoU with a better one is larger than this; None drops nothing.
+
+    Returns:
+        The answers on the CPU. Raises InputError where there is not one duration for each query, or no query.
     """
-    check_one_each(logits, durations)
-    return thinned_answers(ranking(model, logits, durations), *logits.shape, keep, nms)
+    return first_of_scores(model.moments.spans(durations.dtype), logits.sigmoid(), durations, keep, nms)
 
 
-def ranking(model: LGN, logits: Tensor, durations: Tensor) -> Callable[[Tensor, int], Tensor]:
-    """`rank`, for `thinned_answers`: a function from the numbers of some queries and a size n to (queries, n, 2)."""
-    scores = logits.sigmoid()  # of all at once: its last digit may depend on where in memory a value lies
-    return lambda queries, size: _ranked(model, scores[queries], durations[queries], size)[0]
+def first_of_scores(
+    spans: Tensor, scores: Tensor, durations: Tensor, keep: int, nms: float | None = None
+) -> FirstAnswers:
+    """`best_answers` from scores (Q, P) that are there already, for candidates (P, 2) in fractions of the video."""
+    check_one_each(scores, durations)
+    check_nms(nms, keep)
+    ranked = ranking(spans, scores, durations)
+    segments, candidates = thinned_answers(ranked, *scores.shape, keep, nms)
+    found = scores.cpu().gather(1, candidates.clamp(min=0)) * (candidates >= 0)
+    return FirstAnswers(segments, found, candidates)
+
+
+def ranking(spans: Tensor, scores: Tensor, durations: Tensor) -> Callable[[Tensor, int], tuple[Tensor, Tensor]]:
+    """For `thinned_answers`: from the numbers of some queries and a size n to (queries, n, 2) and (queries, n).
+
+    `scores` are those of all queries at once: a sigmoid's last digit may depend on where in memory a value lies.
+    """
+    spans, durations = spans.to(scores.device), durations.to(scores.device)
+
+    def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        order = _first_of_sorted(scores[queries], size)[1]
+        return spans[order] * durations[queries, None, None], order
+
+    return best
 
 
 def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
@@ -119,7 +169,7 @@ def evaluate_logits(
 ) -> dict:
     """`evaluate` from logits (Q, P) that are there already, one row for each of the queries."""
     nms = model.config.nms if nms is None else nms
-    answers = best_answers(model, logits, query_tensors(queries)[1], max(KS), nms)
+    answers = best_answers(model, logits, query_tensors(queries)[1], max(KS), nms).segments
     return score_answers(answers, queries, thresholds, length_edges, KS, discounted=discounted)  # thinned already
 
 

@@ -43,7 +43,8 @@ class ListConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, P, C) → (B, P, C)."""
         device = x.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+        autocast = device != "meta" and torch.is_autocast_enabled(device)  # shapes alone have none
+        dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
         # cast here: a hand-written backward pass runs outside autocast and must meet one type only
         x, weight = x.to(dtype), self.weight.to(dtype)
         if dtype.itemsize < 4 or (x.is_cuda and _tf32()):

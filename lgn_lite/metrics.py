@@ -222,7 +222,11 @@ def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: flo
     checked_targets(targets)
     if isinstance(found, Tensor):
         Q, P = found.shape[:2]
-        return thinned_answers(lambda queries, size: found[queries, :size], Q, P, min(keep, P), nms)
+
+        def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
+            return found[queries, :size], torch.arange(size).expand(len(queries), size)
+
+        return thinned_answers(best, Q, P, min(keep, P), nms)[0]
     keep = min(keep, max(1, *map(len, found)))
     answers = torch.zeros(len(found), keep, 2, dtype=torch.float64)  # at no length, an answer overlaps nothing
     for q, segments in enumerate(found):
@@ -236,32 +240,45 @@ PART = 2**15  # segments looked at together: they stay in the processor's cache,
 
 
 def thinned_answers(
-    best: Callable[[Tensor, int], Tensor], Q: int, P: int, keep: int, nms: float | None = None
-) -> Tensor:
-    """The first `keep` answers to each of Q queries, thinned by NMS at `nms`: (Q, keep, 2) float64.
+    best: Callable[[Tensor, int], tuple[Tensor, Tensor]], Q: int, P: int, keep: int, nms: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """The first `keep` answers to each of Q queries, thinned by NMS at `nms`.
 
-    best(queries, size): the first `size` of P answers to the queries with these numbers, (queries, size, 2), best
-    first. It is asked for more than a few only where too few of them are kept, so nobody has to rank all P.
-    An answer that is missing has no length. What is kept is what `temporal_nms` keeps, query by query.
+    Args:
+        best: best(queries, size) gives the first `size` of P answers to the queries with these numbers, best first:
+            (queries, size, 2) segments and (queries, size) numbers of the candidates that they are. It is asked for
+            more than a few only where too few of them are kept, so nobody has to rank all P.
+        Q, P: queries, and answers to each.
+        keep: how many answers to keep of each query.
+        nms: the threshold of NMS; None drops nothing.
+
+    Returns:
+        (Q, keep, 2) float64 segments, and (Q, keep) numbers of their candidates. An answer that is missing has no
+        length, and the number −1. What is kept is what `temporal_nms` keeps, query by query.
     """
     answers = torch.zeros(Q, keep, 2, dtype=torch.float64)
+    candidates = torch.full((Q, keep), -1)
     queries, size = torch.arange(Q), min(P, keep if nms is None else FIRST * keep)
     while True:
-        segments = exact(best(queries, size))
+        segments, numbers = best(queries, size)
+        segments = exact(segments)
         if nms is None:
-            answers[:, :size] = segments
-            return answers
+            answers[:, :size], candidates[:, :size] = segments, numbers
+            return answers, candidates
         parts = [_greedy_nms(part, nms, keep) for part in segments.split(max(1, PART // size))]
-        kept, full = map(torch.cat, zip(*parts, strict=True))
+        kept, first, full = map(torch.cat, zip(*parts, strict=True))
         answers[queries] = kept
+        candidates[queries] = torch.where(first < 0, -1, numbers.cpu().gather(1, first.clamp(min=0)))
         queries = queries[~full]  # those that need more
         if len(queries) == 0 or size == P:
-            return answers
+            return answers, candidates
         size = min(P, 4 * size)
 
 
-def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, Tensor]:
-    """NMS of many queries at once: (Q, S, 2), best first → the kept (Q, keep, 2), and (Q,) whether `keep` were found.
+def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, Tensor, Tensor]:
+    """NMS of many queries at once: (Q, S, 2), best first → the kept, and whether `keep` were found.
+
+    Returns (Q, keep, 2) segments, (Q, keep) their ranks from 0, −1 where one is missing, and (Q,) whether none is.
 
     The arithmetic is that of torchvision's nms, which takes one query at a time: its `batched_nms` moves the queries
     apart on one axis, and the sums round.
@@ -270,15 +287,17 @@ def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, 
     lengths = ends - starts
     alive = torch.ones_like(starts, dtype=torch.bool)
     kept = torch.zeros(len(segments), keep, 2, dtype=segments.dtype)
+    ranks = torch.full((len(segments), keep), -1)
     for k in range(keep):
         first = alive.byte().argmax(dim=1, keepdim=True)  # (Q, 1), the first of equals
         found, start, end = (x.gather(1, first) for x in (alive, starts, ends))
         kept[:, k] = torch.cat([start, end], dim=1) * found
+        ranks[:, k] = torch.where(found, first, -1).squeeze(1)
         shared = (torch.minimum(ends, end) - torch.maximum(starts, start)).clamp(min=0)
         # 0 / 0, where neither has any length, is not above any threshold
         alive &= ~(shared / (lengths + (end - start) - shared) > threshold)
         alive.scatter_(1, first, False)
-    return kept, found.squeeze(1)
+    return kept, ranks, found.squeeze(1)
 
 
 def answer_iou(answers: Tensor, targets: Tensor) -> Tensor:

@@ -165,7 +165,10 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         _check_memory(config)
         C, H = config.hidden, config.text_dim
         self.config = config
-        self.moments = Moments(config.num_clips, config.scales)
+        # the layers are laid out by these tables, so they are numbers even where weights are shapes only
+        device = torch.get_default_device()
+        with torch.device("cpu" if device.type == "meta" else device):
+            self.moments = Moments(config.num_clips, config.scales)
         frozen, layers = config.word_vectors == "frozen", config.text_layers if config.text_encoder == "lstm" else 0
         self.sentence = SentenceEncoder(config.word_dim, H, layers, config.vocabulary_size, frozen)
         self.frames = FrameLayers(config)

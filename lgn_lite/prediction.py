@@ -12,10 +12,10 @@ from torch import Tensor
 
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import rank
+from lgn_lite.evaluation import best_answers, score_sentences
 from lgn_lite.features import prepare_features
-from lgn_lite.metrics import temporal_nms
 from lgn_lite.support.reading import shown
+from lgn_lite.video.frames import VideoInfo
 from lgn_lite.video.pictures import MAX_LOST
 from lgn_lite.video.vgg import LAYERS, VGGFrames, extract_video
 
@@ -57,7 +57,7 @@ def predict(
     Args:
         checkpoint: a folder, or one loaded with `load_checkpoint`.
         video: any file that FFmpeg reads.
-        sentences: one sentence or several; the video is decoded once.
+        sentences: one sentence or several; the video is decoded once, the sentences are scored together.
         top: answers a sentence.
         nms: drop an answer whose IoU with a better one is larger than this; None: the checkpoint's setting.
         encoder: the frame encoder, where the checkpoint does not carry its own.
@@ -73,24 +73,17 @@ def predict(
     if not sentences or top < 1:
         raise InputError("give at least one sentence, and top >= 1")
     words = [checkpoint.encode(sentence) for sentence in sentences]  # before decoding: an empty sentence fails at once
-    encoder = encoder or _own_encoder(checkpoint)
-    config = checkpoint.model.config
-    if encoder.dim != config.visual_dim:
-        raise InputError(
-            f"{checkpoint.folder}: the model wants features of width {config.visual_dim}, "
-            f"but the encoder {encoder.name} gives {encoder.dim}: "
-            f"use the one it was trained with ({checkpoint.about.encoder})"
-        )
-    if checkpoint.about.rate <= 0:
-        raise InputError(
-            f"{checkpoint.folder / 'about.json'}: rate={checkpoint.about.rate}: at how many frames a second the "
-            "features of its training were made is unknown, so that none can be made for a video"
-        )
-    features, info = extract_video(video, encoder, checkpoint.about.rate, max_lost=max_lost)
-    prepared = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
+    features, info = video_features(checkpoint, video, encoder, max_lost)
+    model = checkpoint.model
+    logits = score_sentences(model, features, words)  # (S, P)
+    if not logits.isfinite().all():
+        raise InputError(f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again")
+    durations = torch.full((len(sentences),), info.duration, dtype=torch.float64)
+    answers = best_answers(
+        model, logits, durations, min(top, logits.shape[1]), model.config.nms if nms is None else nms
+    )
     predictions = []
-    for sentence, numbers in zip(sentences, words, strict=True):
-        logits = _score(checkpoint, prepared, numbers)
+    for i, sentence in enumerate(sentences):
         unknown = checkpoint.vocabulary.unknown(sentence)
         if unknown:
             warnings.warn(
@@ -98,15 +91,15 @@ def predict(
                 f"it was trained on {checkpoint.about.data}",
                 stacklevel=2,
             )
-        segments, scores = rank(checkpoint.model, logits, torch.tensor([info.duration], dtype=torch.float64))
-        kept = temporal_nms(segments[0], config.nms if nms is None else nms, top)
+        found = answers.candidates[i] >= 0
+        times, scores = answers.segments[i, found].tolist(), answers.scores[i, found].tolist()
         predictions.append(
             Prediction(
                 video=str(video),
                 sentence=sentence,
                 duration=info.duration,
-                moments=[Moment(*segments[0, i].tolist(), scores[0, i].item()) for i in kept],
-                scores=logits[0].sigmoid(),
+                moments=[Moment(start, end, score) for (start, end), score in zip(times, scores, strict=True)],
+                scores=logits[i].sigmoid(),
                 unknown_words=unknown,
                 trained_on=checkpoint.about.data,
             )
@@ -114,15 +107,39 @@ def predict(
     return predictions
 
 
-@torch.inference_mode()
-def _score(checkpoint: Checkpoint, prepared: Tensor, words: Tensor) -> Tensor:
-    """(1, P) logits on the CPU, for one video and one sentence."""
-    device = next(checkpoint.model.parameters()).device
-    counts = torch.tensor([len(words)], device=device)
-    logits = checkpoint.model(prepared[None].to(device), words[None].to(device), counts).cpu()
-    if not logits.isfinite().all():
-        raise InputError(f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again")
-    return logits
+def video_features(
+    checkpoint: Checkpoint, video: str | Path, encoder: VGGFrames | None = None, max_lost: float = MAX_LOST
+) -> tuple[Tensor, VideoInfo]:
+    """A video file as a checkpoint is to be given it: (T, D) prepared features, and what `probe` says of the file.
+
+    encoder, max_lost, errors: as of `predict`.
+    """
+    encoder = frame_encoder(checkpoint, encoder)
+    config = checkpoint.model.config
+    features, info = extract_video(video, encoder, checkpoint.about.rate, max_lost=max_lost)
+    return prepare_features(features.numpy(), config.num_frames, config.frame_norm), info
+
+
+def frame_encoder(checkpoint: Checkpoint, encoder: VGGFrames | None = None) -> VGGFrames:
+    """The frame encoder for a checkpoint: the given one, or the one that it carries.
+
+    Raises InputError where the checkpoint can see no video file: there is no encoder, or one of another width, or it
+    is unknown at how many frames per second its features were made.
+    """
+    about, config = checkpoint.about, checkpoint.model.config
+    encoder = encoder or _own_encoder(checkpoint)
+    if encoder.dim != config.visual_dim:
+        raise InputError(
+            f"{checkpoint.folder}: the model wants features of width {config.visual_dim}, "
+            f"but the encoder {encoder.name} gives {encoder.dim}: "
+            f"use the one it was trained with ({about.encoder})"
+        )
+    if about.rate <= 0:
+        raise InputError(
+            f"{checkpoint.folder / 'about.json'}: rate={about.rate}: at how many frames a second the "
+            "features of its training were made is unknown, so that none can be made for a video"
+        )
+    return encoder
 
 
 def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:

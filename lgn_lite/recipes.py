@@ -1,11 +1,12 @@
-"""What the notebooks share: the set-up, the profiles, the models of the ablation and their training side by side."""
+"""Recipes: variants of the model, profiles of training; train and evaluate one by name, or several side by side."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,47 +59,69 @@ def profiles(data_set: str) -> dict[str, TrainSettings]:
     return PROFILES if data_set == "toy-sta" else PAPER_PROFILES
 
 
-def training_settings(
-    data_set: str, profile: str = "cpu", changes: Mapping[str, Any] | None = None, seed: int = 0
-) -> TrainSettings:
-    """A profile's training settings with some replaced. Raises InputError for an unknown profile or setting."""
-    if profile not in PROFILES:
-        raise InputError(f"no profile {profile!r}: choose one of {', '.join(PROFILES)}")
-    chosen = replace(profiles(data_set)[profile], seed=seed)
-    if unknown := sorted(set(changes or {}) - set(asdict(chosen))):
-        raise InputError(f"unknown training setting {', '.join(unknown)}; known are {', '.join(asdict(chosen))}")
-    return replace(chosen, **(changes or {}))
+@dataclass(frozen=True)
+class Recipe:
+    """What to train: one of VARIANTS with a profile's settings, and what is replaced of them.
+
+    Raises InputError for an unknown variant, profile or setting.
+    """
+
+    variant: str = "full"
+    profile: str = "cpu"  # how much to compute: smoke, cpu or gpu
+    seed: int = 0  # of the weights, the order and dropout
+    model: Mapping[str, Any] = field(default_factory=dict)  # replaces fields of the data set's LGNConfig
+    training: Mapping[str, Any] = field(default_factory=dict)  # replaces fields of the profile's TrainSettings
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise InputError(f"no variant {self.variant!r}: choose one of {', '.join(VARIANTS)}")
+        if self.profile not in PROFILES:
+            raise InputError(f"no profile {self.profile!r}: choose one of {', '.join(PROFILES)}")
+        LGNConfig.check_names(self.model)
+        known = [field.name for field in fields(TrainSettings)]
+        if unknown := sorted(set(self.training) - set(known)):
+            raise InputError(f"unknown training setting {', '.join(unknown)}; known are {', '.join(known)}")
+        for name in ("model", "training"):  # the recipe's own, whatever becomes of the caller's
+            object.__setattr__(self, name, dict(getattr(self, name)))
+
+    def model_config(self, data: DataSet) -> LGNConfig:
+        """The data set's settings of the model with the recipe's in place of them, and the variant's over all."""
+        return data.config.override(**{**self.model, **VARIANTS[self.variant]})
+
+    def train_settings(self, data_set: str) -> TrainSettings:
+        """The profile's settings of training on the data set of this name, with the recipe's in place of them."""
+        return replace(profiles(data_set)[self.profile], **{"seed": self.seed, **self.training})
 
 
 def train_variant(
     data: DataSet,
     folder: str | Path,
-    variant: str = "full",
-    profile: str = "cpu",
-    seed: int = 0,
-    settings: dict[str, Any] | None = None,
-    training: dict[str, Any] | None = None,
+    recipe: Recipe = Recipe(),
+    *,
     progress: bool = True,
     on_step: Callable[[LGN, MomentDataset, int], None] | None = None,
 ) -> list[dict[str, float]]:
-    """Train one of VARIANTS on a data set with a profile's settings; returns the history.
+    """Train one variant on a data set; interrupted, the same call resumes.
 
-    `settings` replace fields of the data set's preset, `training` those of the profile. Goes on where an interrupted
-    training stopped. `on_step` is called with the model, the validation split and the step, after each step. Raises
-    InputError for an unknown variant, profile or setting, and where the data set lacks features (the blind variant
-    needs none).
+    Args:
+        data: the data set; without features only the blind variant can be trained.
+        folder: for checkpoints and logs, see `training.train`.
+        recipe: the variant, and how it is trained.
+        progress: whether to show a bar, and to print where the words and fc7 come from.
+        on_step: called with the model, the validation split and the step, after each step.
+
+    Returns:
+        The history, one entry per epoch. Raises InputError where the data set lacks features.
     """
-    if variant not in VARIANTS:
-        raise InputError(f"no variant {variant!r}: choose one of {', '.join(VARIANTS)}")
-    train_settings = training_settings(data.name, profile, training, seed)
-    blind = variant == "blind"
-    features = None if blind else data.seen()
-    config = data.config.override(**(settings or {}) | VARIANTS[variant])
-    vocabulary, words = _words(data, config, seed)
+    train_settings = recipe.train_settings(data.name)
+    blind = recipe.variant == "blind"
+    features = None if blind else data.require_features()
+    config = recipe.model_config(data)
+    vocabulary, words = _words(data, config, recipe.seed)
     # there is nothing to keep in random vectors
     kept = {} if data.has_glove else {"word_vectors": "learned"}
     config = config.override(vocabulary_size=len(vocabulary), **kept)
-    torch.manual_seed(seed)
+    torch.manual_seed(recipe.seed)
     model = LGN(config)
     if words is not None:
         model.sentence.embedding.weight.data.copy_(words.vectors)
@@ -109,9 +132,10 @@ def train_variant(
             _start_from(model.frames.fc, data.encoder_file)
         elif progress and not blind:
             print(f"fc7: begins at random; {data.encoder}'s own weights are not in {data.folder}")
+    training = {"variant": recipe.variant, "profile": recipe.profile, "seed": recipe.seed}
     about = About(
-        data=data.title, data_set=data.name, encoder=data.encoder, layer=config.feature, rate=data.rate,
-        training={"variant": variant, "profile": profile, "seed": seed} | ({"words": words.source} if words else {}),
+        data=data.title, data_set=data.name, size=data.size, encoder=data.encoder, layer=config.feature, rate=data.rate,
+        training=training | ({"words": words.source} if words else {}),
     )  # fmt: skip
     train_set, val_set = (
         MomentDataset(
@@ -155,47 +179,48 @@ def train_variants(
     data: DataSet,
     folder: str | Path,
     variants: Sequence[str],
-    profile: str = "cpu",
-    seed: int = 0,
-    settings: dict[str, Any] | None = None,
-    training: dict[str, Any] | None = None,
+    recipe: Recipe = Recipe(),
     workers: int | None = None,
 ) -> dict[str, list[dict[str, float]]]:
-    """Train several variants side by side into folder/VARIANT; arguments and histories as of `train_variant`."""
-    asked = dict(profile=profile, seed=seed, settings=settings, training=training)
-    return train_side_by_side(data, folder, {name: asked | {"variant": name} for name in variants}, workers)
+    """Train several variants side by side into folder/VARIANT, all by one recipe but for its variant.
+
+    Arguments and histories as of `train_side_by_side`.
+    """
+    return train_side_by_side(data, folder, {name: replace(recipe, variant=name) for name in variants}, workers)
 
 
 def train_side_by_side(
     data: DataSet,
     folder: str | Path,
-    trainings: Mapping[str, dict[str, Any]],
+    recipes: Mapping[str, Recipe],
     workers: int | None = None,
     after: Callable[[DataSet, Path], None] | None = None,
+    on_step: Callable[[LGN, MomentDataset, int, Path], None] | None = None,
 ) -> dict[str, list[dict[str, float]]]:
-    """Train {name: arguments of `train_variant`} into folder/NAME, each in a process with one thread.
+    """Train {name: recipe} into folder/NAME, each in a process with one thread; interrupted, the same call resumes.
 
     On small models two processes of one thread do more than one process of two. On a GPU they run one by one.
-    `after` is called with the data set and the training's folder where one has ended, in its process. Returns the
-    histories by name. Interrupted, the next call goes on where each stopped.
+
+    Args:
+        data: the data set.
+        folder: of the folders.
+        recipes: what to train, by name.
+        workers: processes; None: one per core, and on a GPU one.
+        after: called with the data set and the training's folder where one has ended, in its process.
+        on_step: as of `train_variant`, and with the training's folder.
+
+    Returns:
+        The histories by name.
     """
     folder = Path(folder)
-    workers = workers or (1 if torch.cuda.is_available() else min(len(trainings), cpu_count()))
-    epochs = {
-        name: training_settings(data.name, asked.get("profile", "cpu"), asked.get("training")).epochs
-        for name, asked in trainings.items()
-    }
+    workers = workers or (1 if torch.cuda.is_available() else min(len(recipes), cpu_count()))
+    epochs = {name: recipe.train_settings(data.name).epochs for name, recipe in recipes.items()}
     finished = all(_epochs_done(folder / name / "history.json") == count for name, count in epochs.items())
+    job = partial(_train_then, data, after=after, on_step=on_step)
     if workers == 1 or finished:  # to find what is there takes no processes
-        return {
-            name: _train_then(data, folder / name, after, progress=not finished, **asked)
-            for name, asked in trainings.items()
-        }
+        return {name: job(folder / name, recipe, progress=not finished) for name, recipe in recipes.items()}
     with process_pool(workers, _one_thread) as pool:
-        jobs = {
-            name: pool.submit(_train_then, data, folder / name, after, progress=False, **asked)
-            for name, asked in trainings.items()
-        }
+        jobs = {name: pool.submit(job, folder / name, recipe, progress=False) for name, recipe in recipes.items()}
         _watch(jobs, folder, epochs)
         return {name: job.result() for name, job in jobs.items()}
 
@@ -205,9 +230,16 @@ def _one_thread() -> None:
 
 
 def _train_then(
-    data: DataSet, folder: Path, after: Callable[[DataSet, Path], None] | None, **asked: Any
+    data: DataSet,
+    folder: Path,
+    recipe: Recipe,
+    *,
+    progress: bool,
+    after: Callable[[DataSet, Path], None] | None,
+    on_step: Callable[[LGN, MomentDataset, int, Path], None] | None,
 ) -> list[dict[str, float]]:
-    history = train_variant(data, folder, **asked)
+    step = None if on_step is None else lambda *seen: on_step(*seen, folder)
+    history = train_variant(data, folder, recipe, progress=progress, on_step=step)
     if after is not None:
         after(data, folder)
     return history
@@ -243,11 +275,14 @@ def _epochs_done(history: Path) -> int:
     return len(found) if isinstance(found, list) else 0
 
 
-def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str) -> MomentDataset:
-    """A split of a data set as a checkpoint wants it; a blind model stays blind."""
-    blind = checkpoint.about.training.get("variant") == "blind"
-    features = None if blind else data.seen()
-    return MomentDataset(data.queries(split), features, checkpoint.encode, checkpoint.model.config, blind)
+def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: float = 4e9) -> MomentDataset:
+    """A split of a data set as a checkpoint is to be given it; a blind model stays blind.
+
+    memory: bytes of prepared features to keep.
+    """
+    features = None if checkpoint.blind else data.require_features()
+    config = checkpoint.model.config
+    return MomentDataset(data.queries(split), features, checkpoint.encode, config, checkpoint.blind, memory)
 
 
 def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:

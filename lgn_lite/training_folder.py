@@ -27,7 +27,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 
-from lgn_lite.checkpoint import DIVERGED, About, Companions, load_checkpoint, recover_checkpoint, save_checkpoint
+from lgn_lite.checkpoint import (
+    DIVERGED,
+    About,
+    Companions,
+    load_checkpoint,
+    recover_checkpoint,
+    save_checkpoint,
+    with_size,
+)
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
@@ -250,6 +258,7 @@ def check_same_training(folder: Path, model: LGNConfig, settings: TrainSettings,
     for part in ("model", "training", "about", "data"):
         if not isinstance(begun.setdefault(part, {}), dict):
             raise InputError(f"{path}: {part} is no object of settings; copy it back, or choose another folder")
+    begun["about"] = with_size(begun["about"])
     defaults = {"model": LGNConfig().to_dict(), "training": asdict(type(settings)()), "about": asdict(About())}
     begun = {part: defaults.get(part, requested[part]) | begun[part] for part in requested}
     differing = [

@@ -1,6 +1,7 @@
 """What several tests share: real and drawn data, hand-made features, small settings, broken videos, seeds."""
 
 import os
+import random
 import signal
 from dataclasses import replace
 from fractions import Fraction
@@ -13,13 +14,14 @@ import pytest
 import torch
 
 from lgn_lite.annotations import Query
-from lgn_lite.checkpoint import About, save_checkpoint
+from lgn_lite.batches import MomentDataset
+from lgn_lite.checkpoint import About, Companions, save_checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.model import LGN
 from lgn_lite.support import files
-from lgn_lite.text import Vocabulary
+from lgn_lite.text import Vocabulary, encode_with
 from lgn_lite.video.frames import write_video
 from lgn_lite.video.vgg import VGGFrames
 
@@ -148,6 +150,29 @@ def store(tmp_path_factory, queries) -> FeatureStore:
 @pytest.fixture(scope="session")
 def vocabulary(queries) -> Vocabulary:
     return Vocabulary.from_sentences(query.sentence for query in queries)
+
+
+@pytest.fixture(scope="session")
+def training_set(queries, store, vocabulary, tiny_config) -> MomentDataset:
+    return MomentDataset(queries, store, encode_with(vocabulary), tiny_config())
+
+
+@pytest.fixture(scope="session")
+def train_tiny(training_set, tiny_config, vocabulary):
+    """`train_tiny(folder, settings)` trains a new model as a new process would; returns the history.
+
+    Further settings are the model's. It is validated on what it is trained on.
+    """
+    from lgn_lite.training import train  # here: slow to import
+
+    def call(folder, settings, on_step=None, about=None, model=None, **config) -> list[dict[str, float]]:
+        torch.manual_seed(5)
+        model = model or LGN(tiny_config(vocabulary_size=len(vocabulary), **config))
+        torch.manual_seed(random.randrange(99))  # the state of the process must not matter
+        companions = Companions(vocabulary, about or About(data="ten made-up videos"))
+        return train(model, training_set, training_set, folder, settings, companions, on_step=on_step, progress=False)
+
+    return call
 
 
 @pytest.fixture

@@ -27,6 +27,31 @@ def test_what_is_saved_is_loaded(tmp_path, tiny_config, vocabulary):
     assert found.encode("red light").tolist() == vocabulary.encode("red light")
 
 
+@pytest.mark.parametrize(
+    ("about", "size"),
+    [
+        ({"data": "Toy-STA tiny (videos of drawn figures)"}, "tiny"),
+        ({"data": "Toy-STA of tomorrow", "size": "full"}, "full"),
+        ({"data": "TACoS", "data_set": "tacos"}, ""),
+    ],
+)
+def test_the_size_of_the_data_set_is_known_in_earlier_versions_files_too(checkpoint_folder, about, size):
+    path = checkpoint_folder / "about.json"
+    written = {name: value for name, value in json.loads(path.read_text()).items() if name != "size"}
+    path.write_text(json.dumps(written | about))
+    assert load_checkpoint(checkpoint_folder).about.size == size
+
+
+@pytest.mark.parametrize(
+    ("training", "variant", "blind"),
+    [({"variant": "blind"}, "blind", True), ({"variant": "full"}, "full", False), ({}, "", False)],
+)
+def test_a_checkpoint_knows_its_variant(checkpoint_folder, training, variant, blind):
+    edit(checkpoint_folder / "about.json", training=training)
+    found = load_checkpoint(checkpoint_folder)
+    assert (found.variant, found.blind) == (variant, blind)
+
+
 def test_the_frame_encoder_travels_along(checkpoint_folder, tmp_path):
     assert load_checkpoint(checkpoint_folder).encoder_file == checkpoint_folder / "frames.safetensors"
     copied = (checkpoint_folder / "frames.safetensors").read_bytes()
@@ -105,6 +130,7 @@ WRONG = {
     "layer null": ("about.json", {"layer": None}, "layer=None: must be a text"),
     "encoder a list": ("about.json", {"encoder": ["a"]}, "encoder="),
     "data_set an object": ("about.json", {"data_set": {}}, "data_set="),
+    "size a number": ("about.json", {"size": 3}, "size=3: must be a text"),
     "rate a text": ("about.json", {"rate": "6"}, "rate='6': must be of type float"),
     "rate true": ("about.json", {"rate": True}, "rate=True"),
     "rate below zero": ("about.json", {"rate": -1}, "rate=-1"),

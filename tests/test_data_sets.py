@@ -1,13 +1,14 @@
 """The data sets by name, on a miniature of each: splits, features, what is measured, and the registry's paths."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import pytest
 from helpers.miniature import build_miniature
 
-from lgn_lite.annotations import read_activitynet, read_charades_sta
+from lgn_lite.annotations import Queries, read_activitynet, read_charades_sta
 from lgn_lite.config import LGNConfig
 from lgn_lite.data_sets import REAL, open_data_set
 from lgn_lite.downloads.registry import ASSETS
@@ -86,6 +87,30 @@ def test_the_real_test_splits_are_whole(shared, name, pairs):
         assert len(open_data_set(name, root=shared("data")).queries("test")) == pairs
 
 
+def test_a_split_is_read_once_and_callers_cannot_change_it(root):
+    data = open_data_set("tacos", root=root)
+    read = []
+
+    def reader(folder, split):
+        read.append(split)
+        return data.reader(folder, split)
+
+    counted = replace(data, reader=reader)
+    first = counted.queries("train")
+    assert isinstance(first, Queries) and (first.path, first.written) == (root / "tacos" / "train.json", len(first))
+    expected = list(first)
+    first.clear()
+    assert counted.queries("train") == expected and counted.queries("val") and read == ["train", "val"]
+    assert "_splits" not in repr(counted) and counted == replace(counted)
+    assert replace(counted, reader=lambda folder, split: expected[:1]).queries("train") == expected[:1]
+
+
+def test_a_data_set_reads_its_files_as_it_is_opened_and_never_again(root, monkeypatch):
+    data = open_data_set("charades-sta", root=root)
+    monkeypatch.setattr(Path, "read_text", None)
+    assert all(data.queries(split) for split in ("train", "val", "test"))
+
+
 # ── Features decide the settings ──────────────────────────────────────────────────────────────
 
 
@@ -94,18 +119,18 @@ def test_without_features_a_data_set_opens_but_shows_nothing(root):
         data = open_data_set(name, root=root)
         assert data.features is None and data.config == LGNConfig.preset(name)
         with pytest.raises(InputError, match=rf"{data.folder}.*{data.sources[0].file}.*lgn-lite data status"):
-            data.seen()
+            data.require_features()
 
 
 def test_charades_takes_fc6_where_it_is_and_else_fc7_with_unit_vectors(root):
     fc7 = add_features(root, "charades-sta", "vgg_rgb_features.hdf5")
     data = open_data_set("charades-sta", root=root)
-    assert data.seen().path == fc7 and data.rate == 6.0 and "fc7" in data.encoder
+    assert data.require_features().path == fc7 and data.rate == 6.0 and "fc7" in data.encoder
     assert (data.config.feature, data.config.frame_norm) == ("fc7", "l2")
 
     fc6 = add_features(root, "charades-sta", "vgg16_fc6_features.hdf5")
     data = open_data_set("charades-sta", root=root)
-    assert data.seen().path == fc6 and data.rate == 6.0 and "fc6" in data.encoder
+    assert data.require_features().path == fc6 and data.rate == 6.0 and "fc6" in data.encoder
     assert data.config == LGNConfig.preset("charades-sta") and data.config.feature == "fc6"
 
 
@@ -123,9 +148,9 @@ def test_the_encoder_s_weights_are_known_where_fc7_is_the_model_s(root):
 def test_features_of_tacos_and_activitynet_fit_their_presets(root, miniature):
     add_features(root, "tacos", "tall_c3d_features.hdf5")
     tacos = open_data_set("tacos", root=root)
-    assert tacos.seen().path.name == "tall_c3d_features.hdf5"
+    assert tacos.require_features().path.name == "tall_c3d_features.hdf5"
     activitynet = open_data_set("activitynet-captions", root=miniature)
-    assert activitynet.seen().dim == activitynet.config.visual_dim == 500
+    assert activitynet.require_features().dim == activitynet.config.visual_dim == 500
     assert videos(activitynet, "train") | videos(activitynet, "val") == set(activitynet.features)
     for data in (tacos, activitynet):
         assert (data.config.feature, data.config.frame_norm) == ("c3d", "l2")

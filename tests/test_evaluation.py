@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lgn_lite.annotations import Query
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import best_answers, evaluate_logits, rank, score_answers
+from lgn_lite.evaluation import best_answers, evaluate_logits, rank, score_answers, score_sentences
 from lgn_lite.model import LGN
 from lgn_lite.moments import interval_iou
 
@@ -67,7 +67,13 @@ def test_the_first_of_a_ranking_are_the_ranking_s_first(case, keep):
 @given(logits_of(), st.integers(1, 6), st.none() | thresholds)
 def test_answers_of_all_queries_are_those_of_the_loop(case, keep, nms):
     model, logits, durations = case
-    assert torch.equal(best_answers(model, logits, durations, keep, nms), loop_answers(*case, keep, nms))
+    found = best_answers(model, logits, durations, keep, nms)
+    assert torch.equal(found.segments, loop_answers(*case, keep, nms))
+    there, numbers = found.candidates >= 0, found.candidates.clamp(min=0)
+    spans = model.moments.spans(torch.float64)
+    assert torch.equal(found.segments[there], (spans[numbers] * durations[:, None, None])[there])
+    assert torch.equal(found.scores, logits.sigmoid().gather(1, numbers) * there)
+    assert not found.segments[~there].any() and there[:, 0].all()
 
 
 def test_answers_are_looked_for_until_enough_are_kept(monkeypatch):
@@ -76,9 +82,9 @@ def test_answers_are_looked_for_until_enough_are_kept(monkeypatch):
     logits = torch.stack([-(model.moments.spans() - c).abs().sum(1) for c in torch.rand(30, 2).sort(dim=1).values])
     durations = torch.linspace(10, 300, 30, dtype=torch.float64)
     expected = loop_answers(model, logits, durations, 5, 0.45)
-    assert torch.equal(best_answers(model, logits, durations, 5, 0.45), expected)
+    assert torch.equal(best_answers(model, logits, durations, 5, 0.45).segments, expected)
     monkeypatch.setattr("lgn_lite.metrics.PART", 1)  # query by query
-    assert torch.equal(best_answers(model, logits, durations, 5, 0.45), expected)
+    assert torch.equal(best_answers(model, logits, durations, 5, 0.45).segments, expected)
 
 
 def test_the_table_from_logits_is_that_of_the_ranking():
@@ -99,3 +105,14 @@ def test_answers_need_a_duration_for_each_query():
     model = MODELS[2]
     with pytest.raises(InputError, match="3 predictions for 2 targets"):
         best_answers(model, torch.zeros(3, len(model.moments)), torch.ones(2), 5, 0.4)
+    with pytest.raises(InputError, match=r"nms=\[1\.5\]: an overlap"):
+        best_answers(model, torch.zeros(2, len(model.moments)), torch.ones(2), 5, 1.5)
+
+
+def test_sentences_of_different_lengths_are_scored_together():
+    model, video = MODELS[8].eval(), torch.randn(32, 8)
+    words = [torch.randn(length, 4) for length in (2, 4, 1, 7, 3)]
+    together = score_sentences(model, video, words, batch_size=2)
+    with torch.no_grad():
+        alone = [model(video[None], one[None], torch.tensor([len(one)]))[0] for one in words]
+    torch.testing.assert_close(together, torch.stack(alone))

@@ -473,6 +473,7 @@ def test_half_precision_runs_forward_and_backward(tiny_config, convolution):
         assert parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", ["AVX2", "AVX512_CORE"])
 def test_half_precision_needs_no_particular_cpu(tiny_config, isa):
     """oneDNN has an LSTM in bf16 for some CPUs only, and chooses as the process starts."""

@@ -14,8 +14,8 @@ from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.features import prepare_features
 from lgn_lite.moments import interval_iou
-from lgn_lite.prediction import Prediction
-from lgn_lite.video.frames import probe
+from lgn_lite.prediction import Prediction, video_features
+from lgn_lite.video.frames import VideoInfo, probe
 from lgn_lite.video.vgg import VGGFrames, extract_video
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has no vector")
@@ -80,18 +80,40 @@ def test_top_and_nms(checkpoint, clip):
 def test_several_sentences_are_answered_as_each_alone(checkpoint, clip):
     together = predict(checkpoint, clip, ["red light", "The blue light shines."])
     alone = [predict(checkpoint, clip, sentence)[0] for sentence in ("red light", "The blue light shines.")]
-    assert [prediction.moments for prediction in together] == [prediction.moments for prediction in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert [(m.start, m.end) for m in one.moments] == [(m.start, m.end) for m in other.moments]
+        assert [m.score for m in one.moments] == pytest.approx([m.score for m in other.moments], abs=1e-6)
+        torch.testing.assert_close(one.scores, other.scores, atol=1e-6, rtol=0)
     assert not torch.equal(together[0].scores, together[1].scores)
+
+
+def test_many_sentences_are_scored_in_batches_and_the_video_is_opened_once(checkpoint, clip, monkeypatch):
+    opened, batches = [], []
+
+    def extract(*given, **named):
+        opened.append(given[0])
+        return extract_video(*given, **named)
+
+    monkeypatch.setattr("lgn_lite.prediction.extract_video", extract)
+    checkpoint.model.register_forward_pre_hook(lambda _, given: batches.append(len(given[0])))
+    sentences = [f"{word} light{' shines' * (n % 3)}" for n in range(75) for word in ("red", "blue")]
+    found = predict(checkpoint, clip, sentences, top=2)
+    assert opened == [clip] and batches == [64, 64, 22]
+    for n in (0, 63, 64, 149):
+        torch.testing.assert_close(found[n].scores, predict(checkpoint, clip, sentences[n])[0].scores)
+
+
+def test_the_features_of_a_video_are_those_that_the_model_is_trained_on(checkpoint, clip):
+    features, info = video_features(checkpoint, clip)
+    raw, _ = extract_video(clip, VGGFrames.load(checkpoint.encoder_file), checkpoint.about.rate)
+    assert info == probe(clip) and torch.equal(features, prepare_features(raw.numpy(), 8))
 
 
 def test_moments_end_inside_the_video_to_the_last_digit(checkpoint, clip, monkeypatch):
     """10.1 s is more than 10.1 in single precision."""
-    from lgn_lite import prediction
-    from lgn_lite.video.frames import VideoInfo
-
     for seconds in (10.1, 7.7, 33.3, 1e-3, 5000.3):
         info = VideoInfo(seconds, 12.0, 96, 96, None)
-        monkeypatch.setattr(prediction, "extract_video", lambda *_, info=info, **__: (torch.randn(4, 6), info))
+        monkeypatch.setattr("lgn_lite.prediction.extract_video", lambda *_, info=info, **__: (torch.randn(4, 6), info))
         (found,) = predict(checkpoint, clip, "red light", top=99, nms=1.0)
         assert max(moment.end for moment in found.moments) == seconds
         well_formed(found, top=99, nms=1.0)
@@ -148,12 +170,13 @@ def test_truncated_silent_and_absent_videos_are_named(checkpoint, truncated, sou
         assert str(path) in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_package_offers_its_names_whatever_was_imported_before():
     """A fresh process: a module of the package must not hide the function of the same name."""
     code = """
 import sys
 from importlib import import_module
-for first in ("", "prediction", "cli", "model", "course", "train", "evaluate"):
+for first in ("", "prediction", "cli", "model", "course", "training", "evaluation"):
     for name in [name for name in sys.modules if name.split(".")[0] == "lgn_lite"]:
         del sys.modules[name]
     if first:

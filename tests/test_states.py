@@ -15,13 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 from lgn_lite import states
-from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, Companions, load_checkpoint
+from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
-from lgn_lite.model import LGN
-from lgn_lite.text import encode_with
-from lgn_lite.training import selection, train
+from lgn_lite.training import selection
 
 # 20 queries: two steps an epoch; a state after each step, the newest two of them kept
 SHORT = TrainSettings(epochs=3, batch_size=10, learning_rate=1e-2, save_every=1, seed=4)
@@ -29,18 +26,15 @@ FILES = [*states.NEEDED, states.MANIFEST]
 
 
 @pytest.fixture(scope="module")
-def run(queries, store, vocabulary, tiny_config):
-    data = MomentDataset(queries, store, encode_with(vocabulary), tiny_config())
+def run(train_tiny):
+    """`run(folder, stop=3)` is interrupted after the third step, before its state is saved."""
 
-    def call(folder, settings=SHORT, stop=0, about=None, **config):
+    def call(folder, settings=SHORT, stop=0):
         def on_step(step, loss):
             if step == stop:
                 raise KeyboardInterrupt
 
-        torch.manual_seed(5)
-        model = LGN(tiny_config(vocabulary_size=len(vocabulary), **config))
-        companions = Companions(vocabulary, about or About("ten videos"))
-        return train(model, data, data, folder, settings, companions, on_step=on_step, progress=False)
+        return train_tiny(folder, settings, on_step)
 
     return call
 
@@ -409,6 +403,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_files_are_utf_8_in_any_locale(tmp_path):
     (tmp_path / "script.py").write_text(LOCALE, encoding="utf-8")
     command = [sys.executable, "-X", "warn_default_encoding", "-X", "utf8=0", tmp_path / "script.py", tmp_path / "run"]

@@ -1,7 +1,6 @@
 """Training: it learns, and goes on exactly where it stopped."""
 
 import json
-import random
 import shutil
 from dataclasses import replace
 
@@ -14,13 +13,12 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lgn_lite import training, training_folder
-from lgn_lite.batches import MomentDataset
-from lgn_lite.checkpoint import About, Companions, load_checkpoint
+from lgn_lite.checkpoint import About, load_checkpoint
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate
 from lgn_lite.model import LGN
-from lgn_lite.training import selection, train, validate
+from lgn_lite.training import selection, validate
 
 QUICK = TrainSettings(
     epochs=3,
@@ -34,22 +32,8 @@ QUICK = TrainSettings(
 
 
 @pytest.fixture(scope="module")
-def data(queries, store, vocabulary, tiny_config):
-    return MomentDataset(queries, store, lambda sentence: torch.tensor(vocabulary.encode(sentence)), tiny_config())
-
-
-@pytest.fixture(scope="module")
-def run(data, tiny_config, vocabulary):
-    """`run(folder, settings, on_step)` trains a fresh model as a fresh process would; returns the history."""
-
-    def call(folder, settings=QUICK, on_step=None, about=None, model=None, **config):
-        torch.manual_seed(5)
-        model = model or LGN(tiny_config(vocabulary_size=len(vocabulary), **config))
-        torch.manual_seed(random.randrange(99))  # where a process stands before must not matter
-        companions = Companions(vocabulary, about or About(data="ten made-up videos"))
-        return train(model, data, data, folder, settings, companions, on_step=on_step, progress=False)
-
-    return call
+def run(train_tiny):
+    return lambda folder, settings=QUICK, *rest, **named: train_tiny(folder, settings, *rest, **named)
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +50,15 @@ def same_training(folder, history, whole) -> bool:
     return equal and history == written == whole[1]
 
 
-def test_it_learns_an_easy_data_set(run, data, tmp_path):
+@pytest.mark.slow
+def test_it_learns_an_easy_data_set(run, training_set, tmp_path):
     losses, longer = [], replace(QUICK, epochs=60, learning_rate=1e-2)
     history = run(tmp_path, longer, lambda step, loss: losses.append((step, loss)), hidden=16)
     assert [step for step, _ in losses] == list(range(1, 241))
     assert history[-1]["loss"] < history[0]["loss"] - 0.1
     assert history[-1]["loss"] == pytest.approx(sum(loss for _, loss in losses[-4:]) / 4)
     assert max(entry["R1@0.5"] for entry in history) > 80  # a blind answer gets less than half
-    found = evaluate(load_checkpoint(tmp_path / "best").model, data)
+    found = evaluate(load_checkpoint(tmp_path / "best").model, training_set)
     assert set(found["kind"]) == {"red", "blue"}
     assert found["all"]["R1@0.5"] == max(history, key=selection)["R1@0.5"]
 
@@ -86,6 +71,7 @@ def test_history_has_one_entry_an_epoch(whole):
     assert sorted(path.name for path in folder.glob("state-*")) == ["state-0000012"]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stops=st.lists(st.integers(1, 12), min_size=1, max_size=3), save_every=st.sampled_from([0, 1, 3]))
 def test_interrupted_anywhere_it_ends_with_the_same_weights(run, whole, tmp_path_factory, stops, save_every):
@@ -208,7 +194,7 @@ def test_a_folder_of_another_training_is_refused(run, whole, changed, message):
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_best_is_the_epoch_with_the_best_validation(run, data, tmp_path, monkeypatch):
+def test_best_is_the_epoch_with_the_best_validation(run, training_set, tmp_path, monkeypatch):
     results = iter([(10.0, 5.0), (40.0, 20.0), (45.0, 1.0), (40.0, 19.0)])
 
     def made_up(model, validation, accelerator):
@@ -233,11 +219,11 @@ def test_a_later_epoch_as_good_does_not_replace_the_best(run, tmp_path, monkeypa
     assert int(trained["epoch"]) == max(history, key=selection)["epoch"]
 
 
-def test_checkpoints_of_training_are_those_of_the_epochs(whole, data):
+def test_checkpoints_of_training_are_those_of_the_epochs(whole, training_set):
     folder, history = whole
     best, last = (load_checkpoint(folder / kind) for kind in ("best", "last"))
     for checkpoint, entry in ((last, history[-1]), (best, history[int(best.trained["epoch"]) - 1])):
-        assert {name: entry[name] for name in ("R1@0.5", "R1@0.7", "mIoU")} == validate(checkpoint.model, data)
+        assert {name: entry[name] for name in ("R1@0.5", "R1@0.7", "mIoU")} == validate(checkpoint.model, training_set)
         assert float(checkpoint.trained["loss"]) == pytest.approx(entry["loss"], abs=1e-4)
 
 
@@ -391,11 +377,11 @@ def test_fp16_may_skip_some_steps_in_a_row():
     assert "loss" in training._not_finite(NAN, 1.0, 0 - training.SKIPPED)
 
 
-def test_scores_that_are_not_numbers_have_no_metrics(data, tiny_config, vocabulary):
+def test_scores_that_are_not_numbers_have_no_metrics(training_set, tiny_config, vocabulary):
     model = LGN(tiny_config(vocabulary_size=len(vocabulary)))
     model.score.bias.data.fill_(NAN)
     with pytest.raises(InputError, match="NaN"):
-        validate(model, data)
+        validate(model, training_set)
 
 
 def test_weights_that_are_not_finite_are_not_trained_from(run, tmp_path, tiny_config, vocabulary):

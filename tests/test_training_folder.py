@@ -32,6 +32,18 @@ def test_another_spelling_of_a_path_is_the_same(tmp_path, tiny_config, monkeypat
             check(tmp_path / "run", config, encoder=path, training={"words": {"file": "data/glove.txt"}})
 
 
+def test_a_folder_of_an_earlier_version_that_lacks_the_size_is_resumed(tmp_path, tiny_config):
+    title = "Toy-STA tiny (videos of drawn figures)"
+    check(tmp_path, tiny_config(), data=title, size="tiny")
+    path = tmp_path / "settings.json"
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    del begun["about"]["size"]
+    path.write_text(json.dumps(begun), encoding="utf-8")
+    check(tmp_path, tiny_config(), data=title, size="tiny")
+    with pytest.raises(InputError, match="size: 'tiny' there, 'small' requested"):
+        check(tmp_path, tiny_config(), data=title, size="small")
+
+
 def test_random_word_vectors_are_the_same_wherever_others_were_looked_for(tmp_path, tiny_config):
     def words(seed, root):
         return {"words": f"random vectors (seed {seed}): no GloVe file at {root}/glove.6B.300d.txt; fetch it"}

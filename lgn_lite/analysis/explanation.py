@@ -13,11 +13,11 @@ from threading import get_ident
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
+from lgn_lite.batches import pad_words
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.metrics import temporal_nms
+from lgn_lite.evaluation import first_of_scores, score_sentences
 from lgn_lite.model import LGN, Trace
 from lgn_lite.text import tokenize
 
@@ -113,7 +113,9 @@ def mean_alpha(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor | Non
     model = checkpoint.model.eval()
     if model.attention is None:
         return None
-    return model.alpha(model.sentence(*_padded(checkpoint, sentences))).mean(0).cpu()
+    device = next(model.parameters()).device
+    words, counts = pad_words([checkpoint.encode(sentence) for sentence in sentences])
+    return model.alpha(model.sentence(words.to(device), counts.to(device))).mean(0).cpu()
 
 
 @contextmanager
@@ -143,12 +145,13 @@ def top_answers(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = N
     scores: (P,), of any monotone kind. Returns at most `keep` answers, and the candidates that rank before the last
     of them but overlap a better one by more than `nms` (None: the model's setting).
     """
-    order = scores.sort(descending=True, stable=True).indices
-    spans = model.moments.spans(torch.float64).cpu()[order]
-    kept = temporal_nms(spans, model.config.nms if nms is None else nms, keep).tolist()
-    last = kept[-1] if len(kept) == keep else len(order) - 1
-    dropped = sorted(set(range(last + 1)) - set(kept))
-    return order[kept].tolist(), order[dropped].tolist()
+    whole = torch.ones(1, dtype=torch.float64)  # fractions of the video overlap as seconds do
+    nms = model.config.nms if nms is None else nms
+    found = first_of_scores(model.moments.spans(torch.float64), scores[None], whole, min(keep, len(scores)), nms)
+    kept = [p for p in found.candidates[0].tolist() if p >= 0]
+    order = scores.sort(descending=True, stable=True).indices.tolist()
+    last = order.index(kept[-1]) if len(kept) == keep else len(order) - 1
+    return kept, [p for p in order[: last + 1] if p not in kept]
 
 
 @dataclass(frozen=True)
@@ -172,27 +175,11 @@ def word_effects(checkpoint: Checkpoint, video: Tensor, sentence: str) -> list[W
     if len(tokens) < 2:
         return []
     shorter = [" ".join(tokens[:i] + tokens[i + 1 :]) for i in range(len(tokens))]
-    scores = score_sentences(checkpoint, video, [" ".join(tokens), *shorter])
+    words = [checkpoint.encode(text) for text in (" ".join(tokens), *shorter)]
+    scores = score_sentences(checkpoint.model, video, words).sigmoid()  # (1 + W, P)
     best = int(scores[0].argmax())
     spans = checkpoint.model.moments.spans().cpu()
     return [
         WordEffect(word, row[best].item(), (row[best] - scores[0, best]).item(), tuple(spans[row.argmax()].tolist()))
         for word, row in zip(tokens, scores[1:], strict=True)
     ]
-
-
-@torch.inference_mode()
-def score_sentences(checkpoint: Checkpoint, video: Tensor, sentences: Sequence[str]) -> Tensor:
-    """(S, P) scores of several sentences about one video, (T, D) prepared features, in one pass."""
-    model = checkpoint.model.eval()
-    device = next(model.parameters()).device
-    words, counts = _padded(checkpoint, sentences)
-    return model(video.to(device).expand(len(words), -1, -1), words, counts).sigmoid().cpu()
-
-
-def _padded(checkpoint: Checkpoint, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """(S, W) word numbers, padded with zeros, and (S,) counts, where the model is."""
-    device = next(checkpoint.model.parameters()).device
-    words = [checkpoint.encode(sentence) for sentence in sentences]
-    counts = torch.tensor([len(numbers) for numbers in words], device=device)
-    return pad_sequence(words, batch_first=True).to(device), counts

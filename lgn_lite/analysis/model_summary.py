@@ -1,19 +1,38 @@
-"""What a model weighs: parameters and multiply-adds, part by part, worked out from the settings alone.
+"""What a model weighs: its parameters and multiply-adds, part by part, as PyTorch counts them.
 
-No weight is allocated, so a summary of the full-size model takes milliseconds. Multiply-adds are those of matrix
-products and convolutions, forward; what is done element by element (gates, ReLU, norms, pooling) is not counted.
+The model is laid out on PyTorch's meta device, which knows shapes and nothing else: no weight is allocated, and a
+summary of the full-size model takes a second. Multiply-adds are those of matrix products and convolutions, forward;
+what is done element by element (gates, ReLU, norms, pooling) is not counted.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
+from lgn_lite.model import LGN
 from lgn_lite.moments import Moments
 
 if TYPE_CHECKING:  # pandas is slow to import
     import pandas as pd
+
+PARTS = {  # in the order of the data: how the names of the model's layers begin
+    "word vectors": ("sentence.embedding",),
+    "sentence encoder": ("sentence.lstm", "sentence.linear"),
+    "early modulation": ("frames.unit1", "frames.unit2"),
+    "frame FC layer": ("frames.fc",),
+    "frame reduction": ("frames.reduce",),
+    "moment pooling": ("moments",),
+    "fusion": ("fuse_text", "fuse_video"),
+    "map convolution": ("convolutions",),
+    "late guidance": ("attention",),
+    "score": ("score",),
+}
 
 
 def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataFrame:
@@ -27,66 +46,70 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
 
     if batch < 1 or words < 1:
         raise InputError(f"batch={batch}, words={words}: both must be at least 1")
-    T, D, C = config.num_frames, config.visual_dim, config.hidden
-    moments = Moments(config.num_clips, config.scales)
-    H, P = config.text_dim, len(moments)
-    V, E, k = config.vocabulary_size, config.word_dim, config.kernel
-    layers = config.text_layers if config.text_encoder == "lstm" else 0
-    inputs = E + (layers - 1) * H  # of all LSTM layers: the first reads words, the others read states
-    lstm = 4 * H * (inputs + layers * H) if layers else 0  # four gates
-    f_s = (H if layers else E) * H  # the linear layer after it
-    temporal, lengths = config.convolution == "temporal", 1
-    fused = f"{P:,} candidates"
-    if temporal:  # the clips go on, and each is scored for every length
-        P, lengths, fused = config.num_clips, moments.anchors()[2], f"{config.num_clips} clips"
-    units = {"none": 0, "fc7": 1, "both": 2}[config.early]
-    gates = units * D * (2 if config.modulation == "scale-shift" else 1)  # what W_M gives, of all units
-    fc = D * D if config.has_frame_fc else 0
-    fuse_text = H * C if config.fusion_text_fc else 0
-    attention = H * C if config.guidance else 0
-    side = f"{config.num_clips}×{config.num_clips}"
-
-    rows = {  # part: (weights, biases, multiply-adds of one query, sizes)
-        "word vectors": (V * E, 0, 0, f"{V:,} words × {E}" if V else "given with each sentence"),
-        "sentence encoder": (
-            lstm + f_s,
-            (8 * layers + 1) * H,  # PyTorch's LSTM has two biases a gate
-            words * lstm + f_s,
-            f"{words} words, {f'LSTM of {layers} × {H}' if layers else 'mean'}, linear",
-        ),
-        "early modulation": (gates * H, gates, gates * H, f"{units} × {H} → {gates // units}" if units else "none"),
-        "frame FC layer": (fc, D if fc else 0, T * fc, f"{T} frames, {D} → {D}" if fc else "none"),
-        "frame reduction": (D * C, C, T * D * C, f"{T} frames, {D} → {C}"),
-        "moment pooling": (0, 0, 0, "none" if temporal else f"{config.num_clips} clips → {fused}"),
-        "fusion": (
-            fuse_text + C * C,
-            (C if fuse_text else 0) + C,
-            fuse_text + P * C * C,
-            f"{fused} and the sentence → {C}",
-        ),
-        "map convolution": (
-            config.layers * k * (1 if temporal else k) * C * C,
-            config.layers * C,
-            map_products(config) * C * C,
-            f"{config.layers} × {k if temporal else f'{k}×{k}'}, {map_cells(config):,} "
-            f"{'clips' if temporal else 'cells'} ({config.convolution}, {'in time' if temporal else f'map {side}'})",
-        ),
-        "late guidance": (
-            attention,
-            C if attention else 0,
-            attention,
-            f"{config.guidance} modules share {H} → {C}" if attention else "none",
-        ),
-        "score": (lengths * C, lengths, P * lengths * C, f"{fused}, {C} → {lengths}"),
-    }
-    frame = pd.DataFrame(
-        [(weights + biases, batch * products, shape) for weights, biases, products, shape in rows.values()],
-        index=pd.Index(rows, name="part"),
-        columns=["parameters", "multiply_adds", "shape"],
-    )
+    model, inputs = meta_model(config, batch, words=1)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(*inputs)
+    products = layer_products(model, counter)
+    if "sentence.lstm" in products:  # a loop over the words, of which one has been counted
+        products["sentence.lstm"] *= words
+    sizes = {name: sum(value.numel() for value in model.get_submodule(name).parameters()) for name in products}
+    rows = [
+        [sum(of[name] for name in products if name.startswith(names)) for of in (sizes, products)]
+        for names in PARTS.values()
+    ]
+    frame = pd.DataFrame(rows, index=pd.Index(PARTS, name="part"), columns=["parameters", "multiply_adds"])
+    frame["shape"] = pd.Series(_shapes(model, words))
     queries = "1 query" if batch == 1 else f"{batch} queries"
     frame.loc["total"] = [frame["parameters"].sum(), frame["multiply_adds"].sum(), queries]
     return frame
+
+
+def meta_model(config: LGNConfig, batch: int, words: int) -> tuple[LGN, tuple[Tensor, Tensor, Tensor]]:
+    """A model without numbers, and inputs of the sizes of a batch, for FlopCounterMode."""
+    with torch.device("meta"):
+        model = LGN(config).to("meta")  # its tables of indices too
+        video = torch.empty(batch, config.num_frames, config.visual_dim)
+        known = config.vocabulary_size > 0  # words by number
+        sentences = torch.empty(batch, words, dtype=torch.long) if known else torch.empty(batch, words, config.word_dim)
+        return model, (video, sentences, torch.empty(batch, dtype=torch.long))
+
+
+def layer_products(model: LGN, counter: FlopCounterMode) -> dict[str, int]:
+    """{layer: multiply-adds} of a forward pass.
+
+    The square map's count of valid cells is a convolution too, but in none of the layers, and is left out.
+    """
+    flops = {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
+    layers = [name for name, layer in model.named_modules() if not list(layer.children())]
+    return {name: flops.get(f"LGN.{name}", 0) // 2 for name in layers}
+
+
+def _shapes(model: LGN, words: int) -> dict[str, str]:
+    """The sizes of each part, in words."""
+    config, moments = model.config, model.moments
+    T, D, C, H, E, N = (
+        config.num_frames, config.visual_dim, config.hidden, config.text_dim, config.word_dim, config.num_clips,
+    )  # fmt: skip
+    V, k, lstm, units = config.vocabulary_size, config.kernel, model.sentence.lstm, model.frames.units()
+    fused = f"{N} clips" if model.temporal else f"{len(moments):,} candidates"
+    if model.temporal:
+        kernel, cells, where = k, "clips", "in time"
+    else:
+        kernel, cells, where = f"{k}×{k}", "cells", f"map {N}×{N}"
+    return {
+        "word vectors": f"{V:,} words × {E}" if V else "given with each sentence",
+        "sentence encoder": f"{words} words, {f'LSTM of {lstm.num_layers} × {H}' if lstm else 'mean'}, linear",
+        "early modulation": f"{len(units)} × {H} → {units[0].project.out_features}" if units else "none",
+        "frame FC layer": f"{T} frames, {D} → {D}" if model.frames.fc else "none",
+        "frame reduction": f"{T} frames, {D} → {C}",
+        "moment pooling": "none" if model.temporal else f"{N} clips → {fused}",
+        "fusion": f"{fused} and the sentence → {C}",
+        "map convolution": (
+            f"{config.layers} × {kernel}, {map_cells(config):,} {cells} ({config.convolution}, {where})"
+        ),
+        "late guidance": f"{config.guidance} modules share {H} → {C}" if model.attention else "none",
+        "score": f"{fused}, {C} → {model.score.out_features}",
+    }
 
 
 def map_cells(config: LGNConfig) -> int:
@@ -101,10 +124,7 @@ def map_cells(config: LGNConfig) -> int:
 
 def map_products(config: LGNConfig) -> int:
     """C × C products of all map layers: one for each neighbour that exists, or for each cell of the kernel."""
-    if config.convolution == "list":
-        moments = Moments(config.num_clips, config.scales)
-        return config.layers * int((moments.neighbours(config.kernel) < len(moments)).sum())
-    return map_cells(config) * config.kernel ** (1 if config.convolution == "temporal" else 2)
+    return int(model_summary(config)["multiply_adds"]["map convolution"]) // config.hidden**2
 
 
 def readable(summary: pd.DataFrame) -> pd.DataFrame:

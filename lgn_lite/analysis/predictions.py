@@ -19,7 +19,7 @@ from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet
-from lgn_lite.evaluation import query_tensors, score_queries
+from lgn_lite.evaluation import FirstAnswers, first_of_scores, query_tensors, score_queries
 from lgn_lite.moments import interval_iou
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.files import write_tensors
@@ -34,14 +34,18 @@ class Answers:
     spans: Tensor  # (P, 2) of the candidates, fractions of the video, double precision
 
     @cached_property
-    def best(self) -> Tensor:
-        """(Q,) number of the first answer; of equal scores the first candidate, as `evaluate.rank` has it."""
-        return torch.from_numpy(self.logits.sigmoid().numpy().argmax(1))  # NumPy's promises the first of equals
+    def _first(self) -> FirstAnswers:
+        return first_of_scores(self.spans, self.logits.sigmoid(), query_tensors(self.queries)[1], keep=1)
 
-    @cached_property
+    @property
+    def best(self) -> Tensor:
+        """(Q,) number of the first answer; of equal scores the first candidate."""
+        return self._first.candidates[:, 0]
+
+    @property
     def segments(self) -> Tensor:
         """(Q, 2) first answers in seconds, double precision."""
-        return self.spans[self.best] * query_tensors(self.queries)[1][:, None]
+        return self._first.segments[:, 0]
 
     @cached_property
     def iou(self) -> Tensor:

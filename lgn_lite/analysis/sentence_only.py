@@ -16,7 +16,7 @@ from lgn_lite.analysis.blind import PUBLISHED_RESULTS, compare
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.recipes import evaluate_checkpoint, train_side_by_side
+from lgn_lite.recipes import Recipe, evaluate_checkpoint, train_side_by_side
 
 Comparison = dict[str, Any]  # of `compare_without_video`, ready for JSON
 
@@ -46,8 +46,8 @@ def train_sentence_only(
     folder = Path(folder)
     # words are learned, so that results are the same with GloVe and without; no video, so no encoder either
     data = replace(data, glove=None, encoder_file=None, carry_encoder=False)
-    asked = dict(variant="blind", settings=SETTINGS, training=TRAINING)
-    train_side_by_side(data, folder, {f"seed-{seed}": asked | {"seed": seed} for seed in seeds}, workers)
+    recipes = {f"seed-{seed}": Recipe("blind", seed=seed, model=SETTINGS, training=TRAINING) for seed in seeds}
+    train_side_by_side(data, folder, recipes, workers)
     return {seed: evaluate_checkpoint(data, load_checkpoint(folder / f"seed-{seed}" / "best"))["all"] for seed in seeds}
 
 

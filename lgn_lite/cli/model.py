@@ -41,15 +41,16 @@ def train(
     On several GPUs: accelerate launch -m lgn_lite train …
     """
     from lgn_lite.data_sets import open_data_set
-    from lgn_lite.recipes import train_variant
+    from lgn_lite.recipes import Recipe, train_variant
     from lgn_lite.training import is_main_process, selection
 
     path = given_path(folder, "FOLDER")
-    settings, of_training = parse_parameters(setting or []), parse_parameters(training or [])
+    model, of_training = parse_parameters(setting or []), parse_parameters(training or [])
+    recipe = Recipe(variant, profile.value, seed, model, of_training)
     data_set = open_data_set(data, size, root, glove)  # may draw Toy-STA, for minutes
     main = is_main_process()
     try:
-        history = train_variant(data_set, path, variant, profile.value, seed, settings, of_training, progress=main)
+        history = train_variant(data_set, path, recipe, progress=main)
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from the last saved state.", markup=False, highlight=False)
         raise typer.Exit(130) from None

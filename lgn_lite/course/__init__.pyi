@@ -1,7 +1,11 @@
 from . import check as check
 from .notebook import gap as gap
 from .notebook import models_folder as models_folder
+from .notebook import read_results as read_results
+from .notebook import released as released
+from .notebook import save_results as save_results
 from .notebook import setup as setup
-from .notebook import small_outputs as small_outputs
+from .notebook import trained_models as trained_models
 from .notebook import training_seconds as training_seconds
+from .notebook import work_folder as work_folder
 from .site import build_site as build_site

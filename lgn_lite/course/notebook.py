@@ -1,10 +1,11 @@
-"""What the lessons share: small figures, a strip of frames, a place for models, words for a difference."""
+"""What the notebooks share: the set-up, trained models, files below a run's folder, and words for a difference."""
 
 from __future__ import annotations
 
 import io
 import os
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,25 @@ from IPython import get_ipython
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lgn_lite.annotations import Query
+from lgn_lite.checkpoint import Checkpoint, load_checkpoint
+from lgn_lite.data_sets import REAL, DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.figures.style import style
-from lgn_lite.support.files import project_root
+from lgn_lite.recipes import Recipe, train_variants
+from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json, shown
 
 
-def small_outputs() -> None:
-    """Show figures as PNG of 256 colours, a third of the size, and tables with their whole sentences.
+def setup() -> None:
+    """Make a notebook ready; called in the first cell of each.
 
-    Called in the first cell, after setup(). Does nothing to figures outside a notebook.
+    Goes to the project's folder, so that `data/` and `runs/` mean the same everywhere, and silences a warning about
+    the machine. Figures get the course's style and become PNG files of 256 colours, a third of the size; tables show
+    their sentences whole. Outside a notebook figures stay as they are.
     """
+    os.chdir(project_root())
+    warnings.filterwarnings("ignore", message=".*pynvml.*")
     style()
     pd.set_option("display.max_colwidth", None)
     plotly.io.renderers.default = "plotly_mimetype"  # the figure as data, not with plotly's own script of megabytes
@@ -45,6 +54,36 @@ def _small_png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
+def released(name: str, root: str | Path) -> dict[str, list[Query]]:
+    """The splits of a real data set as released, without the readers' warnings, which notebook 01 shows.
+
+    Where its annotations are missing below `root`, prints how to get them and returns {}.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return REAL[name].released(root)
+    except InputError:
+        print(f"{REAL[name].title}: no annotations below {root}/; `lgn-lite data get {name}` fetches them")
+        return {}
+
+
+def work_folder(run_dir: str | Path, name: str = "") -> Path:
+    """RUN_DIR/NAME, or RUN_DIR itself, for a notebook's own files; made if it does not exist."""
+    folder = Path(run_dir) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def save_results(run_dir: str | Path, name: str, content: Mapping[str, Any]) -> Path:
+    """Write key numbers to RUN_DIR/results/NAME.json, where `lgn-lite results` finds them; returns the path."""
+    return write_json(Path(run_dir) / "results" / f"{name}.json", content)
+
+
+def read_results(path: str | Path) -> dict[str, Any]:
+    """The content of a results file, a run's or a stored study's. Raises InputError if it cannot be read."""
+    return read_json(Path(path), "give the path of a results file")
+
+
 def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict[str, Any] | None = None) -> Path:
     """The folder of a run's models: RUN_DIR/models, or one of its own for another seed or other settings.
 
@@ -62,6 +101,18 @@ def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict
     return folder
 
 
+def trained_models(
+    data: DataSet, run_dir: str | Path, variants: Sequence[str], profile: str = "cpu", seed: int = 0
+) -> dict[str, Checkpoint]:
+    """The checkpoints of some variants at their best epoch, by name; what does not exist yet is trained first.
+
+    Trains side by side, but for the profile "smoke": its single epoch is not worth starting processes.
+    """
+    folder = models_folder(run_dir, data.title, seed)
+    train_variants(data, folder, variants, Recipe(profile=profile, seed=seed), 1 if profile == "smoke" else None)
+    return {name: load_checkpoint(folder / name / "best") for name in variants}
+
+
 def training_seconds(folder: str | Path) -> float | None:
     """Seconds from the first file that a training wrote to its last epoch; None where one is missing."""
     begun, last = Path(folder) / "settings.json", Path(folder) / "history.json"
@@ -76,13 +127,3 @@ def gap(value: float, other: float) -> str:
     if difference == 0:
         return "level with"
     return f"{abs(difference):.1f} points {'above' if difference > 0 else 'below'}"
-
-
-def setup() -> Path:
-    """Go to the project's folder, so that `data/` and `runs/` mean the same everywhere, and quieten known noise.
-
-    Returns that folder, `.` as seen from there. Called in the first cell of every notebook.
-    """
-    os.chdir(project_root())
-    warnings.filterwarnings("ignore", message=".*pynvml.*")
-    return Path()

@@ -7,8 +7,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lgn_lite.errors import InputError
@@ -75,13 +73,11 @@ def _in_time(work: Callable[[], Any], seconds: float) -> Any:
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     """Seconds from now that a Retry-After asks for: it is a number of seconds or a date; 0 where it is neither."""
-    said = headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdecimal():
-        return float(said[:12])
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        date = parsedate_to_datetime(said)
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    from urllib3 import Retry
+    from urllib3.exceptions import InvalidHeader
+
+    with contextlib.suppress(InvalidHeader, ValueError, OverflowError):
+        return float(Retry().parse_retry_after(headers.get("Retry-After", "")[:40]))
     return 0.0
 
 

@@ -33,7 +33,31 @@ def is_live(console: Console) -> bool:
     return console.is_interactive and console.file.isatty()
 
 
-class NotebookProgress:
+MARKS = {"done": ("✓", "green"), "failed": ("✗", "red")}
+
+
+class _Progress:
+    """Bars on a terminal, lines elsewhere; a `with` shows the bars."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.live = is_live(console)
+        self._bars = new_bars(console)
+
+    def __enter__(self) -> Self:
+        if self.live:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self._bars.stop()
+
+    def _line(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class NotebookProgress(_Progress):
     """Progress over notebooks and over the cells of the current one.
 
     On a terminal two bars: all notebooks, and the current one's code cells with the heading they stand under.
@@ -42,22 +66,15 @@ class NotebookProgress:
     """
 
     def __init__(self, console: Console, notebooks: int):
-        self.console = console
+        super().__init__(console)
         self.notebooks = notebooks
         self.name, self.heading, self.source = "", "", ""
         self.cells = self.number = self.position = 0
-        self.live = is_live(console)
-        self._bars = new_bars(console)
         self._all = self._bars.add_task("notebooks", total=notebooks)
         self._one = self._bars.add_task("", total=None, visible=False)
 
-    def __enter__(self) -> Self:
-        if self.live:
-            self._bars.start()
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        self._bars.stop()  # in a log this prints an empty line
 
     @property
     def where(self) -> str:
@@ -92,7 +109,7 @@ class NotebookProgress:
         """The current notebook is done, failed or interrupted."""
         self._bars.update(self._one, visible=False)
         self._bars.advance(self._all, 1 if status == "done" else 0)
-        mark, style = {"done": ("✓", "green"), "failed": ("✗", "red")}.get(status, ("–", "yellow"))
+        mark, style = MARKS.get(status, ("–", "yellow"))
         if self.live:
             self.console.print(Text.assemble((mark, style), f" {self.name}  ", (clock(seconds), "dim")))
         else:
@@ -106,9 +123,6 @@ class NotebookProgress:
             self.console.print(Text.assemble(("✓", "dim"), f" {name}  ", ("done before, unchanged", "dim")))
         else:
             self._line(f"[{self.position}/{self.notebooks}] {name}: done before, unchanged")
-
-    def _line(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def clock(seconds: float) -> str:
@@ -142,10 +156,7 @@ def here(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-MARKS = {"done": ("✓", "green"), "failed": ("✗", "red")}
-
-
-class SweepProgress:
+class SweepProgress(_Progress):
     """Progress over all runs of a sweep, and over the cells of those that are running.
 
     On a terminal a bar for all and one for each running notebook; in a file or a CI log one line at each run's start
@@ -153,21 +164,11 @@ class SweepProgress:
     """
 
     def __init__(self, console: Console, total: int, kept: int = 0):
-        self.console, self.total, self.finished = console, total, kept
-        self.live = is_live(console)
-        self._bars = new_bars(console)
+        super().__init__(console)
+        self.total, self.finished = total, kept
         self._all = self._bars.add_task("runs", total=total, completed=kept)
         self._ones: dict[str, TaskID] = {}
         self._places: int | None = None
-
-    def __enter__(self) -> Self:
-        if self.live:
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            self._bars.stop()
 
     def places(self, count: int) -> None:
         """So many runs go at once on the workers that are there now."""
@@ -217,6 +218,3 @@ class SweepProgress:
     def _remove(self, name: str) -> None:
         if name in self._ones:
             self._bars.remove_task(self._ones.pop(name))
-
-    def _line(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)

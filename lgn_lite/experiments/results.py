@@ -3,11 +3,9 @@
 Reads what `experiments.run_notebooks` leaves in a run's folder: run.json and results/*.json.
 """
 
-import html
 import json
 import math
 import os
-import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,7 +17,9 @@ import pandas as pd
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.run_record import read_record, results
 from lgn_lite.support.files import atomic_path, is_hidden
+from lgn_lite.support.templates import render
 
+TEMPLATE = Path(__file__).with_name("results.html.jinja")
 Name = tuple[str, ...]  # file, key, key, …: a key may hold dots, as R1@0.5 does
 
 # Without --metric: the first of these that finds something. A notebook of another kind shows its first numbers.
@@ -173,14 +173,13 @@ def results_table(folders: Iterable[str | Path], metrics: Sequence[str] = (), ov
 
 def _over(runs: Sequence[RunResult], parameters: Sequence[str], metrics: Sequence[Name]) -> list[list[Any]]:
     """A row for all runs that agree in the parameters: these, how many runs, and mean and deviation of each metric."""
-    groups: dict[str, list[RunResult]] = {}
-    for run in runs:
-        groups.setdefault(_text([run.parameters.get(key) for key in parameters]), []).append(run)
+    numbers = pd.DataFrame([[run.numbers.get(metric) for metric in metrics] for run in runs], dtype=float)
+    # by their text: a parameter may be a list, and 1 is not true
+    same = [_text([run.parameters.get(key) for key in parameters]) for run in runs]
     rows = []
-    for group in groups.values():
-        found = pd.DataFrame([[run.numbers.get(metric) for metric in metrics] for run in group], dtype=float)
-        measured = [number for pair in zip(found.mean(), found.std(ddof=1), strict=True) for number in pair]
-        rows.append([*(group[0].parameters.get(key) for key in parameters), len(group), *measured])
+    for _, group in numbers.groupby(same, sort=False):
+        measured = [number for pair in zip(group.mean(), group.std(), strict=True) for number in pair]
+        rows.append([*(runs[group.index[0]].parameters.get(key) for key in parameters), len(group), *measured])
     return rows
 
 
@@ -279,52 +278,12 @@ def rich_table(table: ResultsTable) -> Any:
 def write_html(path: str | Path, table: ResultsTable) -> Path:
     """Write the table as one HTML file that needs no other; a click on a heading sorts by that column."""
     text = table.as_text()
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in text.columns)
-    columns = [_html_cells(table.frame[name], text[name]) for name in text.columns]
-    rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(*columns, strict=True))
-    content = {"about": html.escape(table.about), "heads": heads, "rows": rows}
+    # beside a number's text the number, to sort by
+    columns = [
+        [(value if _is_number(value) and not _absent(value) else None, cell) for value, cell in zip(*pair, strict=True)]
+        for pair in ((table.frame[name], text[name]) for name in text.columns)
+    ]
+    page = render(TEMPLATE, about=table.about, heads=text.columns, rows=zip(*columns, strict=True))
     with atomic_path(path) as temporary:
-        temporary.write_text(string.Template(PAGE).substitute(content), encoding="utf-8")
+        temporary.write_text(page + "\n", encoding="utf-8")
     return Path(path)
-
-
-def _html_cells(values: pd.Series, text: Iterable[str]) -> list[str]:
-    """Cells with their text escaped, and beside a number's text the number, to sort by."""
-    numbers = [f' data-n="{value}"' if _is_number(value) and not _absent(value) else "" for value in values]
-    return [f"<td{number}>{html.escape(cell)}</td>" for number, cell in zip(numbers, text, strict=True)]
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Results</title>
-<style>
-  :root { color-scheme: light dark; }
-  body { font: 15px/1.4 system-ui, sans-serif; margin: 2em; }
-  table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-  th, td { padding: .25em .8em; text-align: left; border-bottom: 1px solid #8884; white-space: nowrap; }
-  td[data-n] { text-align: right; }
-  th { position: sticky; top: 0; background: Canvas; cursor: pointer; }
-</style>
-<p>$about</p>
-<table>
-<thead><tr>$heads</tr></thead>
-<tbody>
-$rows
-</tbody>
-</table>
-<script>
-  const body = document.querySelector("tbody");
-  const number = (row, i) => Number(row.cells[i].dataset.n ?? NaN);
-  const text = (row, i) => row.cells[i].textContent;
-  const order = (a, b, i) => number(a, i) - number(b, i)
-    || text(a, i).localeCompare(text(b, i), undefined, { numeric: true });
-  document.querySelectorAll("th").forEach((head, i) => head.addEventListener("click", () => {
-    const up = head.dataset.up = head.dataset.up === "1" ? "0" : "1";
-    const rows = [...body.rows].sort((a, b) => order(a, b, i));
-    body.append(...(up === "1" ? rows : rows.reverse()));
-  }));
-</script>
-</html>
-"""

@@ -1,15 +1,21 @@
 """How values are written on the command line and in grid files: YAML 1.2, of which what JSON can hold is taken.
 
-ruamel.yaml reads the syntax; which plain words are numbers and booleans follows YAML 1.2's core schema here, as the
-library keeps what 1.1 had besides (`1_0` for 10).
+ruamel.yaml reads it; only which plain words are numbers and booleans is decided here, by YAML 1.2's core schema, as
+the library keeps what 1.1 had besides (`1_0` for 10), and how much may hide in a few lines.
 """
 
 import math
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from lgn_lite.errors import InputError
 
@@ -25,7 +31,7 @@ CORE = {  # https://yaml.org/spec/1.2.2/#103-core-schema; dates are none of its 
     "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
     "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
     "timestamp": r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?",
-    "str": r".*",
+    "merge": r"<<",  # of YAML 1.1, which people are fond of
 }
 
 
@@ -45,17 +51,21 @@ def read_values(text: str, where: str, *, one_line: bool = False) -> Any:
     Raises InputError, which begins with `where` and the line (not with `one_line`), for what is not YAML, a key that
     is there twice, tags, and what would grow or nest beyond bounds.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     if len(text) > LONGEST:
         raise InputError(f"{where}: has {len(text):,} characters; at most {LONGEST:,} are read")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Resolver, yaml.Constructor, yaml.max_depth = _Resolver, _Constructor, DEEPEST + 1
+    yaml.composer.warn_double_anchors = False
     try:
-        return _Reader(YAML(typ="safe", pure=True).parse(text)).document()
+        if (node := yaml.compose(text)) is None:
+            return None
+        _check(node, {})
+        return yaml.constructor.construct_document(node)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         place = where if mark is None or one_line else f"{where}:{mark.line + 1}"
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        problem = " ".join(problem.partition(", if necessary increase")[0].split()).removeprefix("but ")[:200]
         raise InputError(f"{place}: not YAML: {problem}{'; quote it' if one_line else ''}") from error
     except (ValueError, OverflowError, AssertionError) as error:  # ruamel's own: "\\UFFFFFFFF", %YAML 1.99
         raise InputError(f"{where}: not YAML: {str(error).partition('; ')[0]}") from error
@@ -109,112 +119,71 @@ def _plain(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-class _Reader:
-    """Makes values of YAML's events; aliases are copied, and counted, so that ten lines do not become gigabytes."""
+class _Resolver(VersionedResolver):
+    """Tags plain words by the core schema, whatever %YAML a text begins with."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
-        self.events, self.left = events, MOST
-        self.anchors: dict[str, Any] = {}
-
-    def document(self) -> Any:
-        """The one document of the text, or None where there is none."""
-        next(self.events)  # the stream's start
-        if not hasattr(next(self.events), "explicit"):  # its end, where a document would start
-            return None
-        value = self.value(next(self.events), 0)
-        next(self.events)  # the document's end
-        if hasattr(more := next(self.events), "explicit"):
-            raise _error(more, "a second document (---); keep one")
-        return value
-
-    def value(self, event: Any, depth: int) -> Any:
-        kind = type(event).__name__
-        if kind == "AliasEvent":
-            if event.anchor not in self.anchors:
-                raise _error(event, f"the alias *{event.anchor} is not after the end of what it stands for")
-            return self.copy(self.anchors[event.anchor], event, depth)
-        self.count(event, depth)
-        tag = None if event.tag is None else str(event.tag).removeprefix(TAG)
-        if tag not in (None, "seq" if kind == "SequenceStartEvent" else "map", *CORE):
-            raise _error(event, f"the tag !!{tag[:40]}; only plain values, lists and mappings are read here")
-        if kind == "SequenceStartEvent":
-            value: Any = list(self.items(depth))
-        elif kind == "MappingStartEvent":
-            value = self.mapping(depth)
-        else:
-            value = _scalar(event, tag)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = value
-        return value
-
-    def items(self, depth: int) -> Iterator[Any]:
-        while not type(event := next(self.events)).__name__.endswith("EndEvent"):
-            yield self.value(event, depth + 1)
-
-    def mapping(self, depth: int) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        merged: dict[Any, Any] = {}
-        while type(event := next(self.events)).__name__ != "MappingEndEvent":
-            key = self.value(event, depth + 1)
-            if isinstance(key, list | dict):
-                raise _error(event, "a list or a mapping as a key; write a name")
-            value = self.value(next(self.events), depth + 1)
-            if key == "<<" and getattr(event, "style", None) is None:  # YAML 1.1's merge, which people are fond of
-                parts = value if isinstance(value, list) else [value]
-                if merged or not all(isinstance(part, dict) for part in parts):
-                    raise _error(event, "<<: has to be there once, with a mapping or a list of mappings")
-                for part in reversed(parts):
-                    merged |= part
-            elif key in found:
-                raise _error(event, f"the key {short(key)} stands there twice")
-            else:
-                found[key] = value
-        return merged | found
-
-    def copy(self, value: Any, event: Any, depth: int) -> Any:
-        self.count(event, depth)
-        if isinstance(value, list):
-            return [self.copy(item, event, depth + 1) for item in value]
-        if isinstance(value, dict):
-            return {key: self.copy(item, event, depth + 1) for key, item in value.items()}
-        return value
-
-    def count(self, event: Any, depth: int) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise _error(event, f"more than {MOST:,} values, with those that aliases (*name) repeat")
-        if depth > DEEPEST:
-            raise _error(event, f"nested more than {DEEPEST} levels deep")
+    processing_version = (1, 2)
+    versioned_resolver: ClassVar = {  # by the first character, None for any
+        None: [(TAG + name, re.compile(rf"(?:{rule})\Z", re.DOTALL)) for name, rule in CORE.items()]
+    }
 
 
-def _scalar(event: Any, tag: str | None) -> Any:
-    """A word by its tag; one that is not quoted and has none, by the first rule of the core schema that it follows."""
-    text = event.value
-    if tag is None:
-        tag = next(name for name in CORE if _is(name, text)) if event.implicit[0] else "str"
-    if tag not in CORE or not _is(tag, text):
-        raise _error(event, f"the tag !!{tag}: {short(text)} is no such value")
-    if tag == "int" and len(text) > DIGITS:
-        raise _error(event, f"a number of {len(text):,} digits; at most {DIGITS} are read")
-    match tag:
-        case "null":
-            return None
-        case "bool":
-            return text.lower() == "true"
-        case "int":
-            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)) if text[:1] == "0" else int(text)
-        case "float":
-            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-        case "timestamp":
-            return Date(text)
-    return text
+class _Constructor(SafeConstructor):
+    """Makes values of the core schema's tags, and of no others."""
+
+    def scalar(self, node: Node) -> Any:
+        name, text = node.tag.removeprefix(TAG), self.construct_scalar(node)
+        if name != "str" and not re.fullmatch(CORE[name], text, re.DOTALL):
+            raise _error(node, f"the tag !!{name}: {short(text)} is no such value")
+        if name == "int" and len(text) > DIGITS:
+            raise _error(node, f"a number of {len(text):,} digits; at most {DIGITS} are read")
+        if name in ("null", "bool", "int", "float"):
+            return getattr(self, f"construct_yaml_{name}")(node)
+        return Date(text) if name == "timestamp" else text
+
+    def other(self, node: Node) -> None:
+        tag = node.tag.removeprefix(TAG)[:40]
+        raise _error(node, f"the tag !!{tag}; only plain values, lists and mappings are read here")
+
+    yaml_constructors: ClassVar = {
+        TAG + "seq": SafeConstructor.construct_yaml_seq,
+        TAG + "map": SafeConstructor.construct_yaml_map,
+        **dict.fromkeys((TAG + name for name in (*CORE, "str")), scalar),
+        None: other,
+    }
 
 
-def _is(name: str, text: str) -> bool:
-    return re.fullmatch(CORE[name], text, flags=re.DOTALL) is not None
+def _check(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, int]:
+    """How many values a node holds and how deep, with those that aliases repeat: ten lines may stand for gigabytes.
+
+    Refuses keys, too, that ruamel takes: lists, and one that is there twice beside a merge.
+    """
+    if node not in known:
+        known[node] = None  # until its end
+        parts = node.value if isinstance(node, SequenceNode) else []
+        if isinstance(node, MappingNode):
+            _check_keys([key for key, _ in node.value])
+            parts = [part for pair in node.value for part in pair]
+        sizes, depths = zip((0, -1), *(_check(part, known) for part in parts), strict=True)
+        known[node] = 1 + sum(sizes), 1 + max(depths)
+    if (found := known[node]) is None:
+        raise _error(node, f"the alias *{node.anchor} is not after the end of what it stands for")
+    if found[0] > MOST:
+        raise _error(node, f"more than {MOST:,} values, with those that aliases (*name) repeat")
+    if found[1] > DEEPEST:
+        raise _error(node, f"nested more than {DEEPEST} levels deep")
+    return found
 
 
-def _error(event: Any, problem: str) -> Exception:
-    from ruamel.yaml.constructor import ConstructorError
+def _check_keys(keys: list[Node]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for key in keys:
+        if not isinstance(key, ScalarNode):
+            raise _error(key, "a list or a mapping as a key; write a name")
+        if (key.tag, key.value) in seen:
+            raise _error(key, f"the key {short(key.value)} stands there twice")
+        seen.add((key.tag, key.value))
 
-    return ConstructorError(None, None, problem, event.start_mark)
+
+def _error(node: Node, problem: str) -> ConstructorError:
+    return ConstructorError(None, None, problem, node.start_mark)

@@ -21,7 +21,6 @@ from lgn_lite.analysis.explanation import (
     Gates,
     explain,
     mean_alpha,
-    score_sentences,
     top_answers,
     word_effects,
 )
@@ -31,11 +30,13 @@ from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.features import prepare_features
+from lgn_lite.evaluation import score_sentences
 from lgn_lite.loss import iou_targets
+from lgn_lite.prediction import frame_encoder, video_features
+from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.text import tokenize
-from lgn_lite.video.vgg import VGGFrames, extract_video
+from lgn_lite.video.vgg import VGGFrames
 
 CHANNELS = 4  # raised and lowered channels, each with its map
 FEATURES = 12  # channels of an early unit that are drawn over time, the most changed ones
@@ -72,17 +73,13 @@ class Side:
     def open_split(self, data: DataSet, split: str) -> None:
         """Take the queries of a split, and the answers that are kept; says in `message` what stands in the way."""
         self.queries, self.answers, self.message, self._last = None, None, "", (None, None)
-        blind = self.checkpoint.about.training.get("variant") == "blind"
         try:
-            features = None if blind else data.seen()
-            config = self.checkpoint.model.config
-            found = MomentDataset(data.queries(split), features, self.checkpoint.encode, config, blind, MEMORY)
+            self.queries = evaluation_set(data, self.checkpoint, split, MEMORY)
         except (InputError, OSError) as error:
             self.message = failure(error)
             return
-        self.queries = found
         with suppress(OSError):  # a checkpoint whose files are gone meanwhile still answers from memory
-            self.answers = kept_answers(self.checkpoint, data, split, found.queries)
+            self.answers = kept_answers(self.checkpoint, data, split, self.queries.queries)
 
     def open_video(self, path: Path, encoder: VGGFrames | None, others: list[Side]) -> None:
         """Extract the features of a video file, or take those of another side that wants the same ones."""
@@ -94,21 +91,12 @@ class Side:
             if other.own_video is not None and same == wanted:
                 self.own_video = other.own_video
                 return
-        if encoder is None and self.checkpoint.encoder_file is not None:
-            encoder = VGGFrames.load(self.checkpoint.encoder_file, layer=about.layer or None)
-        if encoder is None:
-            self.own_message = (
-                f"{self.name}: the checkpoint carries no frame encoder, so it cannot see this video: give the encoder "
-                f"that made its training features ({about.encoder or 'unknown'})"
-            )
-        elif encoder.dim != config.visual_dim:
-            self.own_message = (
-                f"{self.name}: the model wants features of width {config.visual_dim}, but the encoder {encoder.name} "
-                f"gives {encoder.dim}: use the one it was trained with ({about.encoder})"
-            )
-        else:
-            features, _ = extract_video(path, encoder, about.rate)
-            self.own_video = prepare_features(features.numpy(), config.num_frames, config.frame_norm)
+        try:
+            encoder = frame_encoder(self.checkpoint, encoder)
+        except InputError as error:  # the other side may see the video all the same
+            self.own_message = f"{self.name}: {failure(error)}"
+            return
+        self.own_video, _ = video_features(self.checkpoint, path, encoder)
 
     def why_not(self, number: int) -> str:
         """Why this side cannot answer the query of this number (−1: about the reader's own video); "" where it can."""
@@ -124,7 +112,8 @@ class Side:
         """(P,) scores; those that are kept where the sentence is the query's own."""
         if self.answers is not None and number >= 0 and sentence == self.answers.queries[number].sentence:
             return self.answers.logits[number].sigmoid()
-        return score_sentences(self.checkpoint, self.video(number), [sentence])[0]
+        words = self.checkpoint.encode(sentence)
+        return score_sentences(self.checkpoint.model, self.video(number), [words])[0].sigmoid()
 
     def setup(self) -> dict[str, Any]:
         """What does not change with the query: the settings, and the P candidates as int32 clips, end inclusive."""
@@ -224,7 +213,7 @@ def open_sides(
     with ThreadPoolExecutor(2) as pool:  # a model of TACoS takes a second
         loading = None if baseline in (None, False) else pool.submit(_load, baseline)
         first = _load(checkpoint)
-    if baseline is None and first.about.training.get("variant") != "baseline":
+    if baseline is None and first.variant != "baseline":
         notices.append("There is no baseline beside this checkpoint: give baseline=… to compare two models.")
     if loading is None:
         return [Side(_name(first), first)], notices
@@ -244,7 +233,7 @@ def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
 
 def _name(checkpoint: Checkpoint) -> str:
     """The variant that it is of, or its folder's name."""
-    return str(checkpoint.about.training.get("variant") or checkpoint.folder.name)
+    return checkpoint.variant or checkpoint.folder.name
 
 
 def _unit(gates: Gates) -> dict[str, Any]:

@@ -123,10 +123,10 @@ def sibling_baseline(checkpoint: Checkpoint, device: str = "cpu") -> Checkpoint 
 
 def _name(checkpoint: Checkpoint, baseline: Checkpoint | None) -> str:
     """What the report calls the checkpoint; "baseline" is the other one's, if there is one."""
-    variant = checkpoint.about.training.get("variant", "full")
+    variant = checkpoint.variant or "full"
     if variant == "baseline" and baseline is not None:
         return "this model"
-    return "LGN" if variant == "full" else str(variant)
+    return "LGN" if variant == "full" else variant
 
 
 def _about(checkpoint: Checkpoint) -> dict[str, str]:

@@ -6,7 +6,6 @@ draws it. It runs in JupyterLab and in a Voilà page; each `Inspector` is a stat
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
@@ -121,8 +120,7 @@ class Inspector(anywidget.AnyWidget):
         if self._own is not None:
             return None
         about = self._sides[0].checkpoint.about
-        sizes = re.match(r"Toy-STA (\w+)", about.data)  # a checkpoint's `data` is the title of its data set
-        size = sizes[1] if sizes else size
+        size = about.size or size
         folder = Path(root) / about.data_set / (size if about.data_set == "toy-sta" else "")
         if folder.is_dir():  # Toy-STA would be drawn, which nobody has asked for
             return open_data_set(about.data_set, size, root)

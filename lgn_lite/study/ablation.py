@@ -6,9 +6,8 @@ splits once; its `scores.json` lies beside its checkpoints, and `collect` reads 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
-from lgn_lite.recipes import COURSE, VARIANTS, evaluate_checkpoint, train_side_by_side
+from lgn_lite.recipes import COURSE, Recipe, evaluate_checkpoint, train_side_by_side
+from lgn_lite.study.speed import in_turn
 from lgn_lite.study.statistics import (
     Record,
     choose_learning_rate,
@@ -40,12 +40,12 @@ from lgn_lite.text import Vocabulary, encode_with
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the study: which variant of the model, with which settings replaced."""
+    """One row of the study: which variant of the model, with which of its settings replaced."""
 
     question: str  # the table that it belongs to
     label: str
     variant: str = "full"
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
 
 
 PARTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
@@ -63,19 +63,19 @@ ROWS: dict[str, Row] = {
     "full": Row(PARTS, "LGN"),
     "late-deaf": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
     "full-deaf": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
-    "modules-1": Row(MODULES, "K = 1", settings={"guidance": 1}),
-    "modules-2": Row(MODULES, "K = 2", settings={"guidance": 2}),
-    "modules-4": Row(MODULES, "K = 4", settings={"guidance": 4}),
-    "norm-cell-unit": Row(NORM, "over a cell's channels, norm 1", settings={"guidance_scale": "unit"}),
-    "norm-map-rms": Row(NORM, "over a channel's map (eq. 3), times √P", settings={"guidance_norm": "map"}),
-    "norm-none": Row(NORM, "none: α alone", settings={"guidance_norm": "none"}),
-    "labels-paper": Row(LABELS, "0 to 0.5 (the paper)", settings={"t_min": 0.0, "t_max": 0.5}),
-    "labels-tacos": Row(LABELS, "0.3 to 0.7 (2D-TAN, TACoS)", settings={"t_max": 0.7}),
-    "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", settings={"t_min": 0.5}),
-    "early-fc7": Row(PLACE, "one unit, on fc7", settings={"early": "fc7"}),
-    "early-film": Row(PLACE, "both units, scale and shift", settings={"modulation": "scale-shift"}),
-    "square": Row(SQUARE, "square convolution", settings={"convolution": "dense"}),
-    "bag": Row(ORDER, "a bag of words", settings={"text_encoder": "bag"}),
+    "modules-1": Row(MODULES, "K = 1", model={"guidance": 1}),
+    "modules-2": Row(MODULES, "K = 2", model={"guidance": 2}),
+    "modules-4": Row(MODULES, "K = 4", model={"guidance": 4}),
+    "norm-cell-unit": Row(NORM, "over a cell's channels, norm 1", model={"guidance_scale": "unit"}),
+    "norm-map-rms": Row(NORM, "over a channel's map (eq. 3), times √P", model={"guidance_norm": "map"}),
+    "norm-none": Row(NORM, "none: α alone", model={"guidance_norm": "none"}),
+    "labels-paper": Row(LABELS, "0 to 0.5 (the paper)", model={"t_min": 0.0, "t_max": 0.5}),
+    "labels-tacos": Row(LABELS, "0.3 to 0.7 (2D-TAN, TACoS)", model={"t_max": 0.7}),
+    "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", model={"t_min": 0.5}),
+    "early-fc7": Row(PLACE, "one unit, on fc7", model={"early": "fc7"}),
+    "early-film": Row(PLACE, "both units, scale and shift", model={"modulation": "scale-shift"}),
+    "square": Row(SQUARE, "square convolution", model={"convolution": "dense"}),
+    "bag": Row(ORDER, "a bag of words", model={"text_encoder": "bag"}),
     "temporal": Row(LOCALISER, "convolution in time", "baseline", {"convolution": "temporal"}),
     "temporal-late": Row(LOCALISER, "convolution in time + late guidance", "late", {"convolution": "temporal"}),
 }
@@ -123,13 +123,14 @@ def run_ablation_study(
     root, rows = project_root(), list(ROWS if rows is None else rows)
     small, data = (open_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
     tries = [(name, 0, rate) for rate in RATES for name in rows]
-    tried = run_study(small, root / folder / RATES_SIZE, tries, training={"precision": precision, "schedule": schedule})
+    training = {"precision": precision, "schedule": schedule}
+    tried = run_study(small, root / folder / RATES_SIZE, tries, Recipe(training=training))
     chosen = {name: choose_learning_rate(tried, name) for name in rows}
     say(f"learning rates chosen on val: {chosen}")
-    training = {"epochs": epochs, "precision": precision, "schedule": schedule}
+    training = {"epochs": epochs} | training
     models = root / folder / f"{size}-{epochs}-epochs"
     for seed in range(seeds):  # seed by seed: stopped early, all rows have equally many
-        run_study(data, models, [(name, seed, chosen[name]) for name in rows], training=training)
+        run_study(data, models, [(name, seed, chosen[name]) for name in rows], Recipe(training=training))
     content = {
         "size": size,
         "queries": {split: len(data.queries(split)) for split in ("train", "val", *data.tests)},
@@ -145,15 +146,22 @@ def run_study(
     data: DataSet,
     folder: str | Path,
     runs: Iterable[tuple[str, int, float | None]],
-    profile: str = "cpu",
-    training: Mapping[str, Any] | None = None,
+    recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
     workers: int | None = None,
 ) -> list[Record]:
     """Train and score (row, seed, learning rate) after (row, seed, learning rate); returns the records in that order.
 
-    A run lies in FOLDER/ROW/seed-N, or in FOLDER/ROW/seed-N-lr-RATE where a rate is given in place of the profile's.
-    `training` replaces further settings of the profile, for all runs of the folder. What is done is kept, what was
-    interrupted goes on. Raises InputError for an unknown row.
+    What is finished is not trained again, what was interrupted resumes.
+
+    Args:
+        data: the data set.
+        folder: a run is in FOLDER/ROW/seed-N, or in FOLDER/ROW/seed-N-lr-RATE where a rate is given.
+        runs: the runs; the rate None is the profile's.
+        recipe: what all runs share: the profile, and further settings.
+        workers: as of `train_side_by_side`.
+
+    Returns:
+        A record per run. Raises InputError for an unknown row.
     """
     runs = list(runs)
     if unknown := sorted({row for row, _, _ in runs if row not in ROWS}):
@@ -163,10 +171,9 @@ def run_study(
         name = f"{row}/seed-{seed}" + ("" if rate is None else f"-lr-{rate:g}")
         names.append(name)
         if not (folder / name / "scores.json").exists():
-            changes = dict(training or {}) | ({} if rate is None else {"learning_rate": rate})
-            missing[name] = dict(
-                variant=ROWS[row].variant, settings=dict(ROWS[row].settings), seed=seed, profile=profile,
-                training=changes,
+            missing[name] = replace(
+                recipe, variant=ROWS[row].variant, seed=seed, model={**recipe.model, **ROWS[row].model},
+                training={**recipe.training, **({} if rate is None else {"learning_rate": rate})},
             )  # fmt: skip
     if missing:
         train_side_by_side(data, folder, missing, workers, after=score_run)
@@ -238,19 +245,13 @@ def step_costs(
     vocabulary = Vocabulary.from_sentences(query.sentence for query in queries)
     steps, costs = {}, {}
     for row in rows:
-        settings = {**ROWS[row].settings, **VARIANTS[ROWS[row].variant]}
-        config = data.config.override(**settings, vocabulary_size=len(vocabulary))
-        items = MomentDataset(queries, data.seen(), encode_with(vocabulary), config)
+        config = Recipe(ROWS[row].variant, model=ROWS[row].model).model_config(data)
+        config = config.override(vocabulary_size=len(vocabulary))
+        items = MomentDataset(queries, data.require_features(), encode_with(vocabulary), config)
         steps[row] = _training_step(LGN(config), collate([items[i] for i in range(len(items))]))
         total = model_summary(config, batch=len(queries), words=10).loc["total"]
         costs[row] = {"parameters": int(total["parameters"]), "multiply_adds": int(total["multiply_adds"])}
-        steps[row]()  # warm up
-    seconds = {row: [] for row in rows}
-    for _ in range(rounds):
-        for row, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            seconds[row].append(time.perf_counter() - begin)
+    seconds = in_turn(steps, rounds)
     for row, cost in costs.items():
         cost["milliseconds"] = round(1e3 * float(np.median(seconds[row])), 1)
         cost["ratio"] = round(float(np.median(np.array(seconds[row]) / np.array(seconds[rows[0]]))), 3)

@@ -6,7 +6,7 @@ Also the cause, without any training: how much of a sentence and a video is left
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
-from lgn_lite.recipes import VARIANTS, train_side_by_side
+from lgn_lite.recipes import VARIANTS, Recipe, train_side_by_side
 from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.training import selection, validate
@@ -33,7 +33,7 @@ class Start:
     """One way to start, as what it replaces of the course's."""
 
     label: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ def run_initialisation_study(
     pairs = [(start, variant) for start in STARTS for variant in COMPARED]
 
     def run(runs: list[tuple[str, str, int, float]]) -> list[Record]:
-        return run_starts(data, root / folder, runs, every, training={"epochs": epochs})
+        return run_starts(data, root / folder, runs, every, Recipe(training={"epochs": epochs}))
 
     tried = run([(*pair, 0, rate) for rate in RATES for pair in pairs])
     chosen = {pair: choose_rate(tried, *pair) for pair in pairs}
@@ -98,29 +98,36 @@ def run_starts(
     folder: str | Path,
     runs: Iterable[tuple[str, str, int, float]],
     every: int,
-    profile: str = "cpu",
-    training: Mapping[str, Any] | None = None,
+    recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
     workers: int | None = None,
 ) -> list[Record]:
     """Train (start, variant, seed, learning rate) after (start, variant, seed, learning rate); the records in order.
 
-    The validation split is answered every `every` steps. A run lies in FOLDER/START/VARIANT/seed-N-lr-RATE.
-    `training` replaces further settings of the profile, for all runs. What is done is kept, what was interrupted goes
-    on. Raises InputError for an unknown start.
+    What is finished is not trained again, what was interrupted resumes.
+
+    Args:
+        data: the data set; its validation split is answered every `every` steps.
+        folder: a run is in FOLDER/START/VARIANT/seed-N-lr-RATE.
+        runs: the runs.
+        every: steps between two points of a curve.
+        recipe: what all runs share: the profile, and further settings.
+        workers: as of `train_side_by_side`.
+
+    Returns:
+        A record per run. Raises InputError for an unknown start.
     """
-    runs, trainings = list(runs), {}
+    runs, recipes = list(runs), {}
     for start, variant, seed, rate in runs:
         if start not in STARTS:
             raise InputError(f"no start {start!r}: choose from {', '.join(STARTS)}")
         name = f"{start}/{variant}/seed-{seed}-lr-{rate:g}"
-        trainings[name] = dict(
-            variant=variant, settings=dict(STARTS[start].settings), seed=seed, profile=profile,
-            training={**(training or {}), **STARTS[start].training, "learning_rate": rate},
-            on_step=partial(_follow, path=Path(folder) / name / "curve.json", every=every),
+        recipes[name] = replace(
+            recipe, variant=variant, seed=seed, model={**recipe.model, **STARTS[start].model},
+            training={**recipe.training, **STARTS[start].training, "learning_rate": rate},
         )  # fmt: skip
-    histories = train_side_by_side(data, folder, trainings, workers)
+    histories = train_side_by_side(data, folder, recipes, workers, on_step=partial(_follow, every=every))
     records = []
-    for (start, variant, seed, rate), name in zip(runs, trainings, strict=True):
+    for (start, variant, seed, rate), name in zip(runs, recipes, strict=True):
         best = max(histories[name], key=selection)
         records.append({"start": start, "variant": variant, "seed": seed, "learning_rate": rate})
         records[-1]["best"] = {metric: round(best[metric], 4) for metric in ("R1@0.5", "R1@0.7", "mIoU")}
@@ -128,9 +135,10 @@ def run_starts(
     return records
 
 
-def _follow(model: LGN, validation: MomentDataset, step: int, path: Path, every: int) -> None:
+def _follow(model: LGN, validation: MomentDataset, step: int, folder: Path, every: int) -> None:
     """Add a point to a run's curve; a step that comes again after an interruption gets the same value once more."""
     if step % every == 0:
+        path = folder / "curve.json"
         with torch.random.fork_rng(devices=[]):  # looking changes nothing: the loader would draw from dropout's numbers
             value = validate(model, validation)["R1@0.5"]
         write_json(path, _read(path) | {str(step): round(value, 4)})

@@ -1,17 +1,19 @@
 """How fast the list convolution is against 2D-TAN's square map, and evaluation against a loop over the queries.
 
-Ratios, taken in one run: what is compared is timed in turn, so that a busy machine slows both. `benchmark_step`
+Ratios, taken in one run: what is compared is timed in turn, so that a busy machine slows both. `step_speed`
 times whole training steps.
 """
 
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
+import timeit
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.benchmark import timer
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.evaluation import KS, ranking
@@ -26,13 +28,7 @@ def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: 
 
     Returns seconds a pass for each, and the ratio dense / list, the median of the rounds' ratios.
     """
-    passes = {name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}
-    for run in passes.values():
-        run()  # warm up
-    seconds = {name: [] for name in passes}
-    for _ in range(rounds):
-        for name, run in passes.items():
-            seconds[name].append(run())
+    seconds = in_turn({name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}, rounds)
     ratios = [dense / listed for dense, listed in zip(seconds["dense"], seconds["list"], strict=True)]
     return {
         "preset": preset,
@@ -43,19 +39,22 @@ def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: 
     }
 
 
-def _map_pass(preset: str, convolution: str, batch: int, device: str) -> Callable[[], float]:
+def in_turn(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """{name: seconds of each round} of works that are timed in turn, once per round, after each has run once.
+
+    The clock is torch.utils.benchmark's, which waits for a GPU. Its Timer would run each work twice more per turn.
+    """
+    for work in works.values():
+        work()
+    turns = [{name: timeit.timeit(work, timer=timer, number=1) for name, work in works.items()} for _ in range(rounds)]
+    return {name: [turn[name] for turn in turns] for name in works}
+
+
+def _map_pass(preset: str, convolution: str, batch: int, device: str) -> Callable[[], None]:
     config = LGNConfig.preset(preset, convolution=convolution, early="none", guidance=0, visual_dim=8)
     model = LGN(config).to(device)
     fused = torch.randn(batch, len(model.moments), config.hidden, device=device, requires_grad=True)
-
-    def run() -> float:
-        start = time.perf_counter()
-        model.convolve(fused).square().mean().backward()
-        if device != "cpu":
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    return run
+    return lambda: model.convolve(fused).square().mean().backward()
 
 
 def evaluation_benchmark(preset: str = "tacos", queries: int = 4001, rounds: int = 3) -> dict:
@@ -101,25 +100,25 @@ def _evaluate_together(
 ) -> tuple[Tensor, Rates, dict[str, float]]:
     seconds = {"ranking": 0.0}
 
-    def best(queries: Tensor, size: int) -> Tensor:
-        start = time.perf_counter()
-        segments = rank_some(queries, size)
-        seconds["ranking"] += time.perf_counter() - start
-        return segments
+    def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        start = timer()
+        ranked = rank_some(queries, size)
+        seconds["ranking"] += timer() - start
+        return ranked
 
-    start = time.perf_counter()
-    rank_some = ranking(model, logits, durations)
-    seconds["ranking"] += time.perf_counter() - start
-    answers = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
-    kept = time.perf_counter()
+    start = timer()
+    rank_some = ranking(model.moments.spans(durations.dtype), logits.sigmoid(), durations)
+    seconds["ranking"] += timer() - start
+    answers, _ = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
+    kept = timer()
     rates = recall(answers, targets, KS, THRESHOLDS)
-    end = time.perf_counter()
+    end = timer()
     seconds |= {"NMS": kept - start - seconds["ranking"], "recall": end - kept, "all": end - start}
     return answers, rates, seconds
 
 
 def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets: Tensor) -> tuple[Tensor, Rates, float]:
-    start = time.perf_counter()
+    start = timer()
     scores, spans = logits.sigmoid(), model.moments.spans(torch.float64)
     answers = torch.zeros(len(logits), max(KS), 2, dtype=torch.float64)
     hits = torch.zeros(len(KS), len(THRESHOLDS), dtype=torch.float64)
@@ -130,4 +129,4 @@ def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets:
         hits += answer_hits(answer_iou(answers[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
     hits /= len(logits)
     rates = {(k, m): 100 * hits[i, j].item() for i, k in enumerate(KS) for j, m in enumerate(THRESHOLDS)}
-    return answers, rates, time.perf_counter() - start
+    return answers, rates, timer() - start

@@ -11,7 +11,7 @@ import gc
 import resource
 import statistics
 import sys
-import time
+import timeit
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.benchmark import timer
+from torch.utils.flop_counter import FlopCounterMode
 
-from lgn_lite.analysis.model_summary import model_summary
+from lgn_lite.analysis.model_summary import layer_products, meta_model
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
@@ -138,20 +140,18 @@ def make_batch(config: LGNConfig, batch: int, device: str, seed: int = 0) -> dic
 
 
 def step_multiply_adds(config: LGNConfig, batch: int, words: int = WORDS) -> int:
-    """Multiply-adds of the matrix products of a training step: forward, and twice that on the way back.
+    """Multiply-adds of the matrix products of a training step: forward, and about twice that on the way back.
 
     Going back, each product is done once for its weights and once for its inputs, save where the inputs are given and
     want no gradient: word vectors, the LSTM's first states, and stored features that no unit modulates before their
     first layer.
     """
-    T, D, H, E = config.num_frames, config.visual_dim, config.text_dim, config.word_dim
-    lstm = config.text_encoder == "lstm"
-    given = config.text_layers * 4 * H * H if lstm else 0
-    if not (config.vocabulary_size and config.word_vectors == "learned"):
-        given += words * 4 * H * E if lstm else E * H
-    if config.early != "both":
-        given += T * D * (D if config.has_frame_fc else config.hidden)
-    return 3 * int(model_summary(config, batch, words)["multiply_adds"]["total"]) - batch * given
+    model, inputs = meta_model(config, batch, words)
+    with FlopCounterMode(display=False) as forward:
+        logits = model(*inputs)
+    with FlopCounterMode(display=False) as backward:
+        logits.sum().backward()
+    return sum(layer_products(model, forward).values()) + backward.get_total_flops() // 2
 
 
 def check_precision(precision: str, device: str) -> None:
@@ -164,32 +164,26 @@ def check_precision(precision: str, device: str) -> None:
 
 
 @contextmanager
-def arithmetic(precision: str) -> Iterator[None]:
-    """Single precision as it is, or rounded to TF32 inside of products; cuDNN takes the fastest of some ways."""
+def arithmetic(precision: str, device: str) -> Iterator[None]:
+    """Single precision as it is, or rounded to TF32 inside of products; cuDNN takes the fastest of some ways.
+
+    A GPU is the current one meanwhile, which is the one that clocks wait for.
+    """
     cudnn = torch.backends.cudnn
     before = torch.get_float32_matmul_precision(), cudnn.allow_tf32, cudnn.benchmark, cudnn.benchmark_limit
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     cudnn.allow_tf32, cudnn.benchmark, cudnn.benchmark_limit = precision == "tf32", True, WAYS
     try:
-        yield
+        with torch.cuda.device(device if torch.device(device).type == "cuda" else -1):  # -1: none
+            yield
     finally:
         torch.set_float32_matmul_precision(before[0])
         cudnn.allow_tf32, cudnn.benchmark, cudnn.benchmark_limit = before[1:]
 
 
-def synchronise(device: str) -> None:
-    """Wait until the device has done what it was given."""
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def timed(device: str, work: Callable[[], Any]) -> float:
-    """Seconds that the work takes on the device."""
-    synchronise(device)
-    begin = time.perf_counter()
-    work()
-    synchronise(device)
-    return time.perf_counter() - begin
+def timed(work: Callable[[], Any], times: int) -> list[float]:
+    """Seconds of each of so many runs; torch.utils.benchmark's clock waits for the current GPU."""
+    return timeit.repeat(work, timer=timer, repeat=times, number=1)
 
 
 def peak_multiply_adds(precision: str, device: str, side: int | None = None) -> float:
@@ -197,9 +191,9 @@ def peak_multiply_adds(precision: str, device: str, side: int | None = None) -> 
     side = side or (8192 if torch.device(device).type == "cuda" else 2048)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    with arithmetic(precision):
+    with arithmetic(precision, device):
         torch.mm(a, b)  # warm up
-        return side**3 / min(timed(device, lambda: torch.mm(a, b)) for _ in range(10))
+        return side**3 / min(timed(lambda: torch.mm(a, b), 10))
 
 
 # -- one variant, in the process that it has to itself
@@ -211,7 +205,7 @@ def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device
     Raises InputError where the device has not the precision; else whatever stops the variant.
     """
     variant, asked = Variant.parse(name), batch
-    with arithmetic(variant.precision):
+    with arithmetic(variant.precision, device):
         while True:
             row = _measure(config, variant, batch, steps, device, profiled)
             if row is not None:
@@ -241,8 +235,8 @@ def _measure(
         training, data = Training(config, variant, device), make_batch(config, batch, device)
         if torch.device(device).type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        first = timed(device, lambda: training.step(data))  # compiles, chooses algorithms, makes Adam's state
-        seconds = [timed(device, lambda: training.step(data)) for _ in range(steps)]
+        # the first compiles, chooses algorithms, makes Adam's state
+        first, *seconds = timed(lambda: training.step(data), 1 + steps)
         median = statistics.median(seconds)
         return {
             "batch": batch,
@@ -275,7 +269,7 @@ def _largest_terms(training: Training, data: Mapping[str, Tensor], device: str, 
     time_of = "self_device_time_total" if on_gpu else "self_cpu_time_total"  # microseconds
     activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if on_gpu else [])
     with profile(activities=activities) as seen:
-        timed(device, lambda: training.step(data))
+        timed(lambda: training.step(data), 1)
     # kernels are events too; their time is counted at the operation that starts them
     events = [e for e in seen.key_averages() if e.device_type == torch.autograd.DeviceType.CPU]
     total = sum(getattr(event, time_of) for event in events) or 1
@@ -289,7 +283,7 @@ def _largest_terms(training: Training, data: Mapping[str, Tensor], device: str, 
 def loss_curve(config: LGNConfig, name: str, batch: int, steps: int, device: str) -> list[float]:
     """The losses of a variant's first steps, each on new data; the same data and start weights for all variants."""
     variant = Variant.parse(name)
-    with arithmetic(variant.precision):
+    with arithmetic(variant.precision, device):
         training = Training(config, variant, device, dropout=False)
         losses = [training.step(make_batch(config, batch, device, seed)) for seed in range(steps)]
     return torch.stack(losses).tolist()

@@ -191,6 +191,7 @@ def test_published_figures_stand_beside_ours():
             assert all(0 < value < 100 for metric, value in row.items() if metric != "source")
 
 
+@pytest.mark.slow
 def test_charades_sta(shared):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the files' own clipped ends

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lgn_lite.analysis.explanation import explain, mean_alpha, score_sentences, top_answers, word_effects
+from lgn_lite.analysis.explanation import explain, mean_alpha, top_answers, word_effects
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import temporal_nms
@@ -150,11 +150,3 @@ def test_word_effects_leave_out_one_word_at_a_time(checkpoint_folder):
     assert word_effects(checkpoint, video, "light") == []
     with pytest.raises(InputError, match="no words"):
         word_effects(checkpoint, video, "?!")
-
-
-def test_sentences_of_different_lengths_are_scored_together(checkpoint_folder):
-    checkpoint = load_checkpoint(checkpoint_folder)
-    video, sentences = torch.randn(8, 6), ["red light", "the blue light shines", "light"]
-    together = score_sentences(checkpoint, video, sentences)
-    alone = torch.cat([score_sentences(checkpoint, video, [sentence]) for sentence in sentences])
-    torch.testing.assert_close(together, alone)

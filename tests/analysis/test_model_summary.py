@@ -1,48 +1,68 @@
-"""The summary against hand calculations at full size, and against PyTorch's own counter on small models."""
+"""The summary against formulas, against hand calculations at full size, and against a real model that runs."""
 
+import types
+
+import psutil
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lgn_lite.analysis.model_summary import map_cells, model_summary, readable
+from lgn_lite.analysis.model_summary import map_cells, map_products, meta_model, model_summary, readable
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
-
-# part: the model's own parts that make it up
-PARTS = {
-    "word vectors": ("sentence.embedding",),
-    "sentence encoder": ("sentence.lstm", "sentence.linear"),
-    "early modulation": ("frames.unit1", "frames.unit2"),
-    "frame FC layer": ("frames.fc",),
-    "frame reduction": ("frames.reduce",),
-    "moment pooling": ("moments",),
-    "fusion": ("fuse_text", "fuse_video"),
-    "map convolution": ("convolutions",),
-    "late guidance": ("attention",),
-    "score": ("score",),
-}
+from lgn_lite.moments import Moments
 
 
-def counted_by_torch(config, batch, words):
-    """{part: (parameters, multiply-adds)} of a real model that runs."""
+def by_formulas(config, batch, words):
+    """{part: (parameters, multiply-adds)}, worked out from the settings alone."""
+    T, D, C, H, k = config.num_frames, config.visual_dim, config.hidden, config.text_dim, config.kernel
+    V, E, moments = config.vocabulary_size, config.word_dim, Moments(config.num_clips, config.scales)
+    layers = config.text_layers if config.text_encoder == "lstm" else 0
+    inputs = E + (layers - 1) * H  # of all LSTM layers: the first reads words, the others read states
+    lstm = 4 * H * (inputs + layers * H) if layers else 0  # four gates
+    f_s = (H if layers else E) * H  # the linear layer after it
+    temporal = config.convolution == "temporal"
+    P, lengths = (config.num_clips, moments.anchors()[2]) if temporal else (len(moments), 1)
+    gates = {"none": 0, "fc7": 1, "both": 2}[config.early] * D * (2 if config.modulation == "scale-shift" else 1)
+    fc = D * D if config.has_frame_fc else 0
+    fuse_text = H * C if config.fusion_text_fc else 0
+    attention = H * C if config.guidance else 0
+    parts = {  # weights, biases, multiply-adds of one query
+        "word vectors": (V * E, 0, 0),
+        "sentence encoder": (lstm + f_s, (8 * layers + 1) * H, words * lstm + f_s),  # two biases a gate
+        "early modulation": (gates * H, gates, gates * H),
+        "frame FC layer": (fc, D if fc else 0, T * fc),
+        "frame reduction": (D * C, C, T * D * C),
+        "moment pooling": (0, 0, 0),
+        "fusion": (fuse_text + C * C, (C if fuse_text else 0) + C, fuse_text + P * C * C),
+        "map convolution": (
+            config.layers * k * (1 if temporal else k) * C * C, config.layers * C, products_of_the_map(config) * C * C,
+        ),
+        "late guidance": (attention, C if attention else 0, attention),
+        "score": (lengths * C, lengths, P * lengths * C),
+    }  # fmt: skip
+    found = {part: (weights + biases, batch * products) for part, (weights, biases, products) in parts.items()}
+    return found | {"total": tuple(map(sum, zip(*found.values(), strict=True)))}
+
+
+def products_of_the_map(config):
+    """C × C products: one for each neighbour that exists, or for each cell of the kernel."""
+    if config.convolution == "list":
+        moments = Moments(config.num_clips, config.scales)
+        return config.layers * int((moments.neighbours(config.kernel) < len(moments)).sum())
+    return map_cells(config) * config.kernel ** (1 if config.convolution == "temporal" else 2)
+
+
+def counted_on_a_real_model(config, batch, words):
+    """Parameters and multiply-adds of a model that runs, all in all."""
     model = LGN(config).eval()
     inputs = torch.randn(batch, config.num_frames, config.visual_dim), torch.randn(batch, words, config.word_dim)
     with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):
         model(*inputs, torch.full((batch,), words))  # without MKL-DNN an LSTM is matrix products, which are counted
-    flops = {name.removeprefix("LGN."): sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
-    found = {}
-    for part, names in PARTS.items():
-        sizes = [
-            value.numel() for key, value in model.named_parameters() if key.startswith(tuple(f"{n}." for n in names))
-        ]
-        if part == "map convolution":
-            names = tuple(f"convolutions.{i}" for i in range(config.layers))
-        found[part] = sum(sizes), sum(flops.get(name, 0) for name in names) // 2
     # the square counts valid cells by one more convolution, of one channel and once for the whole batch
     mask = map_cells(config) * config.kernel**2 if config.convolution == "dense" else 0
-    found["total"] = sum(value.numel() for value in model.parameters()), flops["Global"] // 2 - mask
-    return found
+    return sum(value.numel() for value in model.parameters()), counter.get_total_flops() // 2 - mask
 
 
 @pytest.mark.filterwarnings("ignore:TF32")
@@ -61,15 +81,17 @@ def counted_by_torch(config, batch, words):
             "vocabulary_size": 0,
         },
         {"early": "fc7", "feature": "fc7", "modulation": "scale-shift"},
-        {"early": "none", "text_layers": 3, "guidance": 2},
+        {"early": "none", "text_layers": 3, "guidance": 2, "vocabulary_size": 11},
         {"scales": (2, 1), "num_clips": 8, "kernel": 5, "padding": 4},
     ],
 )
-def test_every_part_is_what_torch_counts(tiny_config, convolution, settings):
+def test_every_part_is_what_the_formulas_say(tiny_config, convolution, settings):
     config = tiny_config(convolution=convolution, **settings)
     summary = model_summary(config, batch=2, words=3)
     ours = {part: (row.parameters, row.multiply_adds) for part, row in summary.iterrows()}
-    assert ours == counted_by_torch(config, batch=2, words=3)
+    assert ours == by_formulas(config, batch=2, words=3)
+    assert ours["total"] == counted_on_a_real_model(config, batch=2, words=3)
+    assert map_products(config) == products_of_the_map(config)
 
 
 def test_charades_sta_by_hand():
@@ -115,7 +137,7 @@ def test_charades_sta_s_square_by_hand():
     cells = 44**2 + 40**2 + 36**2 + 32**2 + 28**2 + 24**2 + 20**2 + 16**2
     assert dense.multiply_adds["map convolution"] == cells * 25 * 512 * 512
     assert (dense.parameters == listed.parameters).all()
-    same = [part for part in PARTS if part != "map convolution"]
+    same = dense.index.drop(["map convolution", "total"])
     assert (dense.multiply_adds[same] == listed.multiply_adds[same]).all()
 
 
@@ -126,9 +148,11 @@ def test_the_square_works_out_many_cells_that_do_not_matter(name, ratio):
 
 
 def test_no_weight_is_made(monkeypatch):
-    monkeypatch.setattr(LGN, "__init__", lambda *_: pytest.fail("a model was built"))
-    monkeypatch.setattr(torch, "empty", lambda *_, **__: pytest.fail("weights were made"))
-    assert model_summary(LGNConfig.preset("tacos")).parameters["total"] > 80e6
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(total=1))  # no memory to hold it
+    huge = LGNConfig.preset("tacos", visual_dim=60_000)  # 16 GB
+    assert model_summary(huge).parameters["total"] == by_formulas(huge, 1, 8)["total"][0] > 3e9
+    model, _ = meta_model(huge, batch=1, words=1)
+    assert all(value.is_meta for value in (*model.parameters(), *model.buffers()))
 
 
 def test_a_batch_costs_as_many_queries(tiny_config):

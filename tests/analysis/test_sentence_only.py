@@ -30,6 +30,7 @@ def annotations(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_all_rows_are_of_the_whole_test_split_and_the_last_is_a_mean_over_seeds(annotations, tmp_path):
     data = open_data_set("charades-sta", root=annotations)
     assert data.features is None
@@ -123,6 +124,7 @@ def test_the_command_prints_all_rows_beside_the_published_figures(annotations, t
     assert math.isclose(results["spread"]["R1@0.5"], 0.0)  # one seed
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*pairs kept")
 def test_the_survey_prints_table_1_and_explains_it(shared):
     root = shared("data/tacos/train.json").parents[1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from lgn_lite.cli import main as cli
-from lgn_lite.cli.options import folder_name, given_path
+from lgn_lite.cli.options import folder_name, given_path, parse_parameters
 from lgn_lite.errors import InputError
 from lgn_lite.experiments import runner as experiments
 from lgn_lite.support import files
@@ -39,7 +39,7 @@ def test_run_fails_with_a_report_then_succeeds_with_a_table(project, monkeypatch
     failed = CliRunner().invoke(cli.app, ["run", "-p", "broken=true"])
     assert failed.exit_code == 1
     assert "AssertionError: broken on purpose" in failed.output and "09_train" in failed.output
-    assert "resume with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start anew
+    assert "with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start anew
     assert not (project / "runs" / "course" / "results").exists()
 
     done = CliRunner().invoke(cli.app, ["run", "09", "--profile", "smoke"])
@@ -93,26 +93,26 @@ def test_bad_input_is_one_line_without_traceback(project, monkeypatch, capsys, a
 def test_notebooks_are_found_by_name_path_and_beginning(tmp_path):
     folder = tmp_path / "notebooks"
     start, train = (write_notebook(folder / f"{name}.ipynb", "1") for name in ("00_start", "09_train"))
-    assert cli.find_notebooks([], folder) == [start, train]
-    assert cli.find_notebooks(["09_train", "00_start.ipynb"], folder) == [train, start]
-    assert cli.find_notebooks([str(train), "00"], folder) == [train, start]
+    assert experiments.find_notebooks([], folder) == [start, train]
+    assert experiments.find_notebooks(["09_train", "00_start.ipynb"], folder) == [train, start]
+    assert experiments.find_notebooks([str(train), "00"], folder) == [train, start]
     with pytest.raises(InputError, match="2 notebooks"):
-        cli.find_notebooks(["0"], folder)
+        experiments.find_notebooks(["0"], folder)
     with pytest.raises(InputError, match="no notebooks"):
-        cli.find_notebooks([], tmp_path)
+        experiments.find_notebooks([], tmp_path)
 
 
 def test_project_root_is_the_package_s_or_the_current_folder(tmp_path, monkeypatch):
-    installed = tmp_path / "site-packages" / "lgn_lite" / "files.py"
+    installed = tmp_path / "site-packages" / "lgn_lite" / "support" / "files.py"
     monkeypatch.setattr(files, "__file__", str(installed))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no notebooks/"):
         files.project_root()
     (tmp_path / "notebooks").mkdir()
     assert files.project_root() == tmp_path
-    (installed.parents[1] / "notebooks").mkdir(parents=True)
-    (installed.parents[1] / "pyproject.toml").touch()
-    assert files.project_root() == installed.parents[1]
+    (installed.parents[2] / "notebooks").mkdir(parents=True)
+    (installed.parents[2] / "pyproject.toml").touch()
+    assert files.project_root() == installed.parents[2]
 
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -122,12 +122,12 @@ plain |= st.text(st.characters(min_codepoint=32, max_codepoint=126))
 @settings(max_examples=50, deadline=None)
 @given(st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text("ab"), inner), max_leaves=5))
 def test_values_are_read_as_written_in_json(value):
-    assert cli.parse_parameters([f"x={json.dumps(value)}"]) == {"x": value}
+    assert parse_parameters([f"x={json.dumps(value)}"]) == {"x": value}
 
 
 def test_values_are_read_as_people_write_them():
     words = ["rate=1e-3", "size=small", "parts=[early, late]", "seed=4", "on=true", "note=a=b"]
-    assert cli.parse_parameters(words) == {
+    assert parse_parameters(words) == {
         "rate": 0.001,
         "size": "small",
         "parts": ["early", "late"],
@@ -136,7 +136,7 @@ def test_values_are_read_as_people_write_them():
         "note": "a=b",
     }
     words = ["a=no", "b=off", "c=Yes", "d=ON", "e=y", "f=false", "g=True"]
-    assert list(cli.parse_parameters(words).values()) == ["no", "off", "Yes", "ON", "y", False, True]
+    assert list(parse_parameters(words).values()) == ["no", "off", "Yes", "ON", "y", False, True]
 
 
 # ── names and paths ───────────────────────────────────────────────────────────────────────────

@@ -90,6 +90,7 @@ def index(folder: Path) -> list[dict]:
     return json.loads(line.removeprefix("const INDEX = ").removesuffix(";"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["built", "course"])
 def test_a_page_loads_only_files_of_the_site(which, request):
     folder = request.getfixturevalue(which)

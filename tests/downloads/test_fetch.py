@@ -20,6 +20,7 @@ from lgn_lite.downloads.download import mismatch, partial_path
 from lgn_lite.downloads.fetch import get, state, with_mirror
 from lgn_lite.downloads.registry import ASSETS, DATA_SETS, NOTEBOOKS, TERMS, TOY, Archive, Asset, find
 from lgn_lite.errors import InputError
+from lgn_lite.features import FeatureStore
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {asset.name: asset for asset in ASSETS}
@@ -293,8 +294,29 @@ def test_convert_makes_the_file_that_tacos_opens(tmp_path):
             np.save(windows / f"{split}.avi_{start}_{start + 64}.npy", np.full(4096, start, np.float32))
     done = invoke("convert", "tacos", "--root", tmp_path, "--workers", 0)
     assert done.exit_code == 0, done.output
-    assert done.stdout.endswith(f"{tmp_path / 'tacos/tall_c3d_features.hdf5'}: 3 videos\n")
-    assert open_data_set("tacos", root=tmp_path).seen()["val.avi"].shape == (4, 4096)
+    made = tmp_path / "tacos/tall_c3d_features.hdf5"
+    assert done.stdout == f"{made}: 3 videos, 4096 numbers per row, 2.5 rows per second\n"
+    assert open_data_set("tacos", root=tmp_path).require_features()["val.avi"].shape == (4, 4096)
+
+
+@pytest.mark.slow
+def test_charades_is_converted_by_helpers_from_any_folder_to_any_file(tmp_path):
+    video, made = tmp_path / "released" / "VID", tmp_path / "made.hdf5"
+    video.mkdir(parents=True)
+    for number in (1, 5):
+        (video / f"VID-{number:06}.txt").write_text(" ".join([str(number)] * 4096) + "\n", encoding="utf-8")
+    words = ["convert", "charades-sta", "--source", video.parent, "--output", made, "--root", tmp_path / "empty"]
+    done = subprocess.run(
+        [sys.executable, "-m", "lgn_lite", "data", *words],
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{made}: 1 videos, 4096 numbers per row, 6 rows per second\n"
+    assert FeatureStore(made)["VID"][:, 0].tolist() == [1, 5]
+    made.unlink()
+    (video / "VID-000001.txt").unlink()
+    failed = invoke(*words, "--workers", 0)
+    assert failed.exit_code != 0 and str(failed.exception).startswith(f"{video}: VID-000001.txt is missing")
 
 
 def test_the_script_is_the_command(tmp_path):

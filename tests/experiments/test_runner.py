@@ -38,6 +38,7 @@ def record(run_dir: Path) -> dict:
 # ── with real kernels ─────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_a_run_fails_goes_on_and_ends(tmp_path, monkeypatch):
     # A python3 kernelspec of another Python, found before the environment's own, must not be used.
     spec = tmp_path / "elsewhere" / "kernels" / "python3" / "kernel.json"

@@ -16,6 +16,6 @@ def untrained_models(folder: Path, data: DataSet) -> Path:
     for variant, settings in {"full": {}, "baseline": {"early": "none", "guidance": 0}}.items():
         torch.manual_seed(len(variant))
         model = LGN(data.config.override(vocabulary_size=len(vocabulary), **settings))
-        about = About(data.title, data.name, data.encoder, "fc6", data.rate, {"variant": variant})
+        about = About(data.title, data.name, data.encoder, "fc6", data.rate, {"variant": variant}, data.size)
         save_checkpoint(folder / variant / "best", model, vocabulary, about, {"epoch": 1}, data.encoder_file)
     return folder

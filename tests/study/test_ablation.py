@@ -11,7 +11,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.figures import plot_seeds
 from lgn_lite.model import LGN
-from lgn_lite.recipes import VARIANTS
+from lgn_lite.recipes import VARIANTS, Recipe
 from lgn_lite.study.ablation import (
     BESIDE,
     REFERENCE,
@@ -37,8 +37,8 @@ def record(row, seed, r1, rate=0.002, val=50.0):
 def test_every_row_is_another_model_and_every_question_has_its_rows():
     made = set()
     for row in ROWS.values():
-        config = LGNConfig.preset("toy", **{**row.settings, **VARIANTS[row.variant]})
-        assert all(getattr(config, name) == value for name, value in row.settings.items())  # no variant overrules it
+        config = LGNConfig.preset("toy", **{**row.model, **VARIANTS[row.variant]})
+        assert all(getattr(config, name) == value for name, value in row.model.items())  # no variant overrules it
         made.add(config)
     assert len(made) == len(ROWS)
     assert {row.question for row in ROWS.values()} == set(REFERENCE)
@@ -48,7 +48,7 @@ def test_every_row_is_another_model_and_every_question_has_its_rows():
 
 def test_the_study_trains_scores_and_goes_on(small_toy, tmp_path, monkeypatch):
     runs, folder = [("late-deaf", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
-    found = run_study(small_toy, folder, runs, profile="smoke", training={"batch_size": 64}, workers=1)
+    found = run_study(small_toy, folder, runs, Recipe(profile="smoke", training={"batch_size": 64}), workers=1)
     assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [("late-deaf", 0, 2e-3), ("baseline", 0, 1e-3)]
     assert sorted(collect(folder), key=str) == sorted(found, key=str)
     assert found[0]["parameters"] > found[1]["parameters"]
@@ -62,13 +62,12 @@ def test_the_study_trains_scores_and_goes_on(small_toy, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "lgn_lite.study.ablation.train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
     )
-    assert run_study(small_toy, folder, runs[::-1], profile="smoke") == found[::-1]
+    assert run_study(small_toy, folder, runs[::-1], Recipe(profile="smoke")) == found[::-1]
     assert trained == []
     with pytest.raises(InputError, match="No such file"):
-        run_study(small_toy, folder, [*runs, ("temporal", 3, 0.1)], profile="smoke", training={"epochs": 3})
-    assert list(trained[0]) == ["temporal/seed-3-lr-0.1"]
-    assert trained[0]["temporal/seed-3-lr-0.1"]["training"] == {"learning_rate": 0.1, "epochs": 3}
-    assert trained[0]["temporal/seed-3-lr-0.1"]["settings"] == {"convolution": "temporal"}
+        run_study(small_toy, folder, [*runs, ("temporal", 3, 0.1)], Recipe(profile="smoke", training={"epochs": 3}))
+    asked = Recipe("baseline", "smoke", 3, {"convolution": "temporal"}, {"learning_rate": 0.1, "epochs": 3})
+    assert trained == [{"temporal/seed-3-lr-0.1": asked}]
 
 
 def test_unknown_rows_and_broken_scores_are_told(small_toy, tmp_path):
@@ -93,10 +92,10 @@ def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
 
 def test_what_a_row_costs(small_toy, clock, monkeypatch):
     rows = ["baseline", "square", "temporal"]
-    warm_up = [50] * len(rows)
+    counted, warm_up = [0] * len(rows), [50] * len(rows)  # multiply-adds are counted in a forward pass of shapes
     rounds = [0.1, 0.4, 0.1, 0.2, 0.4, 0.1, 0.4, 0.4, 0.8]  # three, one row after another
-    monkeypatch.setattr("lgn_lite.study.ablation.time", clock)
-    monkeypatch.setattr(LGN, "forward", clock.lasting(warm_up + rounds, LGN.forward))
+    monkeypatch.setattr("lgn_lite.study.speed.timer", clock.perf_counter)
+    monkeypatch.setattr(LGN, "forward", clock.lasting(counted + warm_up + rounds, LGN.forward))
     costs = step_costs(small_toy, rows, batch=4, rounds=3)
     assert [costs[row]["milliseconds"] for row in rows] == [200, 400, 100]
     assert [costs[row]["ratio"] for row in rows] == [1, 2, 1]  # the median of 4, 2, 1 and of 1, 0.5, 2

@@ -10,7 +10,7 @@ import torch
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.errors import InputError
-from lgn_lite.recipes import COURSE, VARIANTS, train_variant, training_settings
+from lgn_lite.recipes import COURSE, VARIANTS, Recipe, train_variant
 from lgn_lite.study.initialisation import STARTS, choose_rate, run_starts, signal_at_start, steps_to
 
 
@@ -24,7 +24,8 @@ RUN = ("published", "full", 3, 2e-3)
 
 @pytest.fixture(scope="module")
 def records(small_toy, folder):
-    return run_starts(small_toy, folder, [RUN, ("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
+    runs = [RUN, ("course", "baseline", 0, 1e-3)]
+    return run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
 
 
 def test_a_record_tells_its_run_and_its_curve(records, folder):
@@ -42,14 +43,15 @@ def test_a_record_tells_its_run_and_its_curve(records, folder):
 def test_what_is_done_is_kept(records, small_toy, folder):
     path = folder / "course/baseline/seed-0-lr-0.001/history.json"
     before = path.stat().st_mtime_ns
-    again = run_starts(small_toy, folder, [("course", "baseline", 0, 1e-3)], every=4, profile="smoke", workers=1)
+    runs = [("course", "baseline", 0, 1e-3)]
+    again = run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
     assert again == records[1:] and path.stat().st_mtime_ns == before
 
 
 def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
-    changes = dict(settings=STARTS["published"].settings, training={**STARTS["published"].training})
-    changes["training"]["learning_rate"] = 2e-3
-    train_variant(small_toy, tmp_path, "full", "smoke", 3, progress=False, **changes)
+    training = {**STARTS["published"].training, "learning_rate": 2e-3}
+    recipe = Recipe("full", "smoke", 3, STARTS["published"].model, training)
+    train_variant(small_toy, tmp_path, recipe, progress=False)
     unseen, seen = (
         load_checkpoint(path / "last").model.state_dict()
         for path in (tmp_path, folder / "published/full/seed-3-lr-0.002")
@@ -58,16 +60,18 @@ def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
 
 
 def test_the_starts_lead_from_2d_tans_to_the_courses():
-    published, course = (training_settings("toy-sta", "cpu", STARTS[name].training) for name in ("published", "course"))
+    published, course, cosine = (
+        Recipe(training=STARTS[name].training).train_settings("toy-sta") for name in ("published", "course", "cosine")
+    )
     for name in ("optimiser", "weight_decay", "schedule", "warmup"):
         assert getattr(published, name) == getattr(TrainSettings(), name), name
-    assert course == COURSE and not STARTS["course"].settings
+    assert course == COURSE and not STARTS["course"].model
     differences = []
     for name in [*STARTS][:-1]:
-        now = {**STARTS[name].settings, **STARTS[name].training}
+        now = {**STARTS[name].model, **STARTS[name].training}
         differences.append({key for key in published.__dict__ | {"init": ""} if key in now})
     assert all(after < before for before, after in pairwise(differences))  # one cure more
-    assert training_settings("toy-sta", "cpu", STARTS["cosine"].training) == replace(COURSE, schedule="cosine")
+    assert cosine == replace(COURSE, schedule="cosine")
 
 
 def test_an_unknown_start(small_toy, tmp_path):

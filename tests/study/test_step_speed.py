@@ -3,9 +3,7 @@
 import itertools
 import json
 import os
-import runpy
 import signal
-import sys
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from typer.testing import CliRunner
 
 from lgn_lite.analysis.model_summary import map_cells
+from lgn_lite.cli import main as cli
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
@@ -56,9 +55,8 @@ def small_peak(monkeypatch):
 def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path, monkeypatch):
     clock = itertools.cycle([9.0, 0.2, 0.25, 5.0])  # the first step, which compiles, and three more
 
-    def timed(device, work):
-        work()
-        return next(clock)
+    def timed(work, times):
+        return [(work(), next(clock))[1] for _ in range(times)]
 
     monkeypatch.setattr(benchmark_step, "timed", timed)
     found = small_run(tmp_path / "b.json", [n for n in VARIANTS if not VARIANTS[n].compiled], steps=3)
@@ -74,6 +72,7 @@ def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path, monkeyp
     assert json.loads((tmp_path / "b.json").read_text(encoding="utf-8")) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["square-fp32-compiled", "list-bf16-compiled"])
 def test_compiled_variants_compile(tmp_path, name, monkeypatch):
     compiled, compile_it = [], torch.compile
@@ -97,6 +96,7 @@ def test_a_failing_variant_is_a_row_and_the_others_go_on(tmp_path, monkeypatch):
     assert "  list-fp32-compiled: RuntimeError: no C++ compiler" in printed
 
 
+@pytest.mark.slow
 def test_a_batch_too_large_for_memory_is_halved(tmp_path, monkeypatch):
     step = Training.step
 
@@ -153,6 +153,7 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_an_error_of_its_own():
     assert in_own_process(os.getpid) != os.getpid()
     with pytest.raises(MemoryError, match="killed"):
@@ -225,19 +226,14 @@ def test_verdicts_by_hand():
     assert verdicts("tacos", {"rows": rows, "curves": {}})[0][0] is None
 
 
-def test_the_script_prints_its_tables(tmp_path, monkeypatch):
+def test_the_command_prints_its_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark_run, "in_own_process", directly)
-    main = runpy.run_path("data_scripts/benchmark_gpu.py")["main"]
-    import typer
-
-    app = typer.Typer()
-    app.command()(main)
     words = [f"--setting={name}={list(value) if name == 'scales' else value}" for name, value in TINY.items()]
     words += ["--preset", "tacos", "--batch", "1", "--steps", "1", "--curve-steps", "2", "--curve-batch", "1"]
     words += ["--variants", "square-fp32", "--variants", "list-fp32", "--device", "cpu"]
-    monkeypatch.setattr(sys, "argv", ["benchmark_gpu.py"])
-    ran = CliRunner().invoke(app, [*words, "--output", str(tmp_path / "b.json")])
+    ran = CliRunner().invoke(cli.app, ["study", "step-speed", *words, "--output", str(tmp_path / "b.json")])
     assert ran.exit_code == 0, ran.output
     assert "square-fp32" in ran.output and "speed, at least 8 times" in ran.output and "loss" in ran.output
-    refused = CliRunner().invoke(app, ["--variants", "list", "--output", str(tmp_path / "c.json")])
-    assert refused.exit_code == 2 and "no variant 'list'" in refused.output
+    refused = ["study", "step-speed", "--variants", "list", "--output", str(tmp_path / "c.json")]
+    with pytest.raises(InputError, match="no variant 'list'"):
+        CliRunner().invoke(cli.app, refused, catch_exceptions=False)

@@ -16,6 +16,7 @@ from helpers.browser import PROJECT, browser, screenshots, watch
 from helpers.untrained import untrained_models
 
 __all__ = ["browser"]  # a fixture
+pytestmark = pytest.mark.slow
 
 TALL = 2400  # pixels: a notebook scrolls by itself, and a screenshot holds only what is in sight
 

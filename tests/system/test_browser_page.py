@@ -5,6 +5,7 @@ from helpers.browser import PROJECT, browser, gone, processes, screenshots, serv
 from helpers.untrained import untrained_models
 
 __all__ = ["browser"]  # a fixture
+pytestmark = pytest.mark.slow
 
 EVIL = "<img src=x onerror=window.hacked=1>"
 PICTURE = "document.querySelector('.lgn-stack canvas').toDataURL()"

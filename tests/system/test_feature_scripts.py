@@ -1,6 +1,5 @@
-"""data_scripts/: extraction from videos and conversion of released features, as a user types them."""
+"""data_scripts/extract_features.py: features of videos, as a user types it."""
 
-import json
 import os
 import runpy
 import subprocess
@@ -19,8 +18,7 @@ from lgn_lite.support.partial_store import hold_store
 from lgn_lite.video.frames import write_video
 from lgn_lite.video.vgg import VGGFrames
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "data_scripts"
-EXTRACT, CONVERT = SCRIPTS / "extract_features.py", SCRIPTS / "convert_features.py"
+EXTRACT = Path(__file__).resolve().parents[2] / "data_scripts" / "extract_features.py"
 
 
 def run(script: Path, *arguments: object) -> subprocess.CompletedProcess:
@@ -52,14 +50,12 @@ def small(tmp_path_factory) -> Path:
     return path
 
 
-# ---- extraction
-
-
+@pytest.mark.slow
 def test_extraction_with_helpers(tmp_path, folder, small):
     out = tmp_path / "f.hdf5"
     done = run(EXTRACT, folder, out, "--rate", 4, "--weights", small)
     assert done.returncode == 0, done.stderr
-    assert f"{out}: 3 videos, 16 numbers a frame, 4 frames per second" in done.stdout
+    assert f"{out}: 3 videos, 16 numbers per frame, 4 frames per second" in done.stdout
     assert FeatureStore(out)["v2"].shape == (6, 16)
 
 
@@ -204,39 +200,3 @@ def test_what_the_system_refuses_is_one_line(tmp_path, folder, small, extract):
     failed, _ = extract(folder, tmp_path / "file" / "f.hdf5", "--rate", 4, "--weights", small)
     assert failed.exit_code == 2
     assert failed.output.startswith(f"error: {tmp_path / 'file'}") and failed.output.count("\n") == 1
-
-
-# ---- conversion
-
-
-def test_conversion_of_charades(tmp_path):
-    video = tmp_path / "Charades_v1_features_rgb" / "VID"
-    video.mkdir(parents=True)
-    for number in (1, 5):
-        (video / f"VID-{number:06}.txt").write_text(" ".join([str(number)] * 4096) + "\n")
-    out = tmp_path / "vgg_rgb_features.hdf5"
-    done = run(CONVERT, "charades", video.parent, out)
-    assert done.returncode == 0, done.stderr
-    assert f"{out}: 1 videos, 4096 numbers a row, 6 rows per second" in done.stdout
-    assert FeatureStore(out)["VID"][:, 0].tolist() == [1, 5]
-    out.unlink()
-    (video / "VID-000001.txt").unlink()
-    failed = call(runpy.run_path(str(CONVERT))["app"], "charades", video.parent, out)
-    assert failed.exit_code == 2
-    assert f"error: {video}: VID-000001.txt is missing" in failed.output
-
-
-def test_conversion_of_tacos(tmp_path):
-    """The three json files beside the windows are taken where none is named."""
-    windows, out = tmp_path / "Interval64_128_256_512_overlap0.8_c3d_fc6", tmp_path / "tall_c3d_features.hdf5"
-    windows.mkdir()
-    for split in ("train", "val", "test"):
-        np.save(windows / f"{split}.avi_1_65.npy", np.ones(4096, np.float32))
-        (tmp_path / f"{split}.json").write_text(json.dumps({f"{split}.avi": {"num_frames": 70, "fps": 24}}))
-    app = runpy.run_path(str(CONVERT))["app"]
-    done = call(app, "tacos", windows, out)
-    assert done.exit_code == 0, done.output
-    assert list(FeatureStore(out)) == ["test.avi", "train.avi", "val.avi"]
-    one = tmp_path / "one.hdf5"
-    assert call(app, "tacos", windows, one, "--annotations", tmp_path / "val.json").exit_code == 0
-    assert list(FeatureStore(one)) == ["val.avi"]

@@ -30,9 +30,11 @@ from lgn_lite.text import encode_with
 from lgn_lite.training import train
 from lgn_lite.video.vgg import VGGFrames
 
+pytestmark = pytest.mark.slow
 # 20 queries: two steps an epoch; with this seed the second is the better one by far
-SHORT = TrainSettings(epochs=2, batch_size=10, learning_rate=1e-2, save_every=1, seed=4)
-LONG = replace(SHORT, epochs=6)
+# and states at the start, after both epochs, and within the second
+SHORT = TrainSettings(epochs=2, batch_size=10, learning_rate=1e-2, save_every=3, seed=4)
+LONG = replace(SHORT, epochs=4, save_every=1)
 
 
 # -- in the process that forks
@@ -219,17 +221,17 @@ def test_killed_at_each_act_of_writing(trainings, whole, tmp_path):
     assert number > 60  # so many were there when this was written
 
 
-def test_killed_at_twenty_random_moments(trainings, whole, tmp_path):
+def test_killed_at_ten_random_moments(trainings, whole, tmp_path):
     uninterrupted, seconds = whole(LONG)
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     moments, kills, rounds = random.Random(seed), 0, 0
-    while kills < 20:
+    while kills < 10:
         folder, ended = tmp_path / str(rounds), False
         rounds += 1
         while not ended:
             process = trainings.start(folder, LONG)
-            if kills < 20:
+            if kills < 10:
                 time.sleep(moments.uniform(0, seconds))
                 os.kill(process, signal.SIGKILL)
             ended = trainings.end()
@@ -240,11 +242,11 @@ def test_killed_at_twenty_random_moments(trainings, whole, tmp_path):
 
 SIDE_BY_SIDE = """
 import sys
-from lgn_lite.recipes import train_side_by_side
+from lgn_lite.recipes import Recipe, train_side_by_side
 from lgn_lite.data_sets import open_data_set
 data = open_data_set("toy-sta", "tiny", sys.argv[1], progress=False)
-asked = dict(profile="smoke", training=dict(epochs=1000))
-train_side_by_side(data, sys.argv[2], {name: asked | {"variant": name} for name in ("full", "baseline")}, 2)
+recipes = {name: Recipe(name, "smoke", training=dict(epochs=1000)) for name in ("full", "baseline")}
+train_side_by_side(data, sys.argv[2], recipes, 2)
 """
 
 

@@ -27,6 +27,7 @@ def test_the_same_seed_gives_the_same_miniature(tmp_path):
     assert one["charades-sta/charades_sta_train.txt"] != other["charades-sta/charades_sta_train.txt"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_anything_is_left_alone(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mine").write_text("16 GB", encoding="utf-8")
@@ -99,6 +100,7 @@ def test_real_lines_are_taken_as_they_are(shared, tmp_path):
     assert entries.items() <= json.loads((source / "tacos/val.json").read_text(encoding="utf-8")).items()
 
 
+@pytest.mark.slow
 def test_any_folder_of_data_sets_can_be_the_source(tmp_path):
     build_miniature(tmp_path / "source", videos=6)
     assert build_miniature(tmp_path / "data", tmp_path / "source", videos=3) == list(FEATURES)

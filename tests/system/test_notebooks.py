@@ -37,6 +37,15 @@ def prose_words(cell) -> int:
     return len(re.findall(r"\w[\w.’'-]*", text))
 
 
+def first_code(notebook):
+    return next(cell for cell in notebook.cells if cell.cell_type == "code")
+
+
+def import_lines(cell) -> list[str]:
+    """The module of each import in a code cell."""
+    return re.findall(r"^(?:from|import) (\S+)", cell.source, flags=re.MULTILINE)
+
+
 def complaints(notebook, size: int = 0) -> list[str]:
     """Everything that the house style forbids and this notebook does."""
     found = []
@@ -50,7 +59,9 @@ def complaints(notebook, size: int = 0) -> list[str]:
 
     words = sum(prose_words(cell) for cell in cells if cell.cell_type == "markdown")
     ratio = words / sum(lengths)
-    found += [f"{ratio:.1f} words of prose per code line"] if not 6 <= ratio <= 12 else []
+    found += [f"{ratio:.1f} words of prose per code line"] if not 6 <= ratio <= 14 else []
+    imported = len(set(import_lines(code[0])))
+    found += [f"the first code cell imports from {imported} places"] if imported > 7 else []
     kinds = "".join("c" if cell.cell_type == "code" else "m" for cell in cells)
     bare = len(re.findall("(?<=c)c|^c", kinds))
     found += [f"{bare} code cells have no prose before them"] if bare > 0.15 * len(code) else []
@@ -100,6 +111,13 @@ def test_house_style(path):
     assert complaints(nbformat.read(path, 4), path.stat().st_size) == []
 
 
+def test_the_first_cells_import_little():
+    notebooks = [nbformat.read(path, 4) for path in NOTEBOOKS]
+    first = [first_code(notebook) for notebook in notebooks]
+    assert sum(len(import_lines(cell)) for cell in first) <= 100
+    assert all(cell.source.endswith("\nsetup()") for cell in first)
+
+
 def first_output(notebook):
     return next(cell.outputs[0] for cell in notebook.cells if cell.get("outputs"))
 
@@ -114,6 +132,7 @@ def first_output(notebook):
         (lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("word " * 5000)), "words of prose"),
         (lambda nb: nb.cells[-1].update(source="## The end"), "headings"),
         (lambda nb: nb.cells[-1].update(source=nb.cells[-1].source + " /home/me/x"), "/home/me/x"),
+        (lambda nb: first_code(nb).update(source="\n".join(f"import m{i}" for i in range(8))), "from 8 places"),
         (lambda nb: [cell.metadata.clear() for cell in nb.cells], "0 cells tagged parameters"),
         (lambda nb: first_output(nb).update(text="FutureWarning: x"), "left a warning"),
         (lambda nb: [cell.update(execution_count=7) for cell in nb.cells if "outputs" in cell], "1 to n"),
@@ -199,6 +218,7 @@ def nbval(notebook: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @each_notebook
 def test_nbval(path, tiny_toy, tmp_path):
     given = {"size": "tiny", "profile": "smoke", "run_dir": (tmp_path / "run").as_posix()}
@@ -210,6 +230,7 @@ def test_nbval(path, tiny_toy, tmp_path):
     assert (tmp_path / "run" / "results" / f"{path.stem}.json").exists()
 
 
+@pytest.mark.slow
 def test_nbval_sees_a_changed_output(tmp_path):
     tags = {"tags": ["nbval-check-output"]}
     cell = nbformat.v4.new_code_cell("print(1 + 1)", metadata=tags, execution_count=1)

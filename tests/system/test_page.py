@@ -1,13 +1,13 @@
 """The inspector as a page, over plain HTTP: who gets in, what is served, what a visitor's process is and when it ends.
 
-What a browser makes of it is in test_browser_page.py.
+What a browser makes of it is in test_browser_page.py; what needs no server in inspector/test_server.py.
 """
 
-import errno
 import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,7 +15,6 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 from pathlib import Path
-from unittest.mock import Mock
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
@@ -23,15 +22,8 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 import psutil
 import pytest
 from helpers.browser import gone, processes, serve, serving
-from hypothesis import given
-from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from lgn_lite.cli import main as cli
-from lgn_lite.errors import InputError
-from lgn_lite.inspector import server as page
-from lgn_lite.support.files import write_json
-
+pytestmark = pytest.mark.slow
 KERNEL = r'"kernelId": "([-\w]+)"'
 
 
@@ -63,13 +55,14 @@ class Visitor:
         return text, re.search(KERNEL, text)[1]
 
 
-def kernel_of(server) -> psutil.Process:
-    """The first process of a visitor, waited for."""
+def kernel_of(server, others=()) -> psutil.Process:
+    """The process of a visitor, waited for; `others` are those of other visitors."""
     end = time.monotonic() + 120
-    while not (found := processes(server)):
+    while not (found := set(processes(server)).difference(others)):
         assert time.monotonic() < end and server.poll() is None
-        time.sleep(0.1)
-    return found[0]
+        time.sleep(0.05)
+    (process,) = found
+    return process
 
 
 ABSENT = {"checkpoint": "/absent/<img src=x onerror=alert(1)>"}
@@ -340,71 +333,67 @@ def test_a_process_ends_soon_after_nobody_looks():
         assert gone(kernel)
 
 
-def test_a_visitor_who_leaves_while_it_loads_takes_the_process_along():
+def test_a_visitor_who_leaves_while_it_loads_takes_the_process_along(server):
     """At once, whether it was starting or at work; a visitor who comes back is served as before."""
-    with serving(*serve(ABSENT)) as (server, address):
-        parts = urlsplit(address)
-        for until in (b"", b"HTTP/1.1 200", b"kernelId"):
-            with socket.create_connection((parts.hostname, parts.port), timeout=120) as plain:
-                plain.sendall(f"GET /?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
-                seen = b""
-                while until not in seen:
-                    seen += plain.recv(2**16)
-                kernel = kernel_of(server)
-            assert gone(kernel, 60), until
-        assert "no checkpoint folder" in Visitor(address).open()[0]
-    assert "Traceback" not in "".join(server.said)
+    said, others, parts = len(server.said), processes(server), urlsplit(server.address)
+    for until in (b"", b"HTTP/1.1 200", b"kernelId"):
+        with socket.create_connection((parts.hostname, parts.port), timeout=120) as plain:
+            plain.sendall(f"GET /?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+            seen = b""
+            while until not in seen:
+                seen += plain.recv(2**16)
+            kernel = kernel_of(server, others)
+        assert gone(kernel, 60), until
+    assert "no checkpoint folder" in Visitor(server.address).open()[0]
+    assert "Traceback" not in "".join(server.said[said:])
 
 
-def test_a_killed_process_is_not_started_again():
+def test_a_killed_process_is_not_started_again(server):
     """Loaded or still loading: its page ends and learns that it is gone, instead of waiting for another's answers."""
-    with serving(*serve(ABSENT)) as (server, address):
-        visitor = Visitor(address)
-        _, kernel_id = visitor.open()
-        kernel_of(server).kill()
-        end = time.monotonic() + 60
-        while visitor.get(f"/api/kernels/{kernel_id}")[0] == 200:
-            assert time.monotonic() < end
-            time.sleep(0.2)
-        assert processes(server) == []
-        with ThreadPoolExecutor(1) as other:
-            loading = other.submit(visitor.get, address)
-            kernel_of(server).kill()
-            status, text = loading.result(timeout=60)
-        assert status == 200 and "Traceback" not in text
-        for kernel_id in re.findall(KERNEL, text):  # if it came to that
-            assert visitor.get(f"/api/kernels/{kernel_id}")[0] == 404
-        assert "no checkpoint folder" in visitor.open()[0]
+    visitor, others = Visitor(server.address), processes(server)
+    _, kernel_id = visitor.open()
+    kernel_of(server, others).kill()
+    end = time.monotonic() + 60
+    while visitor.get(f"/api/kernels/{kernel_id}")[0] == 200:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert set(processes(server)) <= set(others)
+    with ThreadPoolExecutor(1) as other:
+        loading = other.submit(visitor.get, server.address)
+        kernel_of(server, others).kill()
+        status, text = loading.result(timeout=60)
+    assert status == 200 and "Traceback" not in text
+    for kernel_id in re.findall(KERNEL, text):  # if it came to that
+        assert visitor.get(f"/api/kernels/{kernel_id}")[0] == 404
+    assert "no checkpoint folder" in visitor.open()[0]
 
 
-def test_what_a_killed_server_leaves_is_cleared_by_the_next():
+def test_what_a_killed_server_leaves_is_cleared_by_the_next(server):
     """Its visitors' processes end with it. Here its folder's path is too long for sockets, which it does without."""
-    with tempfile.TemporaryDirectory() as short, serving(*serve(ABSENT)) as (other, _):
+    with tempfile.TemporaryDirectory() as short:
         long = Path(short, "a" * 100)
         long.mkdir()
         (long / "lgn_lite-page-notes.txt").write_text("a user's")
-        (long / "lgn_lite-page-link").symlink_to(other.folder)
-        with serving(*serve(ABSENT), TMPDIR=str(long)) as (server, address):
+        (long / "lgn_lite-page-link").symlink_to(server.folder)
+        with serving(*serve(ABSENT), TMPDIR=str(long)) as (first, address):
             assert "no checkpoint folder" in Visitor(address).open()[0]
-            kernel = kernel_of(server)
-            server.kill()
+            kernel = kernel_of(first)
+            first.kill()
             assert gone(kernel)
         left = {path.name for path in long.iterdir()}
         assert len(left) == 3
-        with serving(*serve(ABSENT), TMPDIR=str(long)) as (server, _):
+        with serving(*serve(ABSENT), TMPDIR=str(long)):
             now = {path.name for path in long.iterdir()}
             assert len(now) == 3 and len(now & left) == 2  # another folder, and what is none of its
-            with serving(*serve(ABSENT), TMPDIR=str(long)) as (second, _):  # leaves a running server's alone
+            with serving(*serve(ABSENT), TMPDIR=str(long)):  # leaves a running server's alone
                 assert now < {path.name for path in long.iterdir()}
         assert {path.name for path in long.iterdir()} == now & left
-        assert len(list(other.folder.iterdir())) == 1
+        assert len(list(server.folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_signal_at_any_time_leaves_no_file(name, tmp_path):
     """Before it serves, too: here as it writes the page."""
-    import subprocess
-
     code = f"""
 import os, signal
 from lgn_lite.inspector import server as page
@@ -415,124 +404,7 @@ raise AssertionError("it went on")"""
     assert done.returncode == 0 and list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_port_is_told_or_passed_by():
-    with socket.create_server(("127.0.0.1", page.free_port("127.0.0.1"))) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"port {port}: .*give another --port"):
-            page.free_port("127.0.0.1", port)
-        assert page.free_port("127.0.0.1") > port
-    with pytest.raises(InputError, match=r"cannot listen on no\.such\.host\.invalid"):
-        page.free_port("no.such.host.invalid")
-
-
-def test_a_port_that_another_server_takes_in_the_same_instant_is_passed_by(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port, really = taken.getsockname()[1], page.free_port
-        answers = iter([port, port])
-        monkeypatch.setattr(page, "free_port", lambda *asked: next(answers, None) or really(*asked))
-        (mine,) = page._listen("127.0.0.1", None)
-        assert mine.getsockname()[1] != port
-        mine.close()
-        monkeypatch.setattr(page, "free_port", lambda *_: port)
-        with pytest.raises(InputError, match=f"port {port}: .*give another --port"):
-            page._listen("127.0.0.1", port)
-
-
-# -- what it is made of ------------------------------------------------------------------------------------------
-
-
-@given(st.dictionaries(st.text(max_size=5), st.text() | st.none() | st.integers(), max_size=3))
-def test_no_argument_can_be_read_as_code(arguments):
-    with tempfile.TemporaryDirectory() as folder:
-        notebook = json.loads(page.write_page(Path(folder), arguments).read_text(encoding="utf-8"))
-    (cell,) = notebook["cells"]
-    *imports, call = cell["source"].splitlines()
-    assert imports == ["import json", "from lgn_lite.inspector.server import show"]
-    got = []
-    exec(call, {"json": json, "show": got.append})
-    assert got == [arguments]
-
-
-def test_whatever_is_gone_by_a_visit_is_a_sentence(monkeypatch, capsys):
-    """The server runs for days; a checkpoint's folder or the disk may be gone by then."""
-    for error, said in (
-        (InputError("no checkpoint folder <b>"), "no checkpoint folder &lt;b&gt;"),
-        (OSError(errno.EIO, "Input/output error", "model.safetensors"), "model.safetensors: Input/output error"),
-        (PermissionError(errno.EACCES, "Permission denied", "about.json"), "about.json: Permission denied; check the"),
-    ):
-        shown = []
-        monkeypatch.setattr(page, "inspector", Mock(side_effect=error))
-        monkeypatch.setattr("IPython.display.display", shown.append)
-        page.show({})
-        assert said in shown[0].data and 'role="alert"' in shown[0].data
-
-
-def test_the_notebook_is_one_that_others_can_read(tmp_path):
-    import nbformat
-
-    nbformat.validate(nbformat.read(page.write_page(tmp_path, {"video": "a 'b' \\ c"}), as_version=4))
-
-
 def test_a_visitor_s_process_waits_for_no_server():
-    import subprocess
-
     heavy = "('voila', 'torch', 'nbformat')"
     code = f"import sys, lgn_lite.inspector.server; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
-
-
-# -- the command -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def served(monkeypatch):
-    """What the command would serve."""
-    calls = []
-    monkeypatch.setattr(page, "serve", lambda *given: calls.append(given))
-    return calls
-
-
-def inspect(*arguments) -> object:
-    return CliRunner().invoke(cli.app, ["inspect", *map(str, arguments)])
-
-
-def test_bad_input_is_told_before_anything_is_served(served, checkpoint_folder, tmp_path):
-    (tmp_path / "notes.mp4").write_text("no video")
-    for arguments, reason in (
-        ([tmp_path / "absent"], "no checkpoint folder"),
-        ([checkpoint_folder, "--baseline", tmp_path / "absent"], "no checkpoint folder"),
-        ([checkpoint_folder, "--video", tmp_path / "absent.mp4"], "check the path"),
-        ([checkpoint_folder, "--video", tmp_path / "notes.mp4"], "not a video"),
-        ([checkpoint_folder, "--data", "kitchens"], "no data set 'kitchens'"),
-        ([checkpoint_folder, "--data", "tacos", "--root", tmp_path], "tacos"),
-    ):
-        done = inspect(*arguments)
-        assert isinstance(done.exception, InputError) and reason in str(done.exception), arguments
-    assert served == []
-
-
-def test_the_command_passes_on_what_it_was_given(served, checkpoint_folder, clip, tmp_path, monkeypatch):
-    monkeypatch.chdir(checkpoint_folder.parent)
-    done = inspect(checkpoint_folder.name, "--video", clip, "--sentence", 'it\'s "red"', "--no-token", "--port", 1234)
-    assert done.exit_code == 0, done.output
-    (arguments, host, port, token, _) = served[0]
-    assert (host, port, token) == ("127.0.0.1", 1234, False)
-    assert json.loads(json.dumps(arguments)) == arguments
-    assert Path(arguments["checkpoint"]).is_absolute() and Path(arguments["checkpoint"]) == checkpoint_folder
-    assert arguments["sentence"] == 'it\'s "red"' and arguments["video"] == str(clip)
-
-
-def test_the_address_is_printed_and_a_warning_where_others_can_come(served, checkpoint_folder, clip, capsys):
-    for host, said in (("127.0.0.1", False), ("0.0.0.0", True)):
-        inspect(checkpoint_folder, "--video", clip, "--host", host, "--no-browser")
-        ready = served[-1][-1]
-        capsys.readouterr()
-        ready("http://here:1/?token=abc")
-        printed = capsys.readouterr().out
-        assert "http://here:1/?token=abc\n" in printed and ("Everybody" in printed) == said
-
-
-def test_a_broken_file_of_the_checkpoint_is_one_sentence(served, checkpoint_folder):
-    write_json(checkpoint_folder / "about.json", {"colour": "red"})
-    done = inspect(checkpoint_folder)
-    assert isinstance(done.exception, InputError) and "about.json" in str(done.exception)

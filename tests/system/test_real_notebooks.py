@@ -83,9 +83,9 @@ def test_they_are_found():
     assert set(FIGURES) | {"01"} <= {path.stem[:2] for path in REAL_NOTEBOOKS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", REAL_NOTEBOOKS, ids=lambda path: path.stem)
-def test_real_figures_show_up(path, root, place, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # on models this small two threads mostly wait for each other
+def test_real_figures_show_up(path, root, place):
     given = {"size": "tiny", "profile": "smoke", "root": root.as_posix()}
     [outcome] = run_notebooks([path], place / "run", given)
     shown = text_of(outcome.notebook)

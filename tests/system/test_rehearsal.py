@@ -32,7 +32,10 @@ FRAMES = {"charades-sta": 16, "tacos": 128, "activitynet-captions": 64}  # one s
 # Of the variants with 4096 channels only one in this file trains the FC layer, which takes 4096² weights.
 VARIANT = {"charades-sta": "late", "tacos": "late", "activitynet-captions": "full"}
 THRESHOLDS = {"charades-sta": (0.5, 0.7), "tacos": (0.1, 0.3, 0.5, 0.7), "activitynet-captions": (0.3, 0.5, 0.7)}
-pytestmark = pytest.mark.filterwarnings("ignore:.*pairs kept")  # the real sets' own slips, told of by the readers
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*pairs kept"),  # the real sets' own slips, told of by the readers
+]
 each_data_set = pytest.mark.parametrize("data_set", FRAMES)
 
 
@@ -75,14 +78,15 @@ class Rehearsal:
     printed: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session", params=["made-up", "real"])
-def rehearsal(request, tmp_path_factory) -> Rehearsal:
-    """A miniature whose features are converted, with made-up or real annotations, and a trained model of each set."""
-    if request.param == "real" and not SHARED.is_dir():
-        pytest.skip("needs ../shared/data")
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory) -> Rehearsal:
+    """A miniature whose features are converted, with real annotations where they are, and a trained model of each set.
+
+    ../shared/data holds those of Charades-STA and TACoS; the others are made up, and so are all of `spare`.
+    """
     folder = tmp_path_factory.mktemp("rehearsal")
     done = Rehearsal(folder / "data", folder / "runs")
-    build_miniature(done.root, SHARED if request.param == "real" else None)
+    build_miniature(done.root, SHARED if SHARED.is_dir() else None, videos=3)
     done.printed["status before"] = lgn_lite("data", "status", "--root", done.root)
     for data_set in ("charades-sta", "tacos"):
         done.printed[f"convert {data_set}"] = lgn_lite("data", "convert", data_set, "--root", done.root, "--workers", 0)
@@ -93,7 +97,7 @@ def rehearsal(request, tmp_path_factory) -> Rehearsal:
     shutil.rmtree(folder)  # some hundred MB
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def spare(tmp_path_factory) -> Path:
     """A miniature of two training videos each, made up, with few features in place of the upstream ones."""
     root = tmp_path_factory.mktemp("spare") / "data"

@@ -50,9 +50,12 @@ CELLS = (
     "(folder / 'train.json').write_text(json.dumps({'seed': seed, 'gpu': gpu, 'cwd': os.getcwd()}))",
 )
 
-# Of a test that starts processes, so that one that stands fails and tells where; it takes seconds, or a minute or two
-# beside a training.
-limited = pytest.mark.timeout(400)
+
+def limited(test):
+    """Of a test that starts processes: it takes seconds, and one that hangs fails and shows where."""
+    return pytest.mark.slow(pytest.mark.timeout(400)(test))
+
+
 pytestmark = pytest.mark.usefixtures("ctrl_c_works")
 PATIENCE = 100  # seconds for a process to do what the test waits for
 

@@ -23,10 +23,11 @@ from lgn_lite.checkpoint import About, Companions
 from lgn_lite.config import TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
-from lgn_lite.recipes import train_variant
+from lgn_lite.recipes import Recipe, train_variant
 from lgn_lite.text import encode_with
 from lgn_lite.training import is_main_process, train
 
+pytestmark = pytest.mark.slow
 # 20 queries: a batch of 13, which 2 and 3 do not divide, and one of 7
 SETTINGS = TrainSettings(epochs=2, batch_size=13, learning_rate=3e-3, optimiser="adamw", save_every=1)
 LEFT_OVER = replace(SETTINGS, batch_size=19)  # the last batch is one query: the second process has none
@@ -184,9 +185,8 @@ def test_processes_that_cannot_find_each_other_are_refused(job, tmp_path, monkey
 def test_accelerate_launch(tiny_toy, tmp_path):
     """The command of the README, with the launcher that GPUs get."""
     config = {"hidden": 16, "text_dim": 16, "word_dim": 8, "frame_dropout": 0.0}
-    alone = train_variant(
-        tiny_toy, tmp_path / "one", "full", "smoke", settings=config, training={"batch_size": 75}, progress=False
-    )  # 221 queries: the last batch of 71
+    recipe = Recipe("full", "smoke", model=config, training={"batch_size": 75})  # 221 queries: the last batch of 71
+    alone = train_variant(tiny_toy, tmp_path / "one", recipe, progress=False)
     words = ["train", tmp_path / "two", "--size", "tiny", "--root", tiny_toy.folder.parents[1], "--profile", "smoke"]
     words += [word for key, value in config.items() for word in ("-s", f"{key}={value}")] + ["-t", "batch_size=75"]
     launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]

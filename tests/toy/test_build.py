@@ -218,6 +218,7 @@ def built(tmp_path_factory):
         yield toy.build_toy_sta(tmp_path_factory.mktemp("toy"), "nano", seed=1, workers=1, progress=False)
 
 
+@pytest.mark.slow
 def test_build_is_the_same_for_any_number_of_workers(built, tmp_path, nano):
     one = contents(built)
     two = contents(toy.build_toy_sta(tmp_path, "nano", seed=1, workers=2, progress=False))
@@ -301,6 +302,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_drawing_leaves_no_process_and_the_next_call_goes_on(tmp_path, nano, number):

@@ -37,8 +37,9 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_of_two_processes_one_makes_the_data_and_the_other_waits(tmp_path):
+def test_of_two_processes_one_makes_the_data_and_the_other_waits(tmp_path, nano, capsys):
     def start():
         command = [sys.executable, "-c", CODE, str(tmp_path)]
         processes.append(
@@ -60,14 +61,16 @@ def test_of_two_processes_one_makes_the_data_and_the_other_waits(tmp_path):
         found, _ = second.communicate()
         assert (first.returncode, second.returncode) == (0, 0), made + found
         assert made.startswith("5 ") and found == f"found\n{made}"  # the same weights: the VGG was trained once
-        third = start()
-        assert third.communicate()[0] == f"found\n{made}"  # nobody waits for what is there
+        files = prepare.make_toy(tmp_path, "nano", workers=0, progress=False)
+        assert made == f"5 {FeatureStore(files.features_file).attrs['weights']}\n"
+        assert capsys.readouterr().err == ""  # nobody waits for what is there
     finally:
         for process in processes:
             process.kill()
             process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_script_without_a_main_guard_is_told_so(tmp_path):
     """Its worker processes run it from the top, and would wait for the lock of the process that waits for them."""

@@ -1,7 +1,7 @@
 """The exercises' checks: each takes the reader's function and says what is wrong with it.
 
 A function that returns nothing counts as not written yet; a wrong answer is an AssertionError whose message
-says which input went wrong and why; a right one is told so. One file a notebook.
+says which input went wrong and why; a right one is confirmed. One file per notebook.
 """
 
 from lgn_lite.course.check.n00 import best_moment, count_candidates, overlap

@@ -30,7 +30,7 @@ def overlap(solution: Callable[[tuple, tuple], float]) -> None:
 
 
 def best_moment(solution: Callable[[list, int, float], tuple]) -> None:
-    """best_moment(scores, num_clips, duration): the answer of eq. 1 in seconds."""
+    """best_moment(scores, num_clips, duration): the prediction of eq. 1 in seconds."""
     cases = [
         (([0.1, 0.9, 0.2], 2, 10.0), (0.0, 10.0), "The second candidate begins and ends with the video."),
         (([0.1, 0.2, 0.9], 2, 10.0), (5.0, 10.0), "A moment ends where its last clip ends."),

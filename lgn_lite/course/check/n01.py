@@ -9,8 +9,8 @@ def clean_pair(solution: Callable[[float, float, float], tuple]) -> None:
     """clean_pair(start, end, duration): 2D-TAN's rules for one pair, in seconds; an empty tuple drops it."""
     cases = [
         ((2.0, 9.0, 30.0), (2.0, 9.0), "Nothing is wrong with this pair: leave it as it is."),
-        ((24.0, 33.5, 30.0), (24.0, 30.0), "An end past the duration is clipped to it; the start stays."),
-        ((31.0, 33.5, 30.0), (), "Clip first, then compare: from 31 to 30 s is no moment, so it is dropped."),
+        ((24.0, 33.5, 30.0), (24.0, 30.0), "An end past the duration is clipped to it; the start does not change."),
+        ((31.0, 33.5, 30.0), (), "Clip first, then compare: from 31 to 30 s is not a moment, so it is dropped."),
         ((12.0, 12.0, 30.0), (), "A moment without length is dropped: start < end, strictly."),
         ((0.0, 30.0, 30.0), (0.0, 30.0), "A moment may be as long as its video."),
     ]
@@ -31,7 +31,7 @@ def hit_rate(solution: Callable[[tuple, list, float], float]) -> None:
 
 
 def video_hold_out(solution: Callable[[list, int], list]) -> None:
-    """video_hold_out(videos, count): for each query 1 where its video is held out, else 0."""
+    """video_hold_out(videos, count): for each query 1 if its video is held out, else 0."""
     cases = [
         ((["a", "b"], 1), [1, 0], "Hold out the first video in alphabetical order."),
         ((["b", "a"], 1), [0, 1], "The order of the queries must not matter: sort the videos."),

@@ -21,21 +21,21 @@ def span_rows(solution: Callable[[int, int, int], tuple]) -> None:
     """span_rows(i, T, n): first row of span i, and the row before which it ends."""
     cases = [
         ((0, 12, 4), (0, 3), "Twelve rows to four: three rows each."),
-        ((1, 10, 4), (2, 5), "Round both borders, 2.5 and 5 (Python and torch round 2.5 to 2)."),
-        ((3, 12, 4), (9, 11), "Borders go up to T - 1 only: the last row is left out."),
-        ((3, 10, 4), (8, 9), "The last border is 9, not 10: row 9 is left out."),
-        ((1, 2, 4), (0, 1), "A span without a row of its own takes the one at its first border (0.5 rounds to 0)."),
-        ((3, 3, 4), (2, 3), "The last row does count where it stands alone."),
+        ((1, 10, 4), (2, 5), "Round both boundaries, 2.5 and 5 (Python and torch round 2.5 to 2)."),
+        ((3, 12, 4), (9, 11), "Boundaries go up to T - 1 only: the last row is left out."),
+        ((3, 10, 4), (8, 9), "The last boundary is 9, not 10: row 9 is left out."),
+        ((1, 2, 4), (0, 1), "A span without a row of its own takes the one at its first boundary (0.5 rounds to 0)."),
+        ((3, 3, 4), (2, 3), "The last row does count if it is alone."),
     ]
     try_cases("span_rows", solution, cases, "Merged, repeated, and the last one dropped: all three in two lines.")
 
 
 def feature_rate(solution: Callable[[list, float], float]) -> None:
-    """feature_rate(numbers, fps): features a second, from the numbers of the frames that have one."""
+    """feature_rate(numbers, fps): features per second, from the numbers of the frames that have one."""
     cases = [
-        (([1, 5, 9, 13], 24.0), 6.0, "Every fourth of 24 frames a second."),
+        (([1, 5, 9, 13], 24.0), 6.0, "Every fourth of 24 frames per second."),
         (([0, 3, 6], 30.0), 10.0, "Numbers may begin with 0: only their distance counts."),
         (([101, 117], 25.0), 1.5625, "Two numbers are enough, and the rate need not be whole."),
-        (([1, 2, 3], 10.0), 10.0, "Where every frame has a feature, the rate is the video's."),
+        (([1, 2, 3], 10.0), 10.0, "If every frame has a feature, the rate is the video's."),
     ]
     try_cases("feature_rate", solution, cases, "Row i then belongs to second i / rate.")

@@ -6,7 +6,7 @@ from lgn_lite.course.check.cases import try_cases
 
 
 def candidate_number(solution: Callable[[int, int, int], int]) -> None:
-    """candidate_number(first, last, num_clips): a candidate's place in the list of a map without holes."""
+    """candidate_number(first, last, num_clips): a candidate's position in the list of a map without holes."""
     cases = [
         ((0, 0, 4), 0, "The list begins with the first clip alone; numbers count from 0."),
         ((0, 3, 4), 3, "Row 0 holds the candidates that begin with clip 0, ordered by their end."),
@@ -16,7 +16,7 @@ def candidate_number(solution: Callable[[int, int, int], int]) -> None:
         ((15, 15, 16), 135, "The last of 136 candidates is number 135."),
         ((5, 9, 16), 74, "Rows 0 to 4 hold 16 + 15 + 14 + 13 + 12 candidates."),
     ]
-    try_cases("candidate_number", solution, cases, "Only on a map without holes is there such a formula.")
+    try_cases("candidate_number", solution, cases, "Such a formula exists only for a map without holes.")
 
 
 def step_of_length(solution: Callable[[int, tuple], int]) -> None:
@@ -37,12 +37,12 @@ def step_of_length(solution: Callable[[int, tuple], int]) -> None:
 
 
 def ceiling_of(solution: Callable[[list, list, float], float]) -> None:
-    """ceiling_of(candidates, truths, m): percent of truths that some candidate overlaps by more than m."""
+    """ceiling_of(candidates, ground_truths, m): percent of ground truths with an IoU above m."""
     two = [(0.0, 10.0), (10.0, 20.0)]
     cases = [
-        ((two, [(0.0, 10.0)], 0.5), 100.0, "A candidate is the truth itself; the result is in percent."),
-        ((two, [(0.0, 10.0), (5.0, 15.0)], 0.5), 50.0, "The second truth shares 5 of 15 s with either candidate."),
-        ((two, [(0.0, 20.0)], 0.5), 0.0, "Half of the truth is an IoU of 0.5: larger than m, strictly."),
+        ((two, [(0.0, 10.0)], 0.5), 100.0, "A candidate is the ground truth itself; the result is in percent."),
+        ((two, [(0.0, 10.0), (5.0, 15.0)], 0.5), 50.0, "The second one shares 5 of 15 s with either candidate."),
+        ((two, [(0.0, 20.0)], 0.5), 0.0, "Half of the ground truth is an IoU of 0.5: larger than m, strictly."),
         (([(0.0, 20.0)], [(0.0, 9.0)], 0.3), 100.0, "A candidate that is too long has an IoU as well: 9 / 20."),
         ((two, [(11.0, 20.0)], 0.7), 100.0, "Any candidate may be the best one, not only the first."),
         ((two, [(30.0, 40.0)], 0.0), 0.0, "Without any overlap there is no hit, even at m = 0."),

@@ -6,26 +6,26 @@ from lgn_lite.course.check.cases import try_cases
 
 
 def fuse(solution: Callable[[list, list], list]) -> None:
-    """fuse(sentence, candidate): Hadamard product and L2 norm (section 3.4), behind the linear layers."""
+    """fuse(sentence, candidate): Hadamard product and L2 norm (section 3.4), after the linear layers."""
     cases = [
-        (([1.0, 0.0], [5.0, 7.0]), [1.0, 0.0], "Where the sentence is 0, nothing of the candidate is left."),
+        (([1.0, 0.0], [5.0, 7.0]), [1.0, 0.0], "If the sentence is 0, nothing of the candidate is left."),
         (([3.0, 1.0], [1.0, 4.0]), [0.6, 0.8], "The product is [3, 4], and its norm is 5."),
         (([-3.0, 1.0], [-1.0, -4.0]), [0.6, -0.8], "Two negatives agree; keep the signs."),
         (([30.0, 10.0], [1.0, 4.0]), [0.6, 0.8], "The size of the sentence must cancel."),
-        (([1.0, 0.0], [0.0, 2.0]), [0.0, 0.0], "Where nothing is left, there is nothing to divide by."),
+        (([1.0, 0.0], [0.0, 2.0]), [0.0, 0.0], "If nothing is left, there is nothing to divide by."),
     ]
     try_cases("fuse", solution, cases, "The linear layers before it are all that is learned in the fusion.")
 
 
 def reach(solution: Callable[[int, int], int]) -> None:
-    """reach(layers, kernel): cells, in one direction, that some layers can look over."""
+    """reach(layers, kernel): cells, in one direction, that some layers can reach."""
     cases = [
         ((1, 3), 1, "A 3×3 kernel reaches one cell from its middle."),
         ((1, 5), 2, "A 5×5 kernel reaches two cells from its middle."),
         ((4, 3), 4, "Each layer adds the reach of its kernel."),
         ((8, 5), 16, "Eight layers of two cells each, as for Charades-STA and TACoS."),
         ((4, 9), 16, "Four layers of four cells each, as for ActivityNet Captions."),
-        ((3, 1), 0, "A 1×1 kernel looks at its own cell only."),
+        ((3, 1), 0, "A 1×1 kernel reaches its own cell only."),
     ]
     try_cases("reach", solution, cases, "2D-TAN pads its square by exactly this many cells.")
 

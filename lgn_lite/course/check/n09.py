@@ -27,19 +27,19 @@ def choose_epoch(solution: Callable[[list], int]) -> None:
     cases = [
         ((rising,), 2, "Add both recalls: neither of them decides alone, and the training loss not at all."),
         ((rising[:1],), 1, "Return the entry's epoch; epochs are counted from 1."),
-        ((rising[::-1],), 2, "Return the entry's epoch, not its place in the list."),
+        ((rising[::-1],), 2, "Return the entry's epoch, not its position in the list."),
     ]
     try_cases("choose_epoch", solution, cases, "The test split has no say in it.")
 
 
 def recall_at_1(solution: Callable[[list, list, float], float]) -> None:
-    """recall_at_1(answers, truths, m): percent of first answers whose IoU with the truth is larger than m."""
+    """recall_at_1(predictions, ground_truths, m): percent of predictions with an IoU larger than m."""
     truth = (0.0, 10.0)
     cases = [
-        (([(0.0, 10.0)], [truth], 0.5), 100.0, "The answer is the truth; the result is in percent."),
-        (([(0.0, 10.0), (20.0, 30.0)], [truth, truth], 0.5), 50.0, "One of two answers is right."),
+        (([(0.0, 10.0)], [truth], 0.5), 100.0, "The prediction is the ground truth; the result is in percent."),
+        (([(0.0, 10.0), (20.0, 30.0)], [truth, truth], 0.5), 50.0, "One of two predictions is right."),
         (([(0.0, 5.0)], [truth], 0.5), 0.0, "An IoU of exactly m does not count: larger than m, strictly."),
-        (([(0.0, 20.0)], [truth], 0.3), 100.0, "An answer that is too long has an IoU as well: 10 / 20."),
+        (([(0.0, 20.0)], [truth], 0.3), 100.0, "A prediction that is too long has an IoU as well: 10 / 20."),
         (([(12.0, 15.0)], [truth], 0.0), 0.0, "No overlap is no hit, even at m = 0."),
     ]
-    try_cases("recall_at_1", solution, cases, "This is R1@m, without NMS, which never changes the first answer.")
+    try_cases("recall_at_1", solution, cases, "This is R1@m, without NMS, which never changes the top prediction.")

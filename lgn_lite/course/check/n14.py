@@ -10,7 +10,7 @@ def conv_products(solution: Callable[[int, int, int, int], int]) -> None:
     cases = [
         ((1, 1, 3, 4), 12, "A 1×1 convolution of one cell is one product of a 3-vector with a 3×4 matrix."),
         ((10, 1, 3, 4), 120, "Each cell costs the same."),
-        ((10, 3, 3, 4), 1080, "A 3×3 kernel reads nine cells for each that it works out."),
+        ((10, 3, 3, 4), 1080, "A 3×3 kernel reads nine cells for each that it computes."),
         ((136, 5, 512, 512), 136 * 25 * 512**2, "Kernel squared, and both channel numbers."),
     ]
     try_cases("conv_products", solution, cases, "The list form has less: only neighbours that exist count.")
@@ -28,7 +28,7 @@ def feature_bytes(solution: Callable[[int, int, int, str], int]) -> None:
 
 
 def square_cells(solution: Callable[[int, int, int], int]) -> None:
-    """square_cells(num_clips, kernel, layers): cells that all layers of the padded square work out."""
+    """square_cells(num_clips, kernel, layers): cells that all layers of the padded square compute."""
     cases = [
         ((4, 3, 1), 16, "A single layer is padded by one cell all round and leaves 4×4."),
         ((4, 3, 2), 52, "The first of two layers leaves a square two cells wider than the last: 6×6 + 4×4."),
