@@ -212,7 +212,7 @@ def test_hidden_notebooks_are_passed_by_and_a_killed_build_s_folder_can_be_told(
 
 
 def test_a_folder_with_something_else_is_not_replaced(folder):
-    with pytest.raises(InputError, match="something else"):
+    with pytest.raises(InputError, match="something other"):
         build_site([folder / "01_first.ipynb"], folder)
     with pytest.raises(InputError, match="no notebooks"):
         build_site([], folder / "site")
