@@ -28,10 +28,8 @@ from lgn_lite.metrics import summarise, temporal_nms
 from lgn_lite.moments import interval_iou
 from lgn_lite.text import tokenize
 
-MAX_VERBS, MIN_QUERIES = (
-    50,
-    10,
-)  # Otani et al. take 50 verbs; 5 to 20 queries per verb do equally well on held-out videos
+MAX_VERBS = 50  # as Otani et al. take
+MIN_QUERIES = 10  # per verb; from 5 to 20 do equally well on held-out videos
 
 OTANI, LGN_PAPER = "Otani et al., BMVC 2020", "Liu et al., 2020"
 PUBLISHED_RESULTS: dict[str, dict[str, dict[str, Any]]] = {  # test splits, percent, by the data set's name

@@ -25,7 +25,7 @@ VIDEO_NAME = re.compile(r"(?:toy-)?(?P<split>.+)-(?P<index>[0-9]{1,9})")
 HIT = "hit"
 # In the order of how close they come
 TIMINGS = (HIT, "too long", "too short", "shifted", "elsewhere")
-# Keys of saved results too
+# Keys of saved results, whose spelling therefore stays: "borders"
 CONTENTS = (HIT, "right event, wrong borders", "same pair at another time", "another figure does it")
 CONTENTS += ("the figure does something else", "another figure, something else", "no event")
 
@@ -45,10 +45,10 @@ def timing_of(prediction: Span, ground_truth: Span, threshold: float = 0.5, most
     Args:
         prediction, ground_truth: (start, end), seconds.
         threshold: above this IoU, strictly, the prediction is a hit.
-        most: the share of one of the two that lies in the other, above which it is too long or too short.
+        most: the share of one of the two that lies in the other, from which it is too long or too short.
 
     Returns:
-        One of TIMINGS. "too long": the prediction holds at least `most` of the ground truth. "too short": at least
+        One of TIMINGS. "hit": see threshold. "too long": the prediction holds at least `most` of the ground truth. "too short": at least
         `most` of the prediction lies in the ground truth. "shifted": the two share some other part. "elsewhere": they
         share nothing.
     """
