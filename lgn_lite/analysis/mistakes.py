@@ -48,7 +48,7 @@ def timing_of(prediction: Span, ground_truth: Span, threshold: float = 0.5, most
         most: the share of one of the two that lies in the other, from which it is too long or too short.
 
     Returns:
-        One of TIMINGS. "hit": see threshold. "too long": the prediction holds at least `most` of the ground truth. "too short": at least
+        One of TIMINGS. "too long": the prediction holds at least `most` of the ground truth. "too short": at least
         `most` of the prediction lies in the ground truth. "shifted": the two share some other part. "elsewhere": they
         share nothing.
     """
