@@ -47,7 +47,7 @@ class Queries(list[Query]):
 
 
 # The query as written, and the location that an error names: "file:line", or "file, video 'x', pair 3".
-Row = tuple[str, Query]
+Located = tuple[str, Query]
 # What a video's entry in a json file says of time: its duration, and its units per second (frames, or 1 for seconds).
 Timing = Callable[[str, dict[str, Any]], tuple[float, float]]
 
@@ -234,7 +234,7 @@ SECONDS = (1e-3, 1e7)  # how long a video may last: from one frame to four month
 FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
 
 
-def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
+def _clean(rows: Iterable[Located], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
     """2D-TAN's rules: clip the times to the video, then keep start < end; report once what was changed."""
     kept = Queries()
     kept.path = path
@@ -295,7 +295,7 @@ def _within(path: Path, where: str) -> str:
     return f"line {location}" if location.isdigit() else location
 
 
-def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
+def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Located]:
     """Charades-STA's lines with the durations of the csv."""
     durations: dict[str, float] = {}
     for where, row in csv_rows(durations_csv, columns=("id", "length")):
@@ -331,7 +331,7 @@ def _duration_under(*keys: str) -> Timing:
     return timing
 
 
-def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
+def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Located]:
     """The pairs of each video of a json file, in seconds."""
     for video, entry in read_json(path).items():
         where = f"{path}, video {shown(video)}"

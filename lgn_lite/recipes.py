@@ -19,7 +19,7 @@ from lgn_lite.checkpoint import About, Checkpoint, Companions
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import evaluate, query_tensors, score_answers
+from lgn_lite.evaluation import evaluate, query_tensors, score_predictions
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
 from lgn_lite.support.processes import cpu_count, process_pool
@@ -85,11 +85,11 @@ class Recipe:
             object.__setattr__(self, name, dict(getattr(self, name)))
 
     def model_config(self, data: DataSet) -> LGNConfig:
-        """The data set's settings of the model with the recipe's in place of them, and the variant's over all."""
+        """The data set's settings of the model with the recipe's instead of them, and the variant's over all."""
         return data.config.override(**{**self.model, **VARIANTS[self.variant]})
 
     def train_settings(self, data_set: str) -> TrainSettings:
-        """The profile's settings of training on the data set of this name, with the recipe's in place of them."""
+        """The profile's settings of training on the data set of this name, with the recipe's instead of them."""
         return replace(profiles(data_set)[self.profile], **{"seed": self.seed, **self.training})
 
 
@@ -119,8 +119,8 @@ def train_variant(
     config = recipe.model_config(data)
     vocabulary, words = _words(data, config, recipe.seed)
     # there is nothing to keep in random vectors
-    kept = {} if data.has_glove else {"word_vectors": "learned"}
-    config = config.override(vocabulary_size=len(vocabulary), **kept)
+    trained = {} if data.has_glove else {"word_vectors": "learned"}
+    config = config.override(vocabulary_size=len(vocabulary), **trained)
     torch.manual_seed(recipe.seed)
     model = LGN(config)
     if words is not None:
@@ -248,14 +248,14 @@ def _train_then(
 def _watch(jobs: dict[str, Future], folder: Path, epochs: dict[str, int]) -> None:
     """One bar over all trainings, read off the history that each of them writes after an epoch."""
     shown = None
-    few = len(jobs) <= 5  # of many only those are told that run
+    few = len(jobs) <= 5  # of many only those that run are shown
     with tqdm(total=sum(epochs.values()), unit="epoch") as bar:
         while True:
             finished = all(job.done() for job in jobs.values())
             done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
             if done != shown:
-                told = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
-                bar.set_postfix_str(", ".join(told), refresh=False)
+                labels = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
+                bar.set_postfix_str(", ".join(labels), refresh=False)
                 bar.update(sum(done.values()) - bar.n)
                 shown = done
             if finished:
@@ -288,16 +288,16 @@ def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: fl
 def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:
     """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
 
-    `discounted` adds dR@n,IoU=m, which asks for close borders too.
+    `discounted` adds dR@n,IoU=m, which rewards close boundaries too.
     """
     found = evaluation_set(data, checkpoint, split)
     return evaluate(checkpoint.model, found, data.thresholds, data.length_edges, discounted=discounted)
 
 
 def evaluate_constant(data: DataSet, split: str = "test") -> dict:
-    """The same for the one interval that answers most training queries, whatever the video and the sentence."""
+    """The same for the one interval that is right for most training queries, whatever the video and the sentence."""
     train_queries, queries = data.queries("train"), data.queries(split)
     start, end = best_constant_interval(torch.tensor([query.span for query in train_queries]))
     _, durations = query_tensors(queries)
-    answers = torch.tensor([start, end]) * durations[:, None]
-    return score_answers(answers[:, None], queries, data.thresholds, data.length_edges, ks=(1,))
+    predictions = torch.tensor([start, end]) * durations[:, None]
+    return score_predictions(predictions[:, None], queries, data.thresholds, data.length_edges, ks=(1,))

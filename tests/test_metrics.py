@@ -14,7 +14,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.metrics import (
     best_constant_interval,
     discounted_recall,
-    first_answers,
+    first_predictions,
     length_bin,
     mean_iou,
     recall,
@@ -55,8 +55,8 @@ def test_nms_is_the_naive_loop(segments, threshold, keep):
 @given(segment_lists, thresholds, st.integers(1, 6), st.floats(0.1, 300))
 def test_nms_of_all_queries_is_that_of_each(segments, threshold, keep, unit):
     queries = unit * torch.tensor([segments, segments[::-1]], dtype=torch.float64)
-    together = first_answers(queries, torch.zeros(2, 2), keep, threshold)
-    assert torch.equal(together, first_answers(list(queries), torch.zeros(2, 2), keep, threshold))
+    together = first_predictions(queries, torch.zeros(2, 2), keep, threshold)
+    assert torch.equal(together, first_predictions(list(queries), torch.zeros(2, 2), keep, threshold))
 
 
 def test_nms_looks_on_until_enough_are_kept():
@@ -65,7 +65,7 @@ def test_nms_looks_on_until_enough_are_kept():
     assert temporal_nms(segments, 0.45, 5).tolist() == [0, 300]
     near = torch.stack([segments.repeat(2, 1), segments.flip(0).repeat(2, 1)])  # beyond the first 320
     near[0, 300] = near[0, 0]
-    kept = first_answers(near, torch.zeros(2, 2), 5, 0.45)
+    kept = first_predictions(near, torch.zeros(2, 2), 5, 0.45)
     assert kept[:, :3].tolist() == [[[0, 10], [20, 30], [0, 0]], [[20, 30], [0, 10], [0, 0]]]
 
 
@@ -73,8 +73,8 @@ def test_an_overlap_of_exactly_the_threshold_survives():
     segments = torch.tensor([[0.0, 5.0], [0.0, 2.0]])  # 2/5, which float32 takes for more than 0.4
     assert temporal_nms(segments, 0.4, 5).tolist() == [0, 1]
     assert temporal_nms(segments, 0.39, 5).tolist() == [0]
-    assert first_answers(segments[None], torch.zeros(1, 2), 2, 0.4).tolist() == [[[0, 5], [0, 2]]]
-    assert first_answers(segments[None], torch.zeros(1, 2), 2, 0.39).tolist() == [[[0, 5], [0, 0]]]
+    assert first_predictions(segments[None], torch.zeros(1, 2), 2, 0.4).tolist() == [[[0, 5], [0, 2]]]
+    assert first_predictions(segments[None], torch.zeros(1, 2), 2, 0.39).tolist() == [[[0, 5], [0, 0]]]
 
 
 def test_nms_is_that_of_2d_tan(ranking):

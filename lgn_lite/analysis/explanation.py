@@ -17,7 +17,7 @@ from torch import Tensor
 from lgn_lite.batches import pad_words
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import first_of_scores, score_sentences
+from lgn_lite.evaluation import predictions_from_scores, score_sentences
 from lgn_lite.model import LGN, Trace
 from lgn_lite.text import tokenize
 
@@ -139,7 +139,7 @@ def _catching_gates(model: LGN) -> Iterator[list[Gates]]:
             hook.remove()
 
 
-def top_answers(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:
+def top_predictions(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:
     """The first answers and what NMS drops among them: numbers of candidates, best first.
 
     scores: (P,), of any monotone kind. Returns at most `keep` answers, and the candidates that rank before the last
@@ -147,7 +147,9 @@ def top_answers(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = N
     """
     whole = torch.ones(1, dtype=torch.float64)  # fractions of the video overlap as seconds do
     nms = model.config.nms if nms is None else nms
-    found = first_of_scores(model.moments.spans(torch.float64), scores[None], whole, min(keep, len(scores)), nms)
+    found = predictions_from_scores(
+        model.moments.spans(torch.float64), scores[None], whole, min(keep, len(scores)), nms
+    )
     kept = [p for p in found.candidates[0].tolist() if p >= 0]
     order = scores.sort(descending=True, stable=True).indices.tolist()
     last = order.index(kept[-1]) if len(kept) == keep else len(order) - 1

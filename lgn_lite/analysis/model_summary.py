@@ -21,7 +21,7 @@ from lgn_lite.moments import Moments
 if TYPE_CHECKING:  # pandas is slow to import
     import pandas as pd
 
-PARTS = {  # in the order of the data: how the names of the model's layers begin
+PART_LAYERS = {  # in the order of the data: how the names of the model's layers begin
     "word vectors": ("sentence.embedding",),
     "sentence encoder": ("sentence.lstm", "sentence.linear"),
     "early modulation": ("frames.unit1", "frames.unit2"),
@@ -55,9 +55,9 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
     sizes = {name: sum(value.numel() for value in model.get_submodule(name).parameters()) for name in products}
     rows = [
         [sum(of[name] for name in products if name.startswith(names)) for of in (sizes, products)]
-        for names in PARTS.values()
+        for names in PART_LAYERS.values()
     ]
-    frame = pd.DataFrame(rows, index=pd.Index(PARTS, name="part"), columns=["parameters", "multiply_adds"])
+    frame = pd.DataFrame(rows, index=pd.Index(PART_LAYERS, name="part"), columns=["parameters", "multiply_adds"])
     frame["shape"] = pd.Series(_shapes(model, words))
     queries = "1 query" if batch == 1 else f"{batch} queries"
     frame.loc["total"] = [frame["parameters"].sum(), frame["multiply_adds"].sum(), queries]

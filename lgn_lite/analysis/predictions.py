@@ -19,14 +19,14 @@ from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet
-from lgn_lite.evaluation import FirstAnswers, first_of_scores, query_tensors, score_queries
+from lgn_lite.evaluation import RankedPredictions, predictions_from_scores, query_tensors, score_queries
 from lgn_lite.moments import interval_iou
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.files import write_tensors
 
 
 @dataclass(frozen=True)
-class Answers:
+class SplitPredictions:
     """The scores of all candidates for all queries of a split, and what follows from them."""
 
     queries: list[Query]
@@ -34,8 +34,8 @@ class Answers:
     spans: Tensor  # (P, 2) of the candidates, fractions of the video, double precision
 
     @cached_property
-    def _first(self) -> FirstAnswers:
-        return first_of_scores(self.spans, self.logits.sigmoid(), query_tensors(self.queries)[1], keep=1)
+    def _first(self) -> RankedPredictions:
+        return predictions_from_scores(self.spans, self.logits.sigmoid(), query_tensors(self.queries)[1], keep=1)
 
     @property
     def best(self) -> Tensor:
@@ -52,18 +52,18 @@ class Answers:
         """(Q,) overlap of the first answers with the truth."""
         return interval_iou(self.segments, query_tensors(self.queries)[0])
 
-    def disagreement(self, other: Answers) -> Tensor:
+    def disagreement(self, other: SplitPredictions) -> Tensor:
         """(Q,) from 0 to 1: how little the first answers of two models overlap, 1 − IoU."""
         return 1 - interval_iou(self.segments, other.segments)
 
 
-def split_answers(
+def split_predictions(
     checkpoint: Checkpoint,
     data: DataSet,
     split: str = "test",
     progress: bool = True,
     told: Callable[[float], None] | None = None,
-) -> Answers:
+) -> SplitPredictions:
     """The answers of a checkpoint to a split, from CHECKPOINT/answers/ where they are those of these weights.
 
     They are computed otherwise, with progress shown, and kept there if the folder can be written to. `told` is given
@@ -82,13 +82,15 @@ def split_answers(
             write_tensors(path, {"logits": logits}, {"of": key})
         except OSError as error:
             warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
-    return Answers(found.queries, logits, _spans(checkpoint))
+    return SplitPredictions(found.queries, logits, _spans(checkpoint))
 
 
-def kept_answers(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> Answers | None:
-    """The answers that `split_answers` has kept; None where it would compute them. `queries` are the split's."""
+def cached_predictions(
+    checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]
+) -> SplitPredictions | None:
+    """The answers that `split_predictions` has kept; None where it would compute them. `queries` are the split's."""
     logits = _kept(*_place(checkpoint, data, split, queries), len(queries), len(_spans(checkpoint)))
-    return logits if logits is None else Answers(list(queries), logits, _spans(checkpoint))
+    return logits if logits is None else SplitPredictions(list(queries), logits, _spans(checkpoint))
 
 
 def _spans(checkpoint: Checkpoint) -> Tensor:

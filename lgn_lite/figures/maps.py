@@ -111,7 +111,7 @@ def plot_map(
     A cell is centred at its moment's exact start and end, so that any moment is a point of the map. `truth`
     and `answer` are (start, end) in seconds; without an answer the highest score is marked. `answers`, several
     such spans, best first, are numbered in place of it, and `dropped`, numbers of the candidates that NMS takes out
-    (`top_answers` gives both), are crossed. With `difference` the colours have zero in the middle: ours
+    (`top_predictions` gives both), are crossed. With `difference` the colours have zero in the middle: ours
     minus the baseline's, or an error. Cells without a candidate are hatched, impossible ones (end before start)
     pale. Raises InputError for scores that do not fit the candidates, and for a span that is no moment of the video.
     """

@@ -1,6 +1,6 @@
 """What the inspector draws, as plain dictionaries: numbers are packed as little-endian bytes, text stays text.
 
-One `Side` is one of the models that are compared. Its methods give what `inspector.js` takes apart again; nothing here
+One `ComparedModel` is one of the models that are compared. Its methods give what `inspector.js` takes apart again; nothing here
 knows of widgets. P candidates, C channels, K guidance modules, D visual width, T frames, as everywhere.
 """
 
@@ -21,10 +21,10 @@ from lgn_lite.analysis.explanation import (
     Gates,
     explain,
     mean_alpha,
-    top_answers,
+    top_predictions,
     word_effects,
 )
-from lgn_lite.analysis.predictions import Answers, kept_answers
+from lgn_lite.analysis.predictions import SplitPredictions, cached_predictions
 from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
@@ -57,14 +57,14 @@ def packed(values, dtype: str = "<f4") -> bytes:
 
 
 @dataclass
-class Side:
+class ComparedModel:
     """One of the models that are compared, and what it needs to answer; `message` says why it cannot."""
 
     name: str
     checkpoint: Checkpoint
     queries: MomentDataset | None = None  # of the split, with their features
     own_video: Tensor | None = None  # (T, D) features of the reader's video file
-    answers: Answers | None = None  # to the whole split, once they are there
+    answers: SplitPredictions | None = None  # to the whole split, once they are there
     message: str = ""  # why queries of the split are not answered
     own_message: str = ""  # why the reader's video is not
     _last: tuple[Any, Explanation | None] = field(default=(None, None), repr=False)
@@ -79,9 +79,9 @@ class Side:
             self.message = failure(error)
             return
         with suppress(OSError):  # a checkpoint whose files are gone meanwhile still answers from memory
-            self.answers = kept_answers(self.checkpoint, data, split, self.queries.queries)
+            self.answers = cached_predictions(self.checkpoint, data, split, self.queries.queries)
 
-    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[Side]) -> None:
+    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[ComparedModel]) -> None:
         """Extract the features of a video file, or take those of another side that wants the same ones."""
         about, config = self.checkpoint.about, self.checkpoint.model.config
         wanted = (about.encoder, about.layer, about.rate, config.num_frames, config.frame_norm, config.visual_dim)
@@ -139,7 +139,7 @@ class Side:
         iou = None
         if truth is not None:
             iou = model.moments.iou(torch.tensor([truth], dtype=torch.float64) / duration)[0].cpu()
-        kept, dropped = top_answers(model, scores)
+        kept, dropped = top_predictions(model, scores)
         answers = [
             {
                 "candidate": p, "start": spans[p, 0].item() * duration, "end": spans[p, 1].item() * duration,
@@ -202,9 +202,9 @@ class Side:
         return {"message": "", "effects": [vars(effect) for effect in effects]}
 
 
-def open_sides(
+def open_models(
     checkpoint: Checkpoint | str | Path, baseline: Checkpoint | str | Path | bool | None
-) -> tuple[list[Side], list[str]]:
+) -> tuple[list[ComparedModel], list[str]]:
     """One side or two, as `Inspector` is asked for them, and what is to be said of a second that is missing."""
     notices: list[str] = []
     folder = checkpoint.folder if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
@@ -216,15 +216,15 @@ def open_sides(
     if baseline is None and first.variant != "baseline":
         notices.append("There is no baseline beside this checkpoint: give baseline=… to compare two models.")
     if loading is None:
-        return [Side(_name(first), first)], notices
+        return [ComparedModel(_name(first), first)], notices
     try:
         second = loading.result()
     except (InputError, OSError) as error:
-        return [Side(_name(first), first)], [f"The baseline cannot be opened: {failure(error)}"]
+        return [ComparedModel(_name(first), first)], [f"The baseline cannot be opened: {failure(error)}"]
     names = [_name(first), _name(second)]
     if names[0] == names[1]:
         names = [f"{name} {letter}" for name, letter in zip(names, "AB", strict=True)]
-    return [Side(names[0], first), Side(names[1], second)], notices
+    return [ComparedModel(names[0], first), ComparedModel(names[1], second)], notices
 
 
 def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
@@ -267,7 +267,7 @@ def _word_count(sentence: str) -> int:
         return 0
 
 
-def answer_columns(sides: list[Side]) -> dict[str, Any]:
+def prediction_columns(sides: list[ComparedModel]) -> dict[str, Any]:
     """The columns that models add: IoU of the answer and the answer itself, each side's; where two disagree."""
     columns: dict[str, Any] = {"sides": [], "disagreement": None}
     for side in sides:

@@ -24,8 +24,8 @@ from PIL import Image
 from plotly.graph_objects import Figure as PageFigure
 from plotly.offline import get_plotlyjs
 
-from lgn_lite.analysis.explanation import top_answers, word_effects
-from lgn_lite.analysis.predictions import Answers, split_answers
+from lgn_lite.analysis.explanation import top_predictions, word_effects
+from lgn_lite.analysis.predictions import SplitPredictions, split_predictions
 from lgn_lite.annotations import duration_note
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
@@ -61,14 +61,14 @@ def write_report(
 
     `count` queries each are shown of the best, the worst and, with a baseline, the most disputed. Answers that are
     kept beside a checkpoint are not computed again; `progress` shows a bar while others are. Raises InputError as
-    `answers.split_answers` does, and for a count below 1; OSError where the file cannot be written.
+    `answers.split_predictions` does, and for a count below 1; OSError where the file cannot be written.
     """
     if count < 1:
         raise InputError(f"count={count}: show at least one query of each sort")
     out = Path(out)
     _check_writable(out)
     sides = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
-    answers = {name: split_answers(side, data, split, progress) for name, side in sides.items()}
+    answers = {name: split_predictions(side, data, split, progress) for name, side in sides.items()}
     cards = _Cards(data, sides, answers, evaluation_set(data, checkpoint, split))
     results = {  # `course.evaluate_checkpoint`, from answers that are there already
         name: evaluate_logits(sides[name].model, found.logits, found.queries, data.thresholds, data.length_edges)
@@ -162,7 +162,9 @@ def _tables(results: Mapping[str, Mapping]) -> list[dict[str, Any]]:
     return tables
 
 
-def _figures(results: Mapping, constant: Mapping, answers: Mapping[str, Answers], data: DataSet) -> dict[str, Any]:
+def _figures(
+    results: Mapping, constant: Mapping, answers: Mapping[str, SplitPredictions], data: DataSet
+) -> dict[str, Any]:
     """The figures of numbers by the group that they stand with; "all" has the distribution of IoU too."""
     # the baseline first, as in the paper's tables; whoever comes last has our colour
     ordered = dict(sorted(results.items(), key=lambda item: item[0] != "baseline"))
@@ -218,7 +220,11 @@ class _Cards:
     """The queries of the report: which are shown, and what is shown of each."""
 
     def __init__(
-        self, data: DataSet, sides: Mapping[str, Checkpoint], answers: Mapping[str, Answers], found: MomentDataset
+        self,
+        data: DataSet,
+        sides: Mapping[str, Checkpoint],
+        answers: Mapping[str, SplitPredictions],
+        found: MomentDataset,
     ):
         self.data, self.sides, self.answers, self.found = data, sides, answers, found
         self.own, *others = answers.values()
@@ -249,7 +255,7 @@ class _Cards:
         """All that is shown of query i."""
         query, moments = self.queries[i], next(iter(self.sides.values())).model.moments
         scores = {name: found.logits[i].sigmoid() for name, found in self.answers.items()}
-        tops = {name: top_answers(side.model, scores[name]) for name, side in self.sides.items()}
+        tops = {name: top_predictions(side.model, scores[name]) for name, side in self.sides.items()}
         spans = {name: self.answers[name].spans[numbers] * query.duration for name, (numbers, _) in tops.items()}
         shared = {"duration": query.duration, "truth": (query.start, query.end)}
         overlap = interval_iou(self.own.spans, torch.tensor(query.span, dtype=torch.float64))

@@ -14,12 +14,12 @@ from typing import Any
 import anywidget
 import traitlets
 
-from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.errors import InputError
-from lgn_lite.inspector.model_view import FAILURES, Side, answer_columns, failure, open_sides, table
+from lgn_lite.inspector.model_view import FAILURES, ComparedModel, failure, open_models, prediction_columns, table
 from lgn_lite.text import tokenize
 from lgn_lite.video.frames import probe
 from lgn_lite.video.playable import playable
@@ -43,7 +43,7 @@ class Inspector(anywidget.AnyWidget):
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
-    (see `Side.view`), and `look_into("late" | "early" | "words")` gives what a tab draws. Raises InputError for a
+    (see `ComparedModel.view`), and `look_into("late" | "early" | "words")` gives what a tab draws. Raises InputError for a
     checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the split;
     what can be shown without something is shown, and the page says what is missing.
     """
@@ -79,7 +79,7 @@ class Inspector(anywidget.AnyWidget):
         root: str | Path = "data",
     ) -> None:
         self._stop, self._answering = Event(), None
-        self._sides, self._notices = open_sides(checkpoint, baseline)
+        self._sides, self._notices = open_models(checkpoint, baseline)
         self._video = None if video is None else Path(video)
         self._own = None
         if self._video is not None:
@@ -102,7 +102,7 @@ class Inspector(anywidget.AnyWidget):
         start = sentence if query != OWN and sentence else self._original(query)
         super().__init__(query=query, split=split, sentence=start, setup=self._setup(), table=table(self._queries))
         self.view = self._draw()
-        self.answers = {"progress": None, "message": ""} | answer_columns(self._sides)
+        self.answers = {"progress": None, "message": ""} | prediction_columns(self._sides)
         self.observe(self._on_query, "query")
         self.observe(self._on_split, "split")
         self.observe(lambda _: self._refresh(), "sentence")
@@ -226,7 +226,7 @@ class Inspector(anywidget.AnyWidget):
         self._stop_answering()
         self._open_split(change.new)
         self.table = table(self._queries)
-        self.answers = {"progress": None, "message": ""} | answer_columns(self._sides)
+        self.answers = {"progress": None, "message": ""} | prediction_columns(self._sides)
         if self.query == 0:
             self._on_query(traitlets.Bunch(new=0))
         else:
@@ -236,7 +236,7 @@ class Inspector(anywidget.AnyWidget):
     # -- the tabs: on demand, in a thread of their own ------------------------------------------------------------
 
     def look_into(self, tab: str) -> dict[str, Any]:
-        """What a tab draws of the query that is shown: {"number", "sides": [`Side.late`, `.early` or `.words`]}.
+        """What a tab draws of the query that is shown: {"number", "sides": [`ComparedModel.late`, `.early` or `.words`]}.
 
         Raises InputError for an unknown tab.
         """
@@ -317,7 +317,7 @@ class Inspector(anywidget.AnyWidget):
         self._answering = Thread(target=self._answer, args=(waiting, self.split, self._stop), daemon=True)
         self._answering.start()
 
-    def _answer(self, sides: list[Side], split: str, stop: Event) -> None:
+    def _answer(self, sides: list[ComparedModel], split: str, stop: Event) -> None:
         def tell(share: float, message: str) -> None:
             if stop.is_set():
                 raise _Stopped
@@ -326,14 +326,14 @@ class Inspector(anywidget.AnyWidget):
         try:
             for i, side in enumerate(sides):
                 message = f"{side.name} answers {len(self._queries):,} queries"
-                found = split_answers(
+                found = split_predictions(
                     side.checkpoint, self._data, split,
                     told=lambda share, i=i, message=message: tell((i + share) / len(sides), message),
                 )  # fmt: skip
                 if stop.is_set():
                     raise _Stopped
                 side.answers = found
-                self.answers = {"progress": (i + 1) / len(sides), "message": ""} | answer_columns(self._sides)
+                self.answers = {"progress": (i + 1) / len(sides), "message": ""} | prediction_columns(self._sides)
             self.answers = self.answers | {"progress": None, "message": ""}
         except _Stopped:
             self.answers = self.answers | {"progress": None, "message": "stopped"}

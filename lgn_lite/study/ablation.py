@@ -28,7 +28,7 @@ from lgn_lite.study.speed import in_turn
 from lgn_lite.study.statistics import (
     Record,
     choose_learning_rate,
-    mean_and_deviation,
+    mean_and_std,
     paired_difference,
     plus_minus,
     values,
@@ -48,21 +48,21 @@ class Row:
     model: Mapping[str, Any] = field(default_factory=dict)
 
 
-PARTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
+COMPONENTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
 MODULES, NORM = "How many modules? (section 4.5)", "Which norm in eq. 3?"
-LABELS, PLACE = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
+LABELS, POSITION = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
 SQUARE = "Does the list of candidates learn as well as 2D-TAN's square?"
 ORDER = "Does the order of the words matter? (section 3.3)"
 LOCALISER = "Does late guidance fit another localiser? (section 3.5)"
 
 # On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
 ROWS: dict[str, Row] = {
-    "baseline": Row(PARTS, "baseline (2D-TAN)", "baseline"),
-    "early": Row(PARTS, "+ early modulation", "early"),
-    "late": Row(PARTS, "+ late guidance", "late"),
-    "full": Row(PARTS, "LGN"),
-    "late-deaf": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
-    "full-deaf": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
+    "baseline": Row(COMPONENTS, "baseline (2D-TAN)", "baseline"),
+    "early": Row(COMPONENTS, "+ early modulation", "early"),
+    "late": Row(COMPONENTS, "+ late guidance", "late"),
+    "full": Row(COMPONENTS, "LGN"),
+    "late-unconditional": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
+    "full-unconditional": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
     "modules-1": Row(MODULES, "K = 1", model={"guidance": 1}),
     "modules-2": Row(MODULES, "K = 2", model={"guidance": 2}),
     "modules-4": Row(MODULES, "K = 4", model={"guidance": 4}),
@@ -72,19 +72,19 @@ ROWS: dict[str, Row] = {
     "labels-paper": Row(LABELS, "0 to 0.5 (the paper)", model={"t_min": 0.0, "t_max": 0.5}),
     "labels-tacos": Row(LABELS, "0.3 to 0.7 (2D-TAN, TACoS)", model={"t_max": 0.7}),
     "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", model={"t_min": 0.5}),
-    "early-fc7": Row(PLACE, "one unit, on fc7", model={"early": "fc7"}),
-    "early-film": Row(PLACE, "both units, scale and shift", model={"modulation": "scale-shift"}),
+    "early-fc7": Row(POSITION, "one unit, on fc7", model={"early": "fc7"}),
+    "early-film": Row(POSITION, "both units, scale and shift", model={"modulation": "scale-shift"}),
     "square": Row(SQUARE, "square convolution", model={"convolution": "dense"}),
     "bag": Row(ORDER, "a bag of words", model={"text_encoder": "bag"}),
     "temporal": Row(LOCALISER, "convolution in time", "baseline", {"convolution": "temporal"}),
     "temporal-late": Row(LOCALISER, "convolution in time + late guidance", "late", {"convolution": "temporal"}),
 }
 # What the rows of a question are held against, and which rows of Table 4 belong into its table
-REFERENCE = {PARTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", PLACE: "full"}
+REFERENCE = {COMPONENTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", POSITION: "full"}
 REFERENCE |= {SQUARE: "full", ORDER: "full", LOCALISER: "temporal"}
-BESIDE = {
+ALSO_SHOWN = {
     NEED: ("baseline", "late", "early", "full"), MODULES: ("early", "full"),
-    NORM: ("full",), LABELS: ("full",), PLACE: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
+    NORM: ("full",), LABELS: ("full",), POSITION: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
     LOCALISER: ("baseline", "late"),
 }  # fmt: skip
 
@@ -276,7 +276,7 @@ def _training_step(model: LGN, batch: Batch) -> Callable[[], None]:
 
 def rows_of(question: str) -> list[str]:
     """The rows that a question's table shows, in the study's order: its own, and those of Table 4 beside them."""
-    beside = BESIDE.get(question, ())
+    beside = ALSO_SHOWN.get(question, ())
     own = [name for name, row in ROWS.items() if row.question == question]
     return [name for name in ROWS if name in beside] + own
 
@@ -296,7 +296,7 @@ def study_table(
         if not found[metrics[0]]:
             continue
         row: dict[str, Any] = {"seeds": len(found[metrics[0]])}
-        row |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        row |= {metric: plus_minus(*mean_and_std(of_metric)) for metric, of_metric in found.items()}
         mean, low, high, _ = paired_difference(found[metrics[0]], reference)
         known = "" if np.isnan(low) else f" [{low:+.1f}, {high:+.1f}]"
         title = f"{metrics[0]} − {ROWS[against].label}"
@@ -322,7 +322,7 @@ def whole_table(
         if not found[tested]:
             continue
         entry: dict[str, Any] = {"seeds": len(found[tested])}
-        entry |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        entry |= {metric: plus_minus(*mean_and_std(of_metric)) for metric, of_metric in found.items()}
         shared = sorted(set(found[tested]) & set(base))
         pairs = [(found[tested][seed], base[seed]) for seed in shared]
         if name != "baseline" and pairs:

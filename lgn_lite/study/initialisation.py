@@ -23,13 +23,15 @@ from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.training import selection, validate
 
-Record = dict[str, Any]  # of one run: start, variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
+CurveRecord = dict[
+    str, Any
+]  # of one run: start, variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
 
 LEVEL = 60.0  # percent of val R1@0.5
 
 
 @dataclass(frozen=True)
-class Start:
+class Initialisation:
     """One way to start, as what it replaces of the course's."""
 
     label: str
@@ -38,12 +40,14 @@ class Start:
 
 
 _PLAIN = {"optimiser": "adam", "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0}  # 2D-TAN's
-STARTS: dict[str, Start] = {  # each with one cure more than the one before it, but for the last, another schedule
-    "published": Start("as published", {"init": "torch"}, _PLAIN),
-    "unit": Start("+ weights of unit size", {}, _PLAIN),
-    "warmup": Start("+ warm-up", {}, {name: value for name, value in _PLAIN.items() if name != "warmup"}),
-    "course": Start("+ AdamW, falling at the end (the course)"),
-    "cosine": Start("the course with cosine decay", {}, {"schedule": "cosine"}),
+INITIALISATIONS: dict[
+    str, Initialisation
+] = {  # each with one cure more than the one before it, but for the last, another schedule
+    "published": Initialisation("as published", {"init": "torch"}, _PLAIN),
+    "unit": Initialisation("+ weights of unit size", {}, _PLAIN),
+    "warmup": Initialisation("+ warm-up", {}, {name: value for name, value in _PLAIN.items() if name != "warmup"}),
+    "course": Initialisation("+ AdamW, falling at the end (the course)"),
+    "cosine": Initialisation("the course with cosine decay", {}, {"schedule": "cosine"}),
 }
 
 
@@ -72,10 +76,10 @@ def run_initialisation_study(
     """
     root = project_root()
     data = open_data_set("toy-sta", size, root / "data")
-    pairs = [(start, variant) for start in STARTS for variant in COMPARED]
+    pairs = [(start, variant) for start in INITIALISATIONS for variant in COMPARED]
 
-    def run(runs: list[tuple[str, str, int, float]]) -> list[Record]:
-        return run_starts(data, root / folder, runs, every, Recipe(training={"epochs": epochs}))
+    def run(runs: list[tuple[str, str, int, float]]) -> list[CurveRecord]:
+        return run_initialisations(data, root / folder, runs, every, Recipe(training={"epochs": epochs}))
 
     tried = run([(*pair, 0, rate) for rate in RATES for pair in pairs])
     chosen = {pair: choose_rate(tried, *pair) for pair in pairs}
@@ -93,14 +97,14 @@ def run_initialisation_study(
     return write_json(root / "notebooks" / "results" / "starts.json", content)
 
 
-def run_starts(
+def run_initialisations(
     data: DataSet,
     folder: str | Path,
     runs: Iterable[tuple[str, str, int, float]],
     every: int,
     recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
     workers: int | None = None,
-) -> list[Record]:
+) -> list[CurveRecord]:
     """Train (start, variant, seed, learning rate) after (start, variant, seed, learning rate); the records in order.
 
     What is finished is not trained again, what was interrupted resumes.
@@ -118,12 +122,12 @@ def run_starts(
     """
     runs, recipes = list(runs), {}
     for start, variant, seed, rate in runs:
-        if start not in STARTS:
-            raise InputError(f"no start {start!r}: choose from {', '.join(STARTS)}")
+        if start not in INITIALISATIONS:
+            raise InputError(f"no start {start!r}: choose from {', '.join(INITIALISATIONS)}")
         name = f"{start}/{variant}/seed-{seed}-lr-{rate:g}"
         recipes[name] = replace(
-            recipe, variant=variant, seed=seed, model={**recipe.model, **STARTS[start].model},
-            training={**recipe.training, **STARTS[start].training, "learning_rate": rate},
+            recipe, variant=variant, seed=seed, model={**recipe.model, **INITIALISATIONS[start].model},
+            training={**recipe.training, **INITIALISATIONS[start].training, "learning_rate": rate},
         )  # fmt: skip
     histories = train_side_by_side(data, folder, recipes, workers, on_step=partial(_follow, every=every))
     records = []
@@ -148,7 +152,7 @@ def _read(path: Path) -> dict[str, float]:
     return read_json(path, "remove the run's folder, and it is trained again") if path.exists() else {}
 
 
-def choose_rate(records: Iterable[Record], start: str, variant: str) -> float:
+def choose_rate(records: Iterable[CurveRecord], start: str, variant: str) -> float:
     """The learning rate with the highest R1@0.5 + R1@0.7 on the validation split, among the runs of the first seed.
 
     Raises InputError where there is no run.

@@ -12,12 +12,12 @@ from lgn_lite.experiments.runner import results
 from lgn_lite.figures.retrieval import plot_retrieval
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import predict
-from lgn_lite.study.statistics import mean_and_deviation, paired_difference, plus_minus, values
+from lgn_lite.study.statistics import mean_and_std, paired_difference, plus_minus, values
 from lgn_lite.support.files import atomic_path, project_root, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.video.frames import read_frames
 
-ROWS = {
+README_ROWS = {
     "full": "LGN (early modulation and late guidance)",
     "early": "baseline + early modulation",
     "late": "baseline + late guidance",
@@ -32,7 +32,7 @@ def table(results: dict) -> str:
         "| Toy-STA `small`, test | R1@0.5 | R1@0.7 | mIoU | attribute R1@0.5 | R1@0.7 | new compositions R1@0.5 |",
         "|---|---|---|---|---|---|---|",
     ]
-    entries = {label: results["variants"][name] for name, label in ROWS.items() if name in results["variants"]}
+    entries = {label: results["variants"][name] for name, label in README_ROWS.items() if name in results["variants"]}
     for label, entry in {**entries, "best constant interval": results["constant"]}.items():
         test, new = entry["test"], entry["test-composition"]
         attribute = test["kind"]["attribute"]
@@ -71,10 +71,10 @@ def ablation_table(study: dict) -> str:
     ]
     base = values(records, "baseline", "R1@0.5")
     for name in ("full", "early", "late", "baseline"):
-        cells = [plus_minus(*mean_and_deviation(values(records, name, metric, split))) for metric, split in metrics]
+        cells = [plus_minus(*mean_and_std(values(records, name, metric, split))) for metric, split in metrics]
         mean, low, high, seeds = paired_difference(values(records, name, "R1@0.5"), base)
         gap = "" if name == "baseline" else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        lines.append(f"| {ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
+        lines.append(f"| {README_ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from torch.utils.benchmark import timer
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.evaluation import KS, ranking
-from lgn_lite.metrics import answer_hits, answer_iou, recall, temporal_nms, thinned_answers
+from lgn_lite.metrics import prediction_hits, prediction_iou, predictions_after_nms, recall, temporal_nms
 from lgn_lite.model import LGN
 
 THRESHOLDS = (0.3, 0.5, 0.7)
@@ -92,12 +92,12 @@ def evaluation_benchmark(preset: str = "tacos", queries: int = 4001, rounds: int
     }
 
 
-Rates = dict[tuple[int, float], float]
+RecallRates = dict[tuple[int, float], float]
 
 
 def _evaluate_together(
     model: LGN, logits: Tensor, durations: Tensor, targets: Tensor
-) -> tuple[Tensor, Rates, dict[str, float]]:
+) -> tuple[Tensor, RecallRates, dict[str, float]]:
     seconds = {"ranking": 0.0}
 
     def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -109,7 +109,7 @@ def _evaluate_together(
     start = timer()
     rank_some = ranking(model.moments.spans(durations.dtype), logits.sigmoid(), durations)
     seconds["ranking"] += timer() - start
-    answers, _ = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
+    answers, _ = predictions_after_nms(best, *logits.shape, max(KS), model.config.nms)
     kept = timer()
     rates = recall(answers, targets, KS, THRESHOLDS)
     end = timer()
@@ -117,7 +117,9 @@ def _evaluate_together(
     return answers, rates, seconds
 
 
-def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets: Tensor) -> tuple[Tensor, Rates, float]:
+def _evaluate_one_by_one(
+    model: LGN, logits: Tensor, durations: Tensor, targets: Tensor
+) -> tuple[Tensor, RecallRates, float]:
     start = timer()
     scores, spans = logits.sigmoid(), model.moments.spans(torch.float64)
     answers = torch.zeros(len(logits), max(KS), 2, dtype=torch.float64)
@@ -126,7 +128,7 @@ def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets:
         segments = spans[scores[q].argsort(descending=True, stable=True)] * duration
         kept = segments[temporal_nms(segments, model.config.nms, max(KS))]
         answers[q, : len(kept)] = kept
-        hits += answer_hits(answer_iou(answers[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
+        hits += prediction_hits(prediction_iou(answers[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
     hits /= len(logits)
     rates = {(k, m): 100 * hits[i, j].item() for i, k in enumerate(KS) for j, m in enumerate(THRESHOLDS)}
     return answers, rates, timer() - start

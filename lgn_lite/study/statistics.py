@@ -39,7 +39,7 @@ def values(
     return {r["seed"]: (r[split]["all"] if kind is None else r[split]["kind"][kind])[metric] for r in chosen}
 
 
-def mean_and_deviation(found: Mapping[int, float]) -> tuple[float, float]:
+def mean_and_std(found: Mapping[int, float]) -> tuple[float, float]:
     """Mean and standard deviation (n − 1) over the seeds; the deviation of a single seed is NaN."""
     numbers = list(found.values())
     if not numbers:

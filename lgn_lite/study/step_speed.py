@@ -38,7 +38,7 @@ CLASSES = 8  # of moments in the generated data
 
 
 @dataclass(frozen=True)
-class Variant:
+class StepVariant:
     """A way to train the same network; its name reads "list-bf16-compiled"."""
 
     convolution: str
@@ -49,21 +49,21 @@ class Variant:
         return f"{self.convolution}-{self.precision}" + ("-compiled" if self.compiled else "")
 
     @classmethod
-    def parse(cls, name: str) -> Variant:
+    def parse(cls, name: str) -> StepVariant:
         """The variant of a name; InputError where there is none."""
-        if name not in VARIANTS:
-            raise InputError(f"no variant {name!r}: choose among {', '.join(VARIANTS)}")
-        return VARIANTS[name]
+        if name not in STEP_VARIANTS:
+            raise InputError(f"no variant {name!r}: choose among {', '.join(STEP_VARIANTS)}")
+        return STEP_VARIANTS[name]
 
 
-VARIANTS = {
+STEP_VARIANTS = {
     str(variant): variant
     for compiled in (False, True)
     for convolution in CONVOLUTIONS
     for precision in PRECISIONS
-    for variant in [Variant(convolution, precision, compiled)]
+    for variant in [StepVariant(convolution, precision, compiled)]
 }
-BASELINE = "square-fp32"  # what all others are compared to
+STEP_BASELINE = "square-fp32"  # what all others are compared to
 
 
 class Training:
@@ -73,7 +73,7 @@ class Training:
     arithmetic alone. Raises InputError where the device has not the precision.
     """
 
-    def __init__(self, config: LGNConfig, variant: Variant, device: str, dropout: bool = True):
+    def __init__(self, config: LGNConfig, variant: StepVariant, device: str, dropout: bool = True):
         check_precision(variant.precision, device)
         torch.manual_seed(0)
         if not dropout:
@@ -204,7 +204,7 @@ def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device
 
     Raises InputError where the device has not the precision; else whatever stops the variant.
     """
-    variant, asked = Variant.parse(name), batch
+    variant, asked = StepVariant.parse(name), batch
     with arithmetic(variant.precision, device):
         while True:
             row = _measure(config, variant, batch, steps, device, profiled)
@@ -228,7 +228,7 @@ def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device
 
 
 def _measure(
-    config: LGNConfig, variant: Variant, batch: int, steps: int, device: str, profiled: bool
+    config: LGNConfig, variant: StepVariant, batch: int, steps: int, device: str, profiled: bool
 ) -> dict[str, Any] | None:
     """None where memory ends."""
     try:
@@ -282,7 +282,7 @@ def _largest_terms(training: Training, data: Mapping[str, Tensor], device: str, 
 
 def loss_curve(config: LGNConfig, name: str, batch: int, steps: int, device: str) -> list[float]:
     """The losses of a variant's first steps, each on new data; the same data and start weights for all variants."""
-    variant = Variant.parse(name)
+    variant = StepVariant.parse(name)
     with arithmetic(variant.precision, device):
         training = Training(config, variant, device, dropout=False)
         losses = [training.step(make_batch(config, batch, device, seed)) for seed in range(steps)]

@@ -13,13 +13,13 @@ from rich.table import Table
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.study.step_speed import BASELINE, PRECISIONS, Variant, loss_curve, measure_variant
+from lgn_lite.study.step_speed import PRECISIONS, STEP_BASELINE, StepVariant, loss_curve, measure_variant
 from lgn_lite.support.files import write_json
 from lgn_lite.support.processes import in_own_process
 from lgn_lite.support.reading import read_json
 
 AIM = {"tacos": 8.0}  # how many times as fast as the square network in single precision the list has to be
-REFERENCE = "list-fp32"  # whose loss curve the other list variants have to keep to
+REFERENCE_CURVE = "list-fp32"  # whose loss curve the other list variants have to keep to
 SAME_CURVE = 0.02  # largest difference from it, in parts of the first loss
 AS_GOOD = 1.05  # last losses of the list, in parts of the square network's
 
@@ -52,7 +52,7 @@ def run_benchmark(
         )
     configs = {preset: LGNConfig.preset(preset, **(settings or {})) for preset in presets}
     for name in variants:
-        Variant.parse(name)
+        StepVariant.parse(name)
     asked = {"batch": batch, "steps": steps, "curve_batch": curve_batch, "curve_steps": curve_steps}
     found = _open(Path(output), machine(device) | asked | {"settings": json.loads(json.dumps(settings or {}))})
 
@@ -115,7 +115,7 @@ def _open(output: Path, about: dict[str, Any]) -> dict:
 
 def _curves_wanted(rows: Mapping[str, dict]) -> list[str]:
     own = [fastest(rows, precision) for precision in PRECISIONS]
-    return list(dict.fromkeys(name for name in (BASELINE, REFERENCE, *own) if name))
+    return list(dict.fromkeys(name for name in (STEP_BASELINE, REFERENCE_CURVE, *own) if name))
 
 
 def fastest(rows: Mapping[str, dict], precision: str = "") -> str | None:
@@ -130,9 +130,9 @@ def fastest(rows: Mapping[str, dict], precision: str = "") -> str | None:
 
 def ratio(rows: Mapping[str, dict], name: str) -> float | None:
     """Queries a second of a variant, over those of the square network in single precision."""
-    if "seconds" not in rows.get(name, {}) or "seconds" not in rows.get(BASELINE, {}):
+    if "seconds" not in rows.get(name, {}) or "seconds" not in rows.get(STEP_BASELINE, {}):
         return None
-    return rows[name]["queries_per_second"] / rows[BASELINE]["queries_per_second"]
+    return rows[name]["queries_per_second"] / rows[STEP_BASELINE]["queries_per_second"]
 
 
 def difference(a: Sequence[float], b: Sequence[float]) -> float:
@@ -151,20 +151,20 @@ def verdicts(preset: str, kept: Mapping[str, dict]) -> list[tuple[bool | None, s
     best, said = fastest(kept["rows"]), []
     times = ratio(kept["rows"], best) if best else None
     if preset in AIM:
-        text = "not measured" if times is None else f"{best} is {times:.2f} times as fast as {BASELINE}"
+        text = "not measured" if times is None else f"{best} is {times:.2f} times as fast as {STEP_BASELINE}"
         said.append((None if times is None else times >= AIM[preset], f"speed, at least {AIM[preset]:g} times: {text}"))
     curves = {name: curve for name, curve in kept["curves"].items() if isinstance(curve, list)}
-    for name in curves if REFERENCE in curves else ():
-        if name in (BASELINE, REFERENCE):
+    for name in curves if REFERENCE_CURVE in curves else ():
+        if name in (STEP_BASELINE, REFERENCE_CURVE):
             continue
-        off = difference(curves[name], curves[REFERENCE]) / curves[REFERENCE][0]
+        off = difference(curves[name], curves[REFERENCE_CURVE]) / curves[REFERENCE_CURVE][0]
         rule = f"the same loss curve, within {SAME_CURVE:.0%} of the first loss"
-        said.append((off <= SAME_CURVE, f"{rule}: {name} is off {REFERENCE} by at most {off:.2%}"))
-    if best in curves and BASELINE in curves:
-        ours, theirs = last_losses(curves[best]), last_losses(curves[BASELINE])
-        rule = f"last losses at most {AS_GOOD:g} times those of {BASELINE}"
-        off = difference(curves[best], curves[BASELINE])
-        text = f"{best} {ours:.4f}, {BASELINE} {theirs:.4f}; largest difference of a step {off:.4f}"
+        said.append((off <= SAME_CURVE, f"{rule}: {name} is off {REFERENCE_CURVE} by at most {off:.2%}"))
+    if best in curves and STEP_BASELINE in curves:
+        ours, theirs = last_losses(curves[best]), last_losses(curves[STEP_BASELINE])
+        rule = f"last losses at most {AS_GOOD:g} times those of {STEP_BASELINE}"
+        off = difference(curves[best], curves[STEP_BASELINE])
+        text = f"{best} {ours:.4f}, {STEP_BASELINE} {theirs:.4f}; largest difference of a step {off:.4f}"
         said.append((ours <= AS_GOOD * theirs, f"{rule}: {text}"))
     return said
 
@@ -200,7 +200,7 @@ def _rows_table(preset: str, rows: Mapping[str, dict]) -> Table:
         "GB",
         "T multiply-adds/s",
         "of peak",
-        f"× {BASELINE}",
+        f"× {STEP_BASELINE}",
         "first s",
     )
     table = _table(preset, "variant", *names)

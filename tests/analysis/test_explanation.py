@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lgn_lite.analysis.explanation import explain, mean_alpha, top_answers, word_effects
+from lgn_lite.analysis.explanation import explain, mean_alpha, top_predictions, word_effects
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import temporal_nms
@@ -122,14 +122,14 @@ def test_a_shift_is_told_apart_from_a_gate(tiny_config, asked):
 def test_top_answers_are_those_of_nms(tiny_config):
     model = LGN(tiny_config(num_clips=8, scales=(8,)))
     scores = torch.rand(len(model.moments))
-    kept, dropped = top_answers(model, scores, keep=3)
+    kept, dropped = top_predictions(model, scores, keep=3)
     order = scores.argsort(descending=True)
     spans = model.moments.spans(torch.float64)[order]
     assert kept == order[temporal_nms(spans, model.config.nms, 3)].tolist()
     assert not set(kept) & set(dropped)
     worse = scores[kept[-1]]
     assert set(kept) | set(dropped) == {p for p in range(len(scores)) if scores[p] >= worse}
-    everything, none = top_answers(model, scores, keep=len(scores), nms=1.0)
+    everything, none = top_predictions(model, scores, keep=len(scores), nms=1.0)
     assert everything == order.tolist() and none == []
 
 

@@ -15,8 +15,8 @@ import torch
 from helpers.untrained import untrained_models
 
 import lgn_lite.inspector.widget
-from lgn_lite.analysis.explanation import explain, mean_alpha, top_answers, word_effects
-from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.analysis.explanation import explain, mean_alpha, top_predictions, word_effects
+from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query
 from lgn_lite.checkpoint import About, load_checkpoint, save_checkpoint
 from lgn_lite.config import LGNConfig
@@ -80,7 +80,7 @@ def test_a_view_is_what_the_model_gives(inspect, models, tiny_toy):
         np.testing.assert_allclose(floats(side["iou"]), iou, atol=1e-6)
         labels = iou_targets(iou, model.config.t_min, model.config.t_max)
         np.testing.assert_allclose(floats(side["target"]), labels, atol=1e-6)
-        kept, dropped = top_answers(model, torch.from_numpy(floats(side["scores"]).copy()))
+        kept, dropped = top_predictions(model, torch.from_numpy(floats(side["scores"]).copy()))
         assert [answer["candidate"] for answer in side["answers"]] == kept
         assert whole(side["dropped"]) == dropped
         first = side["answers"][0]
@@ -410,7 +410,7 @@ def test_a_split_of_tacos_size_opens_soon(inspect, tmp_path, monkeypatch):
     checkpoint = load_checkpoint(folder)
     assert len(checkpoint.model.moments) == 2548
     monkeypatch.setattr("lgn_lite.analysis.predictions.score_queries", lambda *given, **named: torch.randn(4001, 2548))
-    split_answers(checkpoint, data, progress=False)  # keeps them
+    split_predictions(checkpoint, data, progress=False)  # keeps them
 
     before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     inspector = inspect(folder, data, baseline=False, query=4000)

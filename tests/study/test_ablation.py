@@ -13,7 +13,7 @@ from lgn_lite.figures import plot_seeds
 from lgn_lite.model import LGN
 from lgn_lite.recipes import VARIANTS, Recipe
 from lgn_lite.study.ablation import (
-    BESIDE,
+    ALSO_SHOWN,
     REFERENCE,
     ROWS,
     collect,
@@ -24,7 +24,7 @@ from lgn_lite.study.ablation import (
     study_table,
     whole_table,
 )
-from lgn_lite.study.statistics import choose_learning_rate, mean_and_deviation, paired_difference, values
+from lgn_lite.study.statistics import choose_learning_rate, mean_and_std, paired_difference, values
 
 
 def record(row, seed, r1, rate=0.002, val=50.0):
@@ -43,18 +43,21 @@ def test_every_row_is_another_model_and_every_question_has_its_rows():
     assert len(made) == len(ROWS)
     assert {row.question for row in ROWS.values()} == set(REFERENCE)
     for question, reference in REFERENCE.items():
-        assert reference in rows_of(question) and set(BESIDE.get(question, ())) <= set(rows_of(question))
+        assert reference in rows_of(question) and set(ALSO_SHOWN.get(question, ())) <= set(rows_of(question))
 
 
 def test_the_study_trains_scores_and_goes_on(small_toy, tmp_path, monkeypatch):
-    runs, folder = [("late-deaf", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
+    runs, folder = [("late-unconditional", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
     found = run_study(small_toy, folder, runs, Recipe(profile="smoke", training={"batch_size": 64}), workers=1)
-    assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [("late-deaf", 0, 2e-3), ("baseline", 0, 1e-3)]
+    assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [
+        ("late-unconditional", 0, 2e-3),
+        ("baseline", 0, 1e-3),
+    ]
     assert sorted(collect(folder), key=str) == sorted(found, key=str)
     assert found[0]["parameters"] > found[1]["parameters"]
     for split in small_toy.tests:
         assert 0 <= found[0][split]["all"]["R1@0.5"] <= 100 and found[0][split]["kind"]
-    begun = json.loads((folder / "late-deaf" / "seed-0" / "settings.json").read_text())
+    begun = json.loads((folder / "late-unconditional" / "seed-0" / "settings.json").read_text())
     assert begun["model"]["guidance_by"] == "nothing" and begun["model"]["early"] == "none"
     assert begun["training"]["batch_size"] == 64
 
@@ -106,12 +109,12 @@ def test_what_a_row_costs(small_toy, clock, monkeypatch):
 
 def test_mean_deviation_and_paired_interval_are_those_of_scipy():
     a, b = {0: 61.0, 1: 64.5, 2: 60.2, 5: 1.0}, {2: 55.0, 1: 58.1, 0: 57.3, 4: 0.0}
-    assert mean_and_deviation(a) == pytest.approx((np.mean(list(a.values())), np.std(list(a.values()), ddof=1)))
+    assert mean_and_std(a) == pytest.approx((np.mean(list(a.values())), np.std(list(a.values()), ddof=1)))
     mean, low, high, n = paired_difference(a, b)
     known = stats.ttest_rel([61.0, 64.5, 60.2], [57.3, 58.1, 55.0])
     assert n == 3 and mean == pytest.approx((3.7 + 6.4 + 5.2) / 3)
     assert (low, high) == pytest.approx(tuple(known.confidence_interval(0.95)))
-    assert math.isnan(mean_and_deviation({0: 3.0})[1])
+    assert math.isnan(mean_and_std({0: 3.0})[1])
     mean, low, high, n = paired_difference({0: 5.0}, {0: 3.0})
     assert (mean, n) == (2.0, 1) and math.isnan(low) and math.isnan(high)
     assert math.isnan(paired_difference({0: 5.0}, {1: 3.0})[0])

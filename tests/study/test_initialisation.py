@@ -11,7 +11,7 @@ from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.recipes import COURSE, VARIANTS, Recipe, train_variant
-from lgn_lite.study.initialisation import STARTS, choose_rate, run_starts, signal_at_start, steps_to
+from lgn_lite.study.initialisation import INITIALISATIONS, choose_rate, run_initialisations, signal_at_start, steps_to
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ RUN = ("published", "full", 3, 2e-3)
 @pytest.fixture(scope="module")
 def records(small_toy, folder):
     runs = [RUN, ("course", "baseline", 0, 1e-3)]
-    return run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
+    return run_initialisations(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
 
 
 def test_a_record_tells_its_run_and_its_curve(records, folder):
@@ -44,13 +44,13 @@ def test_what_is_done_is_kept(records, small_toy, folder):
     path = folder / "course/baseline/seed-0-lr-0.001/history.json"
     before = path.stat().st_mtime_ns
     runs = [("course", "baseline", 0, 1e-3)]
-    again = run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
+    again = run_initialisations(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
     assert again == records[1:] and path.stat().st_mtime_ns == before
 
 
 def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
-    training = {**STARTS["published"].training, "learning_rate": 2e-3}
-    recipe = Recipe("full", "smoke", 3, STARTS["published"].model, training)
+    training = {**INITIALISATIONS["published"].training, "learning_rate": 2e-3}
+    recipe = Recipe("full", "smoke", 3, INITIALISATIONS["published"].model, training)
     train_variant(small_toy, tmp_path, recipe, progress=False)
     unseen, seen = (
         load_checkpoint(path / "last").model.state_dict()
@@ -61,14 +61,15 @@ def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
 
 def test_the_starts_lead_from_2d_tans_to_the_courses():
     published, course, cosine = (
-        Recipe(training=STARTS[name].training).train_settings("toy-sta") for name in ("published", "course", "cosine")
+        Recipe(training=INITIALISATIONS[name].training).train_settings("toy-sta")
+        for name in ("published", "course", "cosine")
     )
     for name in ("optimiser", "weight_decay", "schedule", "warmup"):
         assert getattr(published, name) == getattr(TrainSettings(), name), name
-    assert course == COURSE and not STARTS["course"].model
+    assert course == COURSE and not INITIALISATIONS["course"].model
     differences = []
-    for name in [*STARTS][:-1]:
-        now = {**STARTS[name].model, **STARTS[name].training}
+    for name in [*INITIALISATIONS][:-1]:
+        now = {**INITIALISATIONS[name].model, **INITIALISATIONS[name].training}
         differences.append({key for key in published.__dict__ | {"init": ""} if key in now})
     assert all(after < before for before, after in pairwise(differences))  # one cure more
     assert cosine == replace(COURSE, schedule="cosine")
@@ -76,7 +77,7 @@ def test_the_starts_lead_from_2d_tans_to_the_courses():
 
 def test_an_unknown_start(small_toy, tmp_path):
     with pytest.raises(InputError, match="no start 'cold': choose from published, unit"):
-        run_starts(small_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
+        run_initialisations(small_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
 
 
 def test_the_step_that_passes_is_the_first_strictly_above():
