@@ -111,7 +111,7 @@ def train_variant(
         on_step: called with the model, the validation split and the step, after each step.
 
     Returns:
-        The history, one entry per epoch. Raises InputError where the data set lacks features.
+        The history, one entry per epoch. Raises InputError if the data set lacks features.
     """
     train_settings = recipe.train_settings(data.name)
     blind = recipe.variant == "blind"

@@ -1,4 +1,4 @@
-"""What a model weighs: its parameters and multiply-adds, part by part, as PyTorch counts them.
+"""The size of a model: its parameters and multiply-adds, part by part, as PyTorch counts them.
 
 The model is laid out on PyTorch's meta device, which knows shapes and nothing else: no weight is allocated, and a
 summary of the full-size model takes a second. Multiply-adds are those of matrix products and convolutions, forward;
@@ -38,9 +38,9 @@ PART_LAYERS = {  # in the order of the data: how the names of the model's layers
 def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataFrame:
     """Parameters and multiply-adds of each part of the model, in the order of the data, and in all.
 
-    batch: queries; words: of each sentence. Returns a row a part, with columns `parameters`, `multiply_adds` (of the
-    whole batch) and `shape`, the sizes in words; `readable` makes it fit to print. Raises InputError for
-    fewer than one of either.
+    batch: queries; words: of each sentence. Returns a row per part, with columns `parameters`, `multiply_adds` (of the
+    whole batch) and `shape`, the sizes in words; `readable` makes it fit to print. Raises InputError for fewer than
+    one of either.
     """
     import pandas as pd
 

@@ -99,7 +99,7 @@ class ComparedModel:
         self.own_video, _ = video_features(self.checkpoint, path, encoder)
 
     def why_not(self, number: int) -> str:
-        """Why this side cannot answer the query of this number (−1: about the reader's own video); "" where it can."""
+        """Why this side cannot answer the query of this number (−1: about the reader's own video); "" if it can."""
         if number < 0:
             return self.own_message
         return self.message

@@ -11,8 +11,10 @@ from .ablation import ROWS as ROWS
 from .ablation import SQUARE as SQUARE
 from .ablation import rows_of as rows_of
 from .ablation import run_study as run_study
+from .ablation import stored_name as stored_name
 from .ablation import study_table as study_table
 from .ablation import whole_table as whole_table
+from .ablation import with_present_names as with_present_names
 from .initialisation import INITIALISATIONS as INITIALISATIONS
 from .initialisation import steps_to as steps_to
 from .speed import convolution_benchmark as convolution_benchmark

@@ -39,32 +39,34 @@ def test_scores_are_the_model_s_and_read_off_the_features(tiny_config, asked, co
 
 
 @pytest.mark.parametrize("convolution", ["list", "dense"])
-def test_steps_let_one_module_after_the_other_hear_the_sentence(tiny_config, asked, convolution):
+def test_steps_give_one_module_after_the_other_the_sentence(tiny_config, asked, convolution):
     model = lively(tiny_config(convolution=convolution, layers=3, padding=3, guidance=2))
     found = explain(model, *asked)
     assert found.steps.shape == (3, len(model.moments))
-    torch.testing.assert_close(found.steps[-1], found.scores)  # all hear: the model as it is
+    torch.testing.assert_close(found.steps[-1], found.scores)  # with the sentence in all: the model as it is
     with torch.no_grad():
         trace = {}
         model(asked[0][None], asked[1][None], torch.tensor([3]), trace=trace)
         bias = model.attention.bias
-        deaf = model.score(model.convolve(trace["fused"], bias[None])).squeeze().sigmoid()
-        half = torch.stack([trace["alpha"], bias[None]], dim=1)  # the first module hears, the second does not
+        unconditioned = model.score(model.convolve(trace["fused"], bias[None])).squeeze().sigmoid()
+        half = torch.stack(
+            [trace["alpha"], bias[None]], dim=1
+        )  # the first module gets the sentence, the second does not
         half = model.score(model.convolve(trace["fused"], half)).squeeze().sigmoid()
-    torch.testing.assert_close(found.steps[0], deaf)
+    torch.testing.assert_close(found.steps[0], unconditioned)
     torch.testing.assert_close(found.steps[1], half)
-    assert not torch.allclose(deaf, half) and not torch.allclose(half, found.scores)
+    assert not torch.allclose(unconditioned, half) and not torch.allclose(half, found.scores)
 
 
-def test_the_deaf_modules_may_get_another_alpha(tiny_config, asked):
+def test_modules_without_the_sentence_may_get_another_alpha(tiny_config, asked):
     model = lively(tiny_config(layers=3, padding=3, guidance=2))
     neutral = torch.rand(8) + 0.5
     found = explain(model, *asked, neutral=neutral)
     with torch.no_grad():
         trace = {}
         model(asked[0][None], asked[1][None], torch.tensor([3]), trace=trace)
-        deaf = model.score(model.convolve(trace["fused"], neutral[None])).squeeze().sigmoid()
-    torch.testing.assert_close(found.steps[0], deaf)
+        unconditioned = model.score(model.convolve(trace["fused"], neutral[None])).squeeze().sigmoid()
+    torch.testing.assert_close(found.steps[0], unconditioned)
     torch.testing.assert_close(found.steps[-1], found.scores)
 
 

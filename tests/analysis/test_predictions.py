@@ -1,4 +1,4 @@
-"""The answers of a split: the same as by `rank`, kept beside the weights, and made anew when something has changed."""
+"""The predictions of a split: those of `rank`, cached next to the weights, made again when something has changed."""
 
 from dataclasses import replace
 
@@ -36,23 +36,23 @@ def counted(monkeypatch):
     return calls
 
 
-def test_first_answers_are_those_of_rank(checkpoint_folder, data):
+def test_first_predictions_are_those_of_rank(checkpoint_folder, data):
     checkpoint = load_checkpoint(checkpoint_folder)
     found = split_predictions(checkpoint, data, progress=False)
-    truth, durations = query_tensors(found.queries)
+    ground_truth, durations = query_tensors(found.queries)
     logits = score_queries(checkpoint.model, evaluation_set(data, checkpoint, "test"))
     segments, _ = rank(checkpoint.model, logits, durations)
     torch.testing.assert_close(found.segments, segments[:, 0])
-    torch.testing.assert_close(found.iou, interval_iou(segments[:, 0], truth))
+    torch.testing.assert_close(found.iou, interval_iou(segments[:, 0], ground_truth))
 
 
-def test_of_equal_scores_the_first_candidate_is_the_answer(queries):
+def test_ties_go_to_the_first_candidate(queries):
     logits = torch.tensor([[0.0, 2.0, 2.0, 1.0], [40.0, 50.0, 30.0, 0.0]])  # sigmoid(40) = sigmoid(50) = 1 in float32
     spans = torch.tensor([[0.0, 0.25], [0.25, 0.5], [0.5, 0.75], [0.75, 1.0]], dtype=torch.float64)
-    answers = SplitPredictions(queries[:2], logits, spans)
-    assert answers.best.tolist() == [1, 0]
-    assert answers.disagreement(replace(answers, logits=logits.flip(1))).tolist() == [0.0, 1.0]
-    assert answers.disagreement(answers).tolist() == [0.0, 0.0]
+    predictions = SplitPredictions(queries[:2], logits, spans)
+    assert predictions.best.tolist() == [1, 0]
+    assert predictions.disagreement(replace(predictions, logits=logits.flip(1))).tolist() == [0.0, 1.0]
+    assert predictions.disagreement(predictions).tolist() == [0.0, 0.0]
 
 
 def test_they_are_computed_once(checkpoint_folder, data, counted):
@@ -72,9 +72,9 @@ def test_other_weights_or_queries_or_a_broken_file_are_computed_again(checkpoint
     assert len(counted) == 2 and not torch.allclose(before.logits, after.logits)
     fewer = replace(data, reader=lambda folder, split: queries[:3])
     assert split_predictions(checkpoint, fewer, progress=False).logits.shape[0] == 3
-    kept = checkpoint_folder / "answers" / "made-up-test.safetensors"
-    kept.write_bytes(kept.read_bytes()[:100])
-    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged: the answers are computed again"):
+    cached = checkpoint_folder / "answers" / "made-up-test.safetensors"
+    cached.write_bytes(cached.read_bytes()[:100])
+    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged: the predictions are computed again"):
         assert split_predictions(checkpoint, fewer, progress=False).logits.shape[0] == 3
     assert len(counted) == 4
 
@@ -89,14 +89,14 @@ def test_other_weights_or_queries_or_a_broken_file_are_computed_again(checkpoint
         lambda logits: {"other": logits},
     ],
 )
-def test_answers_that_cannot_be_these_are_computed_again(checkpoint_folder, data, counted, damage):
+def test_predictions_that_cannot_be_these_are_computed_again(checkpoint_folder, data, counted, damage):
     checkpoint = load_checkpoint(checkpoint_folder)
     logits = split_predictions(checkpoint, data, progress=False).logits
     path = checkpoint_folder / "answers" / "made-up-test.safetensors"
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     save_file({name: value.contiguous() for name, value in damage(logits.clone()).items()}, path, metadata)
-    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged: the answers are computed again"):
+    with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged: the predictions are computed again"):
         assert cached_predictions(checkpoint, data, "test", data.queries("test")) is None
     with pytest.warns(UserWarning, match=r"made-up-test\.safetensors: damaged"):
         assert torch.equal(split_predictions(checkpoint, data, progress=False).logits, logits)
@@ -104,7 +104,7 @@ def test_answers_that_cannot_be_these_are_computed_again(checkpoint_folder, data
     assert torch.equal(cached_predictions(checkpoint, data, "test", data.queries("test")).logits, logits)
 
 
-def test_other_settings_make_other_answers(checkpoint_folder, data, counted):
+def test_other_settings_make_other_predictions(checkpoint_folder, data, counted):
     split_predictions(load_checkpoint(checkpoint_folder), data, progress=False)
     config = checkpoint_folder / "config.json"
     config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
@@ -113,7 +113,7 @@ def test_other_settings_make_other_answers(checkpoint_folder, data, counted):
     assert len(counted) == 2
 
 
-def test_scores_that_are_not_numbers_are_no_answers(checkpoint_folder, data):
+def test_scores_that_are_not_numbers_are_an_error(checkpoint_folder, data):
     checkpoint = load_checkpoint(checkpoint_folder)
     with torch.no_grad():
         checkpoint.model.score.bias.fill_(float("nan"))

@@ -71,7 +71,7 @@ def test_single_seeds_are_put_together_by_data_set():
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (made(_1=30.0, _0=38.0), "CHARADES-STA: seed 0 stands in two runs"),
+        (made(_1=30.0, _0=38.0), "CHARADES-STA: seed 0 is in two runs"),
         (made(_1=30.0, prior=21.0), "CHARADES-STA: two runs read different annotations"),
     ],
 )

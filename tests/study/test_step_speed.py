@@ -141,7 +141,7 @@ def test_results_of_other_settings_are_not_mixed(tmp_path):
     with pytest.raises(InputError, match="batch: 2 there, 4 now"):
         small_run(output, ["list-fp32"], batch=4)
     output.write_text("[]", encoding="utf-8")
-    with pytest.raises(InputError, match="no file of this benchmark"):
+    with pytest.raises(InputError, match="not a file of this benchmark"):
         small_run(output, ["list-fp32"])
     with pytest.raises(InputError, match="no variant 'list'"):
         small_run(tmp_path / "c.json", ["list"])
