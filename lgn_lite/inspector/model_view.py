@@ -159,7 +159,7 @@ class ComparedModel:
             }
             for p in best
         ]  # fmt: skip
-        drawn = {"scores": packed(scores), "answers": predictions, "dropped": packed(dropped, "<i4"), "message": ""}
+        drawn = {"scores": packed(scores), "predictions": predictions, "dropped": packed(dropped, "<i4"), "message": ""}
         if iou is None:
             return drawn | {"iou": None, "target": None}
         target = iou_targets(iou, model.config.t_min, model.config.t_max)
@@ -207,7 +207,7 @@ class ComparedModel:
         return {"message": "", "units": [_unit(gates) for gates in units]}
 
     def words(self, number: int, sentence: str) -> dict[str, Any]:
-        """What leaving out each word does to the score of the prediction, and to the prediction (fractions of the video)."""
+        """What leaving out each word does to the score of the prediction, and to its span, fractions of the video."""
         if message := self.why_not(number):
             return {"message": message}
         effects = word_effects(self.checkpoint, self.video(number), sentence)
@@ -281,10 +281,12 @@ def _word_count(sentence: str) -> int:
 
 def prediction_columns(models: list[ComparedModel]) -> dict[str, Any]:
     """The columns that models add: each one's first prediction and its IoU, and how much two of them disagree."""
-    columns: dict[str, Any] = {"sides": [], "disagreement": None}
+    columns: dict[str, Any] = {"models": [], "disagreement": None}
     for model in models:
         found = model.predictions
-        columns["sides"].append(None if found is None else {"iou": packed(found.iou), "answer": packed(found.segments)})
+        columns["models"].append(
+            None if found is None else {"iou": packed(found.iou), "segments": packed(found.segments)}
+        )
     both = [model.predictions for model in models if model.predictions is not None]
     if len(both) == 2:
         columns["disagreement"] = packed(both[0].disagreement(both[1]))

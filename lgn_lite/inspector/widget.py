@@ -1,4 +1,4 @@
-"""The inspector: what a model, or two of them, predict for a query, with the video, the map, and the effect of the sentence.
+"""The inspector: what one or two models predict for a query, with the video, the map, and the effect of the sentence.
 
 An anywidget: this file holds its state and computes on demand, `model_view.py` says what is drawn, `widget.js` draws
 it. It runs in JupyterLab and in a Voilà page; each `Inspector` is a state of its own.
@@ -43,9 +43,9 @@ class Inspector(anywidget.AnyWidget):
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
-    (see `ComparedModel.view`), and `look_into("late" | "early" | "words")` gives what a tab draws. Raises InputError for a
-    checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the split;
-    what can be shown without something is shown, and the page says what is missing.
+    (see `ComparedModel.view`), and `look_into("late" | "early" | "words")` returns what a tab draws. Raises InputError
+    for a checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the
+    split; what can be shown without something is shown, and the page says what is missing.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -57,9 +57,9 @@ class Inspector(anywidget.AnyWidget):
     # written here, read by the page
     setup = traitlets.Dict().tag(sync=True)  # title, splits, compared models, notices
     table = traitlets.Dict().tag(sync=True)  # columns of the split that no model changes
-    answers = traitlets.Dict().tag(sync=True)  # columns of the predictions, and their progress
+    predictions = traitlets.Dict().tag(sync=True)  # columns of the predictions, and their progress
     view = traitlets.Dict().tag(sync=True)  # the query that is shown, its map and its predictions
-    film = traitlets.Dict().tag(sync=True)  # the bytes of its video
+    video = traitlets.Dict().tag(sync=True)  # the bytes of its video
     late = traitlets.Dict().tag(sync=True)  # the tabs, computed when the page asks for them
     early = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -91,8 +91,8 @@ class Inspector(anywidget.AnyWidget):
         self._data = self._open_data(data, size, root)
         self._queries: list[Query] = []
         self._number = 0  # of the last view: work for an older one is not done
-        # One thread explains, one prepares videos; a third predicts for the split. The kernel stays free for the next query.
-        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "film")}
+        # One thread explains, one prepares videos, a third predicts for the split: the kernel stays free.
+        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "video")}
         self._jobs: list[Future] = []
         self._open_split(split)
         if query is None:
@@ -102,7 +102,7 @@ class Inspector(anywidget.AnyWidget):
         start = sentence if query != OWN and sentence else self._original(query)
         super().__init__(query=query, split=split, sentence=start, setup=self._setup(), table=table(self._queries))
         self.view = self._draw()
-        self.answers = {"progress": None, "message": ""} | prediction_columns(self._models)
+        self.predictions = {"progress": None, "message": ""} | prediction_columns(self._models)
         self.observe(self._on_query, "query")
         self.observe(self._on_split, "split")
         self.observe(lambda _: self._refresh(), "sentence")
@@ -185,7 +185,7 @@ class Inspector(anywidget.AnyWidget):
             "title": data.title if data is not None else (self._own.video if self._own else "no data"),
             "splits": [] if data is None else ["train", "val", *data.tests],
             "own": None if self._own is None else self._own.video,
-            "sides": [model.setup() for model in self._models],
+            "models": [model.setup() for model in self._models],
             "notices": notices,
             "words": words if len(words) <= 2000 else [],  # suggestions: GloVe's most frequent words would be too many
         }
@@ -197,18 +197,18 @@ class Inspector(anywidget.AnyWidget):
         number, query, sentence = self.query, self._query_of(self.query), self.sentence
         view: dict[str, Any] = {"number": self._number, "query": number, "sentence": sentence, "message": ""}
         if query is None:
-            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "sides": []}
+            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "models": []}
         ground_truth = None if number == OWN else (query.start, query.end)
         view |= {
-            "original": query.sentence, "video": query.video, "duration": query.duration, "truth": ground_truth,
-            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "sides": [],
+            "original": query.sentence, "video": query.video, "duration": query.duration, "ground_truth": ground_truth,
+            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "models": [],
         }  # fmt: skip
         try:
             view["tokens"] = tokenize(sentence)
         except InputError as error:
             return view | {"message": str(error) if sentence.strip() else "Type a sentence."}
         view["unknown"] = self._models[0].checkpoint.vocabulary.unknown(sentence)
-        view["sides"] = [model.view(number, sentence, query.duration, ground_truth) for model in self._models]
+        view["models"] = [model.view(number, sentence, query.duration, ground_truth) for model in self._models]
         return view
 
     def _refresh(self) -> None:
@@ -226,7 +226,7 @@ class Inspector(anywidget.AnyWidget):
         self._stop_predicting()
         self._open_split(change.new)
         self.table = table(self._queries)
-        self.answers = {"progress": None, "message": ""} | prediction_columns(self._models)
+        self.predictions = {"progress": None, "message": ""} | prediction_columns(self._models)
         if self.query == 0:
             self._on_query(traitlets.Bunch(new=0))
         else:
@@ -236,7 +236,7 @@ class Inspector(anywidget.AnyWidget):
     # -- the tabs: on demand, in a thread of their own ------------------------------------------------------------
 
     def look_into(self, tab: str) -> dict[str, Any]:
-        """What a tab draws of the query that is shown: {"number", "sides": one dictionary per model}.
+        """What a tab draws of the query that is shown: {"number", "models": one dictionary per model}.
 
         Raises InputError for an unknown tab.
         """
@@ -248,13 +248,13 @@ class Inspector(anywidget.AnyWidget):
         drawn = getattr(self, tab)
         if drawn.get("number") == number or number != self._number:
             return drawn
-        models = []
-        for model in self._models if self.view["sides"] else []:
+        drawn_models = []
+        for model in self._models if self.view["models"] else []:
             try:
-                models.append(getattr(model, tab)(query, sentence))
+                drawn_models.append(getattr(model, tab)(query, sentence))
             except FAILURES as error:
-                models.append({"message": failure(error)})
-        drawn = {"number": number, "sides": models}
+                drawn_models.append({"message": failure(error)})
+        drawn = {"number": number, "models": drawn_models}
         if number == self._number:  # else the page shows another view
             setattr(self, tab, drawn)
         return drawn
@@ -263,9 +263,9 @@ class Inspector(anywidget.AnyWidget):
         """The page wants a tab of the view that it shows, or the predictions for the split to stop or resume."""
         if message.get("want") in ("late", "early", "words") and message.get("number") == self._number:
             self._submit("explain", self._explain, message["want"], self._number, self.query, self.sentence)
-        elif message.get("answers") == "stop":
+        elif message.get("predictions") == "stop":
             self._stop.set()
-        elif message.get("answers") == "start":
+        elif message.get("predictions") == "start":
             self._predict_split()
 
     def _submit(self, pool: str, work, *given) -> None:
@@ -285,18 +285,18 @@ class Inspector(anywidget.AnyWidget):
 
     def _show_video(self) -> None:
         name = self.view.get("video")
-        if name is None or self.film.get("name") == name:
+        if name is None or self.video.get("name") == name:
             return
         path = self._video if self.query == OWN else self._data.video(name)
         if path is None or not path.is_file():
             missing = self._data.folder / self._data.video_path.format(name=name)
-            self.film = {"name": name, "message": f"There is no video file {missing}: the rest is shown without it."}
+            self.video = {"name": name, "message": f"There is no video file {missing}: the rest is shown without it."}
             return
-        self.film = {"name": name, "message": "", "loading": True}
-        self._submit("film", self._load_video, name, path, self.view["duration"])
+        self.video = {"name": name, "message": "", "loading": True}
+        self._submit("video", self._load_video, name, path, self.view["duration"])
 
     def _load_video(self, name: str, path: Path, duration: float) -> None:
-        if name != self.film.get("name"):  # the page shows another video
+        if name != self.video.get("name"):  # the page shows another video
             return
         try:
             content, mime = playable(path)
@@ -304,8 +304,8 @@ class Inspector(anywidget.AnyWidget):
             video = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
         except FAILURES as error:
             video = {"name": name, "message": failure(error)}
-        if name == self.film.get("name"):
-            self.film = video
+        if name == self.video.get("name"):
+            self.video = video
 
     # -- the predictions for the whole split ----------------------------------------------------------------------
 
@@ -321,7 +321,7 @@ class Inspector(anywidget.AnyWidget):
         def on_progress(share: float, message: str) -> None:
             if stop.is_set():
                 raise _Stopped
-            self.answers = self.answers | {"progress": share, "message": message}
+            self.predictions = self.predictions | {"progress": share, "message": message}
 
         try:
             for i, model in enumerate(models):
@@ -333,12 +333,12 @@ class Inspector(anywidget.AnyWidget):
                 if stop.is_set():
                     raise _Stopped
                 model.predictions = found
-                self.answers = {"progress": (i + 1) / len(models), "message": ""} | prediction_columns(self._models)
-            self.answers = self.answers | {"progress": None, "message": ""}
+                self.predictions = {"progress": (i + 1) / len(models), "message": ""} | prediction_columns(self._models)
+            self.predictions = self.predictions | {"progress": None, "message": ""}
         except _Stopped:
-            self.answers = self.answers | {"progress": None, "message": "stopped"}
+            self.predictions = self.predictions | {"progress": None, "message": "stopped"}
         except FAILURES as error:  # shown in the page: nobody sees a thread's traceback
-            self.answers = self.answers | {"progress": None, "message": failure(error)}
+            self.predictions = self.predictions | {"progress": None, "message": failure(error)}
 
     def _stop_predicting(self) -> None:
         self._stop.set()
