@@ -121,6 +121,17 @@ def save_checkpoint(
 
     Where only the weights are new, as from epoch to epoch, they are replaced by one rename. Otherwise the folder is
     written whole, and replaces the old one; killed between these two renames, `recover_checkpoint` helps.
+
+    Args:
+        folder: the checkpoint's.
+        model: the weights and their settings.
+        vocabulary: the words that the model knows.
+        about: the origin of the features and the data set.
+        trained: the epoch and its validation result, stored with the weights.
+        encoder_file: weights of the frame encoder that the checkpoint carries.
+
+    Returns:
+        The folder.
     """
     folder = Path(folder)
     weights = own_weights(model)

@@ -22,9 +22,19 @@ KS = (1, 5)  # n of R@n: the first prediction, and the first five (section 4.2)
 
 @torch.inference_mode()
 def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progress: bool = False) -> Tensor:
-    """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU.
+    """The logits of all candidates of all queries.
 
-    Raises InputError if one is NaN: then all figures would be made up.
+    Args:
+        model: the model.
+        data: the queries, with their features.
+        batch_size: queries at a time.
+        progress: show a bar.
+
+    Returns:
+        (Q, P), in the order of `data`, on the CPU.
+
+    Raises:
+        InputError: if one is NaN: all figures would be meaningless.
     """
     device = next(model.parameters()).device
     was_training = model.training
@@ -66,9 +76,16 @@ def score_sentences(model: LGN, video: Tensor, words: Sequence[Tensor], batch_si
 
 
 def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:
-    """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1).
+    """Candidates best first; ties go to the first candidate.
 
-    Ties go to the first candidate. With `keep` only the best `keep` of the P are ranked and returned.
+    Args:
+        model: whose candidates the logits are of.
+        logits: (Q, P).
+        durations: (Q,) of the videos, seconds.
+        keep: rank and return only the best `keep` of the P.
+
+    Returns:
+        (Q, P, 2) segments in seconds, and (Q, P) scores in (0, 1).
     """
     scores = logits.sigmoid()
     best, order = _first_of_sorted(scores, scores.shape[1] if keep is None else keep)
@@ -197,7 +214,17 @@ def evaluate_logits(
     nms: float | None = None,
     discounted: bool = False,
 ) -> dict:
-    """`evaluate` from logits (Q, P) that are there already, one row for each of the queries."""
+    """`evaluate` from logits that are there already.
+
+    Args:
+        model: whose candidates the logits are of.
+        logits: (Q, P), a row for each of the queries.
+        queries: the Q queries.
+        thresholds, length_edges, nms, discounted: as of `evaluate`.
+
+    Returns:
+        The table of `score_predictions`.
+    """
     nms = model.config.nms if nms is None else nms
     predictions = predictions_from_logits(model, logits, query_tensors(queries)[1], max(KS), nms).segments
     return score_predictions(predictions, queries, thresholds, length_edges, KS, discounted=discounted)  # after NMS

@@ -241,13 +241,20 @@ def write_features(
 ) -> None:
     """Write (video, features (T, D)) pairs to an HDF5 file; what is written survives an interruption.
 
-    `encoder`, `layer`, `rate` (Hz; 0: unknown) and `weights` (a fingerprint) become the file's attributes. Videos go
-    into `path.partial`, each whole or not at all, and the file gets its name after the last. With `resume` a
-    second call keeps what the partial file holds and skips those videos; otherwise it starts from scratch, and the old
-    file stays until the new one is whole. A damaged partial file is moved aside, with a warning. Raises InputError for
-    features that are not finite, not (T, D), or not as wide as the others, where the partial file has other
-    attributes, and where another process writes the same file; OSError, which names the file, for a full disk and
-    whatever else the system refuses.
+    Videos go into `path.partial`, each whole or not at all, and the file gets its name after the last. A damaged
+    partial file is moved aside, with a warning.
+
+    Args:
+        path: the file.
+        items: (video, features (T, D)) pairs.
+        encoder, layer, rate, weights: the file's attributes; rate in Hz, 0 if unknown; weights: a fingerprint.
+        resume: keep what the partial file holds and skip those videos; otherwise start from scratch, and the old
+            partial file stays until the new one is whole.
+
+    Raises:
+        InputError: for features that are not finite, not (T, D), or not as wide as the others, if the partial file has
+            other attributes, and if another process writes the same file.
+        OSError: naming the file, for a full disk and whatever else the system refuses.
     """
     path, attrs = Path(path), _attributes(encoder, layer, rate, weights)
     with hold_store(path), open_partial(path, attrs, resume) as store:
@@ -262,11 +269,22 @@ def make_features(
     progress: bool = True,
     resume: bool = True,
 ) -> FeatureStore:
-    """Bring a file of features to hold all `videos`, {name: source}, with the `attrs` of `write_features`.
+    """Complete a file of features: after Ctrl-C or an error the next call resumes where it stopped.
 
-    `compute`, a generator function, takes the part of `videos` that is still missing and yields (video, features
-    (T, D)). After Ctrl-C or an error the next call resumes where it stopped; a complete file is returned as it
-    is; `resume=False` makes all again. Raises InputError if the file has other attributes or lacks videos.
+    Args:
+        path: the file; a complete one is returned as it is.
+        videos: {name: source}, all that the file has to hold.
+        compute: a generator function; takes the part of `videos` that is still missing and yields (video, features
+            (T, D)).
+        attrs: the attributes of `write_features`.
+        progress: show a bar.
+        resume: False makes all again.
+
+    Returns:
+        The open file.
+
+    Raises:
+        InputError: if the file has other attributes or lacks videos.
     """
     path = Path(path)
     for video in videos:

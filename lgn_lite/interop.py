@@ -81,13 +81,17 @@ def load_2dtan(
             published checkpoint (.pkl), which is read without running anything in it.
         num_clips: N, the side of the map.
         clip_pool: sampled clips that are averaged into one step of the map.
-        scales: candidates' lengths a scale, e.g. (16, 8, 8, 8) for TACoS.
+        scales: candidates' lengths per scale, e.g. (16, 8, 8, 8) for TACoS.
         kernel: of the map convolutions.
         padding: of the first map convolution.
         settings: further ones of LGNConfig that evaluation or training uses: nms, t_min, t_max.
 
-    Raises InputError for a file that cannot be read, a name that 2D-TAN does not have or one that is missing, and a
-    kernel or padding that the weights contradict.
+    Returns:
+        The model, with guidance off and the square convolution.
+
+    Raises:
+        InputError: for a file that cannot be read, a name that 2D-TAN does not have or one that is missing, and a
+            kernel or padding that the weights contradict.
     """
     where = ""
     if isinstance(state_dict, str | Path):
@@ -158,8 +162,17 @@ def encode_like_2dtan(
 ) -> Callable[[str], Tensor]:
     """What turns one of the sentences into the (W, dim) word vectors that 2D-TAN would see, for a MomentDataset.
 
-    glove: an unpacked GloVe file (2D-TAN's: glove.6B.300d.txt); a word that it lacks gets zeros. strip_full_stop: as in
-    `split_on_blanks`. Raises InputError as `read_glove` does.
+    Args:
+        glove: an unpacked GloVe file (2D-TAN's: glove.6B.300d.txt); a word that it lacks gets zeros.
+        sentences: all that will be encoded.
+        strip_full_stop: as in `split_on_blanks`.
+        dim: width of the vectors.
+
+    Returns:
+        encode(sentence) -> (W, dim)
+
+    Raises:
+        InputError: as `read_glove` does.
     """
     words = sorted({word for sentence in sentences for word in split_on_blanks(sentence, strip_full_stop)})
     vectors, _ = read_glove(glove, words, dim)

@@ -113,9 +113,14 @@ def predict(
 def video_features(
     checkpoint: Checkpoint, video: str | Path, encoder: VGGFrames | None = None, max_lost: float = MAX_LOST
 ) -> tuple[Tensor, VideoInfo]:
-    """A video file as a checkpoint is to be given it: (T, D) prepared features, and what `probe` says of the file.
+    """The prepared features of a video file for a checkpoint, and what `probe` says of the file.
 
-    encoder, max_lost, errors: as of `predict`.
+    Args:
+        checkpoint: the model, with the rate and the width of its features.
+        video, encoder, max_lost, errors: as of `predict`.
+
+    Returns:
+        (T, D) features, and what `probe` found.
     """
     encoder = frame_encoder(checkpoint, encoder)
     config = checkpoint.model.config

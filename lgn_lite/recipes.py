@@ -184,7 +184,15 @@ def train_variants(
 ) -> dict[str, list[dict[str, float]]]:
     """Train several variants side by side into folder/VARIANT, all by one recipe but for its variant.
 
-    Arguments and histories as of `train_side_by_side`.
+    Args:
+        data: the data set.
+        folder: of all trainings.
+        variants: names of VARIANTS.
+        recipe: what they share.
+        workers: as of `train_side_by_side`.
+
+    Returns:
+        {variant: its history}
     """
     return train_side_by_side(data, folder, {name: replace(recipe, variant=name) for name in variants}, workers)
 
@@ -276,9 +284,16 @@ def _epochs_done(history: Path) -> int:
 
 
 def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: float = 4e9) -> MomentDataset:
-    """A split of a data set as a checkpoint is to be given it; a blind model stays blind.
+    """A split of a data set as a checkpoint needs it; a blind model stays blind.
 
-    memory: bytes of prepared features to keep.
+    Args:
+        data: the data set.
+        checkpoint: whose words and settings are used.
+        split: "train", "val" or one of the data set's test splits.
+        memory: bytes of prepared features to cache.
+
+    Returns:
+        The queries with their features. Raises InputError as `DataSet.require_features` and `MomentDataset` do.
     """
     features = None if checkpoint.blind else data.require_features()
     config = checkpoint.model.config
@@ -288,7 +303,12 @@ def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: fl
 def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:
     """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
 
-    `discounted` adds dR@n,IoU=m, which rewards close boundaries too.
+    Args:
+        data, checkpoint, split: as of `evaluation_set`.
+        discounted: dR@n,IoU=m too, which rewards close boundaries.
+
+    Returns:
+        The table of `evaluation.score_predictions`.
     """
     found = evaluation_set(data, checkpoint, split)
     return evaluate(checkpoint.model, found, data.thresholds, data.length_edges, discounted=discounted)

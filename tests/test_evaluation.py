@@ -34,15 +34,15 @@ def loop_order(scores: list[float]) -> list[int]:
 
 def loop_answers(model, logits, durations, keep, nms):
     """One query after another, one candidate after another."""
-    answers, scores = torch.zeros(len(logits), keep, 2, dtype=torch.float64), logits.sigmoid()
+    predictions, scores = torch.zeros(len(logits), keep, 2, dtype=torch.float64), logits.sigmoid()
     for q, duration in enumerate(durations):
         segments, kept = (model.moments.spans(torch.float64) * duration).tolist(), []
         for i in loop_order(scores[q].tolist()):
             if nms is None or all(overlap(segments[i], segments[j]) <= nms for j in kept):
                 kept.append(i)
         for k, i in enumerate(kept[:keep]):
-            answers[q, k] = torch.tensor(segments[i], dtype=torch.float64)
-    return answers
+            predictions[q, k] = torch.tensor(segments[i], dtype=torch.float64)
+    return predictions
 
 
 def overlap(a: list[float], b: list[float]) -> float:

@@ -23,9 +23,8 @@ from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.training import selection, validate
 
-CurveRecord = dict[
-    str, Any
-]  # of one run: start, variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
+# Of one run: start (its initialisation), variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
+CurveRecord = dict[str, Any]
 
 LEVEL = 60.0  # percent of val R1@0.5
 
@@ -40,9 +39,8 @@ class Initialisation:
 
 
 _PLAIN = {"optimiser": "adam", "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0}  # 2D-TAN's
-INITIALISATIONS: dict[
-    str, Initialisation
-] = {  # each with one fix more than the one before it, but for the last, another schedule
+# Each with one fix more than the one before it, but for the last, another schedule
+INITIALISATIONS: dict[str, Initialisation] = {
     "published": Initialisation("as published", {"init": "torch"}, _PLAIN),
     "unit": Initialisation("+ weights of unit size", {}, _PLAIN),
     "warmup": Initialisation("+ warm-up", {}, {name: value for name, value in _PLAIN.items() if name != "warmup"}),
@@ -146,9 +144,7 @@ def _follow(model: LGN, validation: MomentDataset, step: int, folder: Path, ever
     """Add a point to a run's curve; a step that comes again after an interruption gets the same value once more."""
     if step % every == 0:
         path = folder / "curve.json"
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # validation changes nothing: the loader would draw from dropout's numbers
+        with torch.random.fork_rng(devices=[]):  # the loader would draw from dropout's random numbers
             value = validate(model, validation)["R1@0.5"]
         write_json(path, _read(path) | {str(step): round(value, 4)})
 
@@ -185,9 +181,8 @@ def signal_at_start(config: LGNConfig, queries: int = 2, seed: int = 0) -> dict[
     what differs between one sentence and video and the next. Inputs are random, of unit size; in double precision, so
     that a small signal is not lost by rounding. Stages: "fused", "map_0", "map_1", …, "scores".
     """
-    config = config.override(
-        num_frames=config.num_clips, vocabulary_size=0
-    )  # the map does not depend on the number of frames
+    # the map does not depend on the number of frames
+    config = config.override(num_frames=config.num_clips, vocabulary_size=0)
     torch.manual_seed(seed)
     model = LGN(config).double().eval()
     words = 8

@@ -26,7 +26,14 @@ THRESHOLDS = (0.3, 0.5, 0.7)
 def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: int = 3, device: str = "cpu") -> dict:
     """Forward and backward of all map layers, list against dense, for the preset's map and channels.
 
-    Returns seconds per pass for each, and the ratio dense / list, the median of the rounds' ratios.
+    Args:
+        preset: of LGNConfig.
+        batch: maps of a pass.
+        rounds: passes of each.
+        device: where they run.
+
+    Returns:
+        Seconds per pass of each, and the ratio dense / list, the median of the rounds' ratios.
     """
     seconds = in_turn({name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}, rounds)
     ratios = [dense / listed for dense, listed in zip(seconds["dense"], seconds["list"], strict=True)]

@@ -27,9 +27,20 @@ def choose_learning_rate(records: Iterable[Record], row: str) -> float:
 def values(
     records: Iterable[Record], row: str, metric: str, split: str = "test", kind: str | None = None
 ) -> dict[int, float]:
-    """{seed: a metric of a row}, in percent, over all queries of a split or those of one caption kind.
+    """A metric of a row over the seeds.
 
-    Raises InputError if the row has two runs of one seed.
+    Args:
+        records: of the runs.
+        row: of the study.
+        metric: "R1@0.5", ….
+        split: of the data set.
+        kind: of caption; None: all queries of the split.
+
+    Returns:
+        {seed: percent}
+
+    Raises:
+        InputError: if the row has two runs of one seed.
     """
     chosen = [record for record in records if record["row"] == row]
     if len({record["seed"] for record in chosen}) < len(chosen):

@@ -119,6 +119,15 @@ def make_batch(config: LGNConfig, batch: int, device: str, seed: int = 0) -> dic
     """Features and sentences in the shapes of the real ones, in which there is something to learn.
 
     A video is noise; in the moment that the sentence means lies one of a few patterns, and the sentence names it.
+
+    Args:
+        config: the sizes.
+        batch: B, queries.
+        device: of the tensors.
+        seed: of what differs between batches; the patterns are always the same.
+
+    Returns:
+        {"video": (B, T, D), "words": (B, W, word_dim), "word_counts": (B,), "span": (B, 2) fractions of the video}
     """
     T, D = config.num_frames, config.visual_dim
     fixed, draw = (torch.Generator(device).manual_seed(n) for n in (0, seed + 1))
@@ -202,7 +211,19 @@ def peak_multiply_adds(precision: str, device: str, side: int | None = None) -> 
 def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device: str, profiled: bool = False) -> dict:
     """A row of the table: a variant's training step. If memory does not hold the batch, half of it is tried.
 
-    Raises InputError if the device has not the precision; else whatever stops the variant.
+    Args:
+        config: the network.
+        name: of STEP_VARIANTS.
+        batch: queries of a step.
+        steps: timed ones.
+        device: where it runs.
+        profiled: list the operations that take most of a step.
+
+    Returns:
+        The row, ready for JSON.
+
+    Raises:
+        InputError: if the device has not the precision; else whatever stops the variant.
     """
     variant, requested = StepVariant.parse(name), batch
     with arithmetic(variant.precision, device):
@@ -281,7 +302,15 @@ def _largest_terms(training: Training, data: Mapping[str, Tensor], device: str, 
 
 
 def loss_curve(config: LGNConfig, name: str, batch: int, steps: int, device: str) -> list[float]:
-    """The losses of a variant's first steps, each on new data; the same data and initial weights for all variants."""
+    """The losses of a variant's first steps, each on new data; the same data and initial weights for all variants.
+
+    Args:
+        config, name, batch, device: as of `measure_variant`.
+        steps: losses.
+
+    Returns:
+        `steps` losses.
+    """
     variant = StepVariant.parse(name)
     with arithmetic(variant.precision, device):
         training = Training(config, variant, device, dropout=False)

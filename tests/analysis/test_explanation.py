@@ -1,4 +1,4 @@
-"""What explains an answer: each view is checked against the model run by hand."""
+"""What explains a prediction: each view is checked against the model run by hand."""
 
 import pytest
 import torch
@@ -49,9 +49,8 @@ def test_steps_give_one_module_after_the_other_the_sentence(tiny_config, asked, 
         model(asked[0][None], asked[1][None], torch.tensor([3]), trace=trace)
         bias = model.attention.bias
         unconditioned = model.score(model.convolve(trace["fused"], bias[None])).squeeze().sigmoid()
-        half = torch.stack(
-            [trace["alpha"], bias[None]], dim=1
-        )  # the first module gets the sentence, the second does not
+        # the first module gets the sentence, the second does not
+        half = torch.stack([trace["alpha"], bias[None]], dim=1)
         half = model.score(model.convolve(trace["fused"], half)).squeeze().sigmoid()
     torch.testing.assert_close(found.steps[0], unconditioned)
     torch.testing.assert_close(found.steps[1], half)
@@ -116,7 +115,7 @@ def test_gates_are_equation_2(tiny_config, asked):
     assert len(explain(lively(tiny_config(early="none")), video, words).gates) == 0
 
 
-def test_a_shift_is_told_apart_from_a_gate(tiny_config, asked):
+def test_a_shift_is_distinguished_from_a_gate(tiny_config, asked):
     (found,) = explain(lively(tiny_config(early="fc7", modulation="scale-shift")), *asked).gates
     torch.testing.assert_close(found.after, found.gate * found.before + found.shift)
 

@@ -40,13 +40,13 @@ def whole(content: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, tiny_toy):
-    """Untrained checkpoints of Toy-STA, as a course run leaves them: …/full/best beside …/baseline/best."""
+    """Untrained checkpoints of Toy-STA, as a course run leaves them: …/full/best next to …/baseline/best."""
     return untrained_models(tmp_path_factory.mktemp("models"), tiny_toy)
 
 
 @pytest.fixture
 def inspect(models, tiny_toy):
-    """`inspect(query=3)`: an inspector of the full model beside the baseline, on Toy-STA tiny, with nothing pending."""
+    """`inspect(query=3)`: an inspector of the full model with the baseline, on Toy-STA tiny, with nothing pending."""
     opened = []
 
     def make(checkpoint=models / "full" / "best", data=tiny_toy, **settings) -> Inspector:
@@ -183,14 +183,14 @@ def test_another_split(inspect, tiny_toy):
     assert inspector.split == "val"
 
 
-def test_the_film_is_the_video_file(inspect, tiny_toy):
+def test_the_video_is_the_file(inspect, tiny_toy):
     inspector = inspect()
     name = tiny_toy.queries("test")[0].video
     assert inspector.video["name"] == name and inspector.video["mime"] == "video/mp4"
     assert inspector.video["data"] == tiny_toy.video(name).read_bytes()
 
 
-def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy):
+def test_a_video_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy):
     twice = [replace(query, duration=query.duration * 2) for query in tiny_toy.queries("test")[:3]]
     video = inspect(data=replace(tiny_toy, reader=lambda folder, split: twice)).video
     assert video["data"] and video["message"] == "" and f"says {twice[0].duration:.1f} s" in video["note"]
@@ -252,7 +252,7 @@ def test_a_pipe_in_a_video_s_place_is_not_waited_for(inspect, models, tiny_toy, 
 
 
 def test_two_people_have_two_states(inspect):
-    """What one of two inspectors of the same checkpoint is asked leaves the other as it is."""
+    """A query of one of two inspectors of the same checkpoint leaves the other as it is."""
     one, other = inspect(query=1), inspect(query=1)
     view = other.view
     one.query = 5
@@ -272,7 +272,7 @@ def test_html_stays_text(inspect, tiny_toy):
     assert not [way for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write") if way in script]
 
 
-# What is missing is told in its place, and the rest is shown ------------------------------------------------
+# What is missing is reported, and the rest is shown ---------------------------------------------------------
 
 
 def test_no_baseline(inspect, models):
@@ -350,7 +350,7 @@ def test_bad_input(models, tiny_toy, tmp_path):
 
 
 def test_a_video_and_free_text(inspect, tiny_toy):
-    """Beside a data set or without one; the truth is unknown, so there is no IoU."""
+    """With a data set or without one; the ground truth is unknown, so there is no IoU."""
     path = tiny_toy.video(tiny_toy.queries("test")[0].video)
     inspector = inspect(data=None, video=path, sentence="the circle opens an umbrella")
     assert inspector.query == -1 and inspector.view["ground_truth"] is None
@@ -359,12 +359,12 @@ def test_a_video_and_free_text(inspect, tiny_toy):
     assert inspector.video["data"] == path.read_bytes()
     assert inspector.look_into("words")["models"][0]["effects"]
     # the same video of the data set: the same map, up to how its features were stored
-    beside = inspect(video=path, sentence=tiny_toy.queries("test")[0].sentence)
-    own = floats(beside.view["models"][0]["scores"])
-    beside.query = 0
-    np.testing.assert_allclose(own, floats(beside.view["models"][0]["scores"]), atol=5e-3)
-    beside.query = -1
-    assert beside.view["ground_truth"] is None
+    with_data = inspect(video=path, sentence=tiny_toy.queries("test")[0].sentence)
+    own = floats(with_data.view["models"][0]["scores"])
+    with_data.query = 0
+    np.testing.assert_allclose(own, floats(with_data.view["models"][0]["scores"]), atol=5e-3)
+    with_data.query = -1
+    assert with_data.view["ground_truth"] is None
 
 
 def test_a_video_without_a_sentence_asks_for_one(inspect, tiny_toy):
