@@ -175,7 +175,7 @@ class WordEffect:
     word: str
     score: float  # of the whole sentence's prediction, without this word
     change: float  # that score minus the whole sentence's
-    answer: tuple[float, float]  # the prediction without this word, fractions of the video
+    prediction: tuple[float, float]  # the prediction without this word, fractions of the video
 
 
 @torch.inference_mode()

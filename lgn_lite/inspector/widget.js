@@ -1326,8 +1326,8 @@ class WordsTab extends SideTab {
       node("tbody", {},
         node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, whole.score.toFixed(2)), node("td"),
           node("td", {}, span(whole.start, whole.end)), groundTruth ? node("td", { class: "lgn-number" }, whole.iou.toFixed(2)) : null),
-        model.effects.map(({ word, change, answer }) => {
-          const [start, end] = answer.map((fraction) => fraction * duration);
+        model.effects.map(({ word, change, prediction }) => {
+          const [start, end] = prediction.map((fraction) => fraction * duration);
           const other = Math.abs(start - whole.start) + Math.abs(end - whole.end) > 1e-3;
           return node("tr", {}, node("th", { scope: "row" }, word), node("td", { class: "lgn-number" }, signed(change)),
             node("td", { class: "lgn-change" }, node("div", {

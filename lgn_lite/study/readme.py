@@ -99,7 +99,7 @@ def picture(models: Path, target: Path) -> None:
         if overlap["full"] > 0.7 and overlap["baseline"] < 0.1:
             break
     frames, times = read_frames(video, rate=10 / query.duration)
-    bars = {"truth": ground_truth, "baseline": spans["baseline"], "LGN": spans["full"]}
+    bars = {"ground truth": ground_truth, "baseline": spans["baseline"], "LGN": spans["full"]}
     target.parent.mkdir(exist_ok=True)
     plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
 

@@ -147,7 +147,7 @@ def test_word_effects_leave_out_one_word_at_a_time(checkpoint_folder):
     best = whole.argmax()
     assert effects[1].score == pytest.approx(without[best].item(), abs=1e-6)
     assert effects[1].change == pytest.approx((without[best] - whole[best]).item(), abs=1e-6)
-    assert effects[1].answer == pytest.approx(model.moments.spans()[without.argmax()].tolist())
+    assert effects[1].prediction == pytest.approx(model.moments.spans()[without.argmax()].tolist())
     assert word_effects(checkpoint, video, "light") == []
     with pytest.raises(InputError, match="no words"):
         word_effects(checkpoint, video, "?!")
