@@ -53,7 +53,7 @@ def on_map(moments: Moments, grid) -> np.ndarray:
     return np.asarray(grid)[moments.start_index, moments.end_index]
 
 
-# Answers
+# Predictions
 
 
 def test_answers_have_a_row_each_with_their_seconds_and_overlap():
