@@ -40,14 +40,14 @@ class Query:
 
 
 class Queries(list[Query]):
-    """What a reader returns: the queries kept, their file, and in `written` how many pairs it held before cleaning."""
+    """What a reader returns: the queries, their file, and in `written` how many pairs it held before cleaning."""
 
     written: int = 0
     path: Path | None = None
 
 
 # The query as written, and the location that an error names: "file:line", or "file, video 'x', pair 3".
-Row = tuple[str, Query]
+Located = tuple[str, Query]
 # What a video's entry in a json file says of time: its duration, and its units per second (frames, or 1 for seconds).
 Timing = Callable[[str, dict[str, Any]], tuple[float, float]]
 
@@ -159,7 +159,7 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
 
     The last three are means: words per sentence, seconds per moment, moments per video. Words are what blanks
     separate, as in 2D-TAN, which gives Table 1's 6.2 and 8.5 (`text.tokenize` finds less than 0.01 more).
-    Raises InputError where there is no query.
+    Raises InputError if there is no query.
     """
     queries = list(queries)
     if not queries:
@@ -175,7 +175,7 @@ def statistics(queries: Iterable[Query]) -> dict[str, float]:
 
 
 def duration_note(annotated: float, file: float) -> str | None:
-    """One sentence where a video file and its annotation disagree on the duration; None where they agree.
+    """One sentence where a video file and its annotation disagree on the duration; None if they agree.
 
     Both in seconds. A tenth, or half a second of a short video, is what containers and rounding make; None also for a
     file whose duration is not known (0, NaN).
@@ -193,7 +193,7 @@ def hold_out(queries: Sequence[Query], share: float = 0.1) -> tuple[list[Query],
 
     Videos are ordered by the SHA-256 of their name, and the first share of them, with all their queries, is held
     out: the same ones whatever the order of the queries, on every machine, without a seed. At least one video is
-    held out, and one left, where there are two. Returns (rest, held out), in the order given; the queries held out
+    held out, and one left, if there are two. Returns (rest, held out), in the order given; the queries held out
     get the split "val". Raises InputError for a share outside (0, 1).
     """
     if not 0 < share < 1:
@@ -234,13 +234,13 @@ SECONDS = (1e-3, 1e7)  # how long a video may last: from one frame to four month
 FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
 
 
-def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
+def _clean(rows: Iterable[Located], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
     """2D-TAN's rules: clip the times to the video, then keep start < end; report once what was changed."""
-    kept = Queries()
-    kept.path = path
+    clean = Queries()
+    clean.path = path
     changed: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
-        kept.written += 1
+        clean.written += 1
         _check_length(where, q.sentence)
         # A sentence without a word has no f_s: the crowd's typing slips are dropped, elsewhere the file is wrong.
         if not LETTER.search(q.sentence):
@@ -268,15 +268,15 @@ def _clean(rows: Iterable[Row], path: Path, *, strict: bool = False, drop_wordle
             changed[LATE].append(where)
         if start > q.start:
             changed[EARLY].append(where)
-        kept.append(q if (start, end) == (q.start, q.end) else replace(q, start=start, end=end))
+        clean.append(q if (start, end) == (q.start, q.end) else replace(q, start=start, end=end))
     changes = [
         f"{len(locations)} {what} (first: {', '.join(_within(path, where) for where in locations[:3])})"
         for what, locations in changed.items()
         if locations
     ]
     if changes:  # once per file: 2D-TAN does the same in silence, and its pair counts differ from the files' lines
-        warnings.warn(f"{path}: {'; '.join(changes)}; {len(kept)} pairs kept", stacklevel=3)
-    return kept
+        warnings.warn(f"{path}: {'; '.join(changes)}; {len(clean)} pairs kept", stacklevel=3)
+    return clean
 
 
 def _check_length(where: str, sentence: str) -> None:
@@ -295,7 +295,7 @@ def _within(path: Path, where: str) -> str:
     return f"line {location}" if location.isdigit() else location
 
 
-def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Row]:
+def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Located]:
     """Charades-STA's lines with the durations of the csv."""
     durations: dict[str, float] = {}
     for where, row in csv_rows(durations_csv, columns=("id", "length")):
@@ -331,7 +331,7 @@ def _duration_under(*keys: str) -> Timing:
     return timing
 
 
-def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Row]:
+def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Located]:
     """The pairs of each video of a json file, in seconds."""
     for video, entry in read_json(path).items():
         where = f"{path}, video {shown(video)}"

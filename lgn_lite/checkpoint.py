@@ -1,7 +1,7 @@
 """Checkpoints: a folder with the weights, the settings, and all that prediction from a video file needs.
 
     config.json          the LGNConfig
-    model.safetensors    the weights; its metadata tells the epoch and the validation result
+    model.safetensors    the weights; its metadata holds the epoch and the validation result
     vocabulary.json      the words with a learned vector
     about.json           which data it was trained on, which features it wants, the training settings
     frames.safetensors   the small VGG that made the features, where the project trained one itself
@@ -46,7 +46,7 @@ class About:
     data_set: str = "toy-sta"  # its name in the catalogue
     encoder: str = ""  # name of the frame encoder whose features it wants
     layer: str = ""  # the encoder's layer: fc6, fc7, …
-    rate: float = 0.0  # frames a second that the features were sampled at, Hz
+    rate: float = 0.0  # frames per second at which the features were sampled, Hz
     training: dict[str, Any] = field(default_factory=dict)  # variant, profile, seed, where the words come from
     size: str = ""  # of the data set, where it comes in several: Toy-STA's "tiny", "small" or "full"
 
@@ -89,7 +89,7 @@ class Checkpoint:
 
     @property
     def blind(self) -> bool:
-        """Whether it was trained on zeros in place of videos, and is to be given no others."""
+        """Whether it was trained on zeros instead of videos, and must be given no others."""
         return self.variant == "blind"
 
     @property
@@ -120,11 +120,22 @@ def save_checkpoint(
     """Write a checkpoint folder; whoever reads meanwhile, or after a kill, finds a whole one, the old or the new.
 
     Where only the weights are new, as from epoch to epoch, they are replaced by one rename. Otherwise the folder is
-    written whole, and takes the place of the old one; killed between these two renames, `recover_checkpoint` helps.
+    written whole, and replaces the old one; killed between these two renames, `recover_checkpoint` helps.
+
+    Args:
+        folder: the checkpoint's.
+        model: the weights and their settings.
+        vocabulary: the words that the model knows.
+        about: the origin of the features and the data set.
+        trained: the epoch and its validation result, stored with the weights.
+        encoder_file: weights of the frame encoder that the checkpoint carries.
+
+    Returns:
+        The folder.
     """
     folder = Path(folder)
     weights = own_weights(model)
-    check_weights(weights, f"{folder}: not written", DIVERGED)  # a diverged model never takes the place of a good one
+    check_weights(weights, f"{folder}: not written", DIVERGED)  # a diverged model never replaces a good one
     recover_checkpoint(folder)
     if _only_weights_differ(folder, model, vocabulary, about, encoder_file):
         _save_weights(folder, weights, trained)
@@ -187,7 +198,7 @@ def _save_weights(folder: Path, weights: dict[str, Tensor], trained: dict[str, A
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read a checkpoint folder.
 
-    Raises InputError, naming the file, where one is missing or broken, or the weights are of other settings, or not
+    Raises InputError, naming the file, if one is missing or broken, or the weights are of other settings, or not
     finite.
     """
     folder = Path(folder)
@@ -225,25 +236,25 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
         model.to(device)
     except (RuntimeError, AssertionError) as error:  # torch has no such device, or was built without it
         reason = str(error).splitlines()[0]
-        raise InputError(f"device {str(device)!r} is not to be had ({reason}): give cpu, or another one") from error
+        raise InputError(f"device {str(device)!r} is not available ({reason}): give cpu, or another one") from error
     return Checkpoint(folder, model.eval(), vocabulary, about, trained)
 
 
 def baseline_folder(folder: str | Path) -> Path | None:
-    """The baseline of the same run, ../../baseline/best; None where there is none, or it is this folder itself."""
+    """The baseline of the same run, ../../baseline/best; None if there is none, or if it is this folder itself."""
     folder = Path(folder).resolve()
-    beside = folder.parent.parent / "baseline" / "best"
-    return beside if beside.is_dir() and beside != folder else None
+    baseline = folder.parent.parent / "baseline" / "best"
+    return baseline if baseline.is_dir() and baseline != folder else None
 
 
 def load_weights(model: LGN, path: Path) -> dict[str, str]:
     """Load safetensors weights into a model of the same settings; returns their metadata.
 
-    Raises InputError, naming the file, where it is missing or broken, of other settings, or as `check_weights` does.
+    Raises InputError, naming the file, if it is missing or broken, of other settings, or as `check_weights` does.
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
-        # opened once: a training that goes on meanwhile may put the next epoch's file in its place
+        # opened once: a training still running may replace it by the next epoch's file
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     check_weights(weights, str(path))
     try:

@@ -1,6 +1,6 @@
 """The settings of the model: one dataclass, one comment a field, and the presets of the paper.
 
-Where a value comes from stands in brackets: sections and equations are the paper's; "2D-TAN" is its published
+The source of a value is in brackets: sections and equations are the paper's; "2D-TAN" is its published
 configuration files (experiments/charades/2D-TAN-16x16-K5L8-pool.yaml, tacos/2D-TAN-128x128-K5L8-pool.yaml,
 activitynet/2D-TAN-64x64-K9L4-pool.yaml), which section 4.3 refers to; "ours" is where both leave it open.
 """
@@ -39,7 +39,7 @@ class LGNConfig:
 
     # -- the sentence side
     vocabulary_size: int = 0  # words with a vector inside the model; 0: vectors are given with each sentence
-    word_vectors: Literal["learned", "frozen"] = "learned"  # frozen: GloVe's, kept as they are (3.3, 2D-TAN)
+    word_vectors: Literal["learned", "frozen"] = "learned"  # frozen: GloVe's, unchanged (3.3, 2D-TAN)
     word_dim: int = 300  # width of a word vector, the paper's first d_s (4.3)
     text_dim: int = 512  # H, width of f_s and of the LSTM, the paper's second d_s (4.3)
     text_encoder: Literal["lstm", "bag"] = "lstm"  # its last state (3.3), or the words' mean, a control (ours)
@@ -51,7 +51,7 @@ class LGNConfig:
     frame_dropout: float = 0.75  # after each of the two FC layers; acts only where the model holds them (4.3)
 
     # -- fusion, section 3.4
-    fusion_text_fc: bool = True  # FC on both sides (3.4); False: f_s enters as it is, at width C (2D-TAN)
+    fusion_text_fc: bool = True  # FC for text and map (3.4); False: f_s enters as it is, at width C (2D-TAN)
 
     # -- the map convolution
     convolution: Literal["list", "dense", "temporal"] = "list"  # over candidates (ours), 2D-TAN's square, clips in time
@@ -70,7 +70,7 @@ class LGNConfig:
     # -- label and ranking
     t_min: float = 0.0  # overlap up to which the label is 0 (eq. 4, 4.3)
     t_max: float = 0.5  # overlap from which on the label is 1 (eq. 4, 4.3)
-    nms: float = 0.45  # tIoU above which a lower-ranked answer is dropped (2D-TAN)
+    nms: float = 0.45  # tIoU above which a lower-ranked prediction is dropped (2D-TAN)
 
     def __post_init__(self) -> None:
         if isinstance(self.scales, list):  # JSON has no tuples
@@ -190,7 +190,7 @@ class LGNConfig:
             self._demand(fine, name, f"must be of type {hint.__name__}")
 
     def _demand(self, fine: bool, names: str, rule: str) -> None:
-        """Raise InputError unless fine, telling the settings concerned and their values."""
+        """Raise InputError unless fine, naming the settings concerned and their values."""
         if not fine:
             given = ", ".join(f"{name}={shown(getattr(self, name))}" for name in names.split())
             raise InputError(f"{'contradictory settings' if ' ' in names else 'setting'} {given}: {rule}")
@@ -275,7 +275,7 @@ def _comments() -> dict[str, tuple[str, str]]:
     return found
 
 
-# Beside the defaults above; where a number is from stands there or here.
+# What differs from the defaults above; the source of a number is given there or here.
 PRESETS: dict[str, dict[str, Any]] = {
     "charades-sta": dict(
         word_vectors="frozen",  # GloVe (3.3), from_pretrained in 2D-TAN's data sets

@@ -31,7 +31,7 @@ class Source:
 
     file: str
     encoder: str
-    rate: float = 0.0  # features a second, Hz; 0: unknown
+    rate: float = 0.0  # features per second, Hz; 0: unknown
     weights: str = ""  # file of the encoder's weights, whose fc7 the model's begins with
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ class DataSet:
     sources: tuple[Source, ...] = ()  # the files of features that it may have; the first that is there is taken
     features: FeatureStore | None = None  # None: only what needs no video can be trained
     encoder: str = ""  # what made the features
-    rate: float = 0.0  # features a second, Hz; 0: unknown
+    rate: float = 0.0  # features per second, Hz; 0: unknown
     encoder_file: Path | None = None  # the encoder's weights: the model's fc7 begins with theirs
     carry_encoder: bool = False  # whether checkpoints carry it: VGG16's half a gigabyte is not for copying
     glove: Path | None = None  # where GloVe's vectors would lie; None: words are learned with the model
@@ -62,7 +62,7 @@ class DataSet:
     _splits: dict[str, list[Query]] = field(default_factory=dict, init=False, repr=False, compare=False)  # as read
 
     def queries(self, split: str) -> list[Query]:
-        """The queries of "train", "val" or one of `tests`; InputError, naming the file, where there is none.
+        """The queries of "train", "val" or one of `tests`; InputError, naming the file, if there is none.
 
         A split is read once; the list is the caller's own.
         """
@@ -90,12 +90,12 @@ class DataSet:
         return self.glove is not None and self.glove.is_file()
 
     def video(self, name: str) -> Path | None:
-        """The video file of a name; None where it is not there."""
+        """The video file of a name; None if it is not there."""
         path = self.folder / self.video_path.format(name=name)
         return path if path.exists() else None
 
     def require_features(self) -> FeatureStore:
-        """The features; InputError, saying how to get them, where there are none."""
+        """The features; InputError, saying how to get them, if there are none."""
         if self.features is None:
             files = " or ".join(source.file for source in self.sources)
             raise InputError(

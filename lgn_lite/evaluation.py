@@ -1,4 +1,4 @@
-"""Rank the candidates of every query of a data set, and sum up how good the answers are."""
+"""Rank the candidates of every query of a data set, and sum up how good the predictions are."""
 
 from __future__ import annotations
 
@@ -13,23 +13,33 @@ from tqdm import tqdm
 from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset, collate, pad_words
 from lgn_lite.errors import InputError
-from lgn_lite.metrics import length_bin, length_bins, summarise, thinned_answers
+from lgn_lite.metrics import length_bin, length_bins, predictions_after_nms, summarise
 from lgn_lite.model import LGN
 from lgn_lite.support.metric_inputs import check_nms, check_one_each
 
-KS = (1, 5)  # n of R@n: the first answer, and the first five (section 4.2)
+KS = (1, 5)  # n of R@n: the first prediction, and the first five (section 4.2)
 
 
 @torch.inference_mode()
 def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progress: bool = False) -> Tensor:
-    """(Q, P) logits of all candidates of all queries, in the order of `data`, on the CPU.
+    """The logits of all candidates of all queries.
 
-    Raises InputError where one is NaN: then all figures would be made up.
+    Args:
+        model: the model.
+        data: the queries, with their features.
+        batch_size: queries at a time.
+        progress: show a bar.
+
+    Returns:
+        (Q, P), in the order of `data`, on the CPU.
+
+    Raises:
+        InputError: if one is NaN: all figures would be meaningless.
     """
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()  # without dropout; validation interrupts a training, which then finds the model as it was
-    loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "answers", unit="batch", disable=not progress)
+    loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "predictions", unit="batch", disable=not progress)
     logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
     model.train(was_training)
     logits = torch.cat(logits)
@@ -45,7 +55,14 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
 def score_sentences(model: LGN, video: Tensor, words: Sequence[Tensor], batch_size: int = 64) -> Tensor:
     """(S, P) logits of all candidates of one video for several sentences, on the CPU.
 
-    video: (T, D) prepared features; words: of each sentence (W,) numbers, or (W, word_dim) vectors.
+    Args:
+        model: the model.
+        video: (T, D) prepared features.
+        words: of each sentence (W,) numbers, or (W, word_dim) vectors.
+        batch_size: sentences at a time.
+
+    Returns:
+        (S, P)
     """
     device = next(model.parameters()).device
     was_training = model.training
@@ -59,9 +76,16 @@ def score_sentences(model: LGN, video: Tensor, words: Sequence[Tensor], batch_si
 
 
 def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:
-    """Candidates best first: (Q, P) logits, (Q,) seconds → (Q, P, 2) segments in seconds, (Q, P) scores in (0, 1).
+    """Candidates best first; ties go to the first candidate.
 
-    Of equal scores the first candidate comes first. With `keep` only the best `keep` of the P are ranked and given.
+    Args:
+        model: whose candidates the logits are of.
+        logits: (Q, P).
+        durations: (Q,) of the videos, seconds.
+        keep: rank and return only the best `keep` of the P.
+
+    Returns:
+        (Q, P, 2) segments in seconds, and (Q, P) scores in (0, 1).
     """
     scores = logits.sigmoid()
     best, order = _first_of_sorted(scores, scores.shape[1] if keep is None else keep)
@@ -74,53 +98,67 @@ def _first_of_sorted(scores: Tensor, keep: int) -> tuple[Tensor, Tensor]:
     if keep >= scores.shape[1]:
         return scores.sort(dim=1, descending=True, stable=True)
     best, order = scores.topk(keep + 1, dim=1)
-    tied = (best[:, 1:] == best[:, :-1]).any(dim=1)  # topk leaves open which of equals comes first
+    tied = (best[:, 1:] == best[:, :-1]).any(dim=1)  # topk leaves the order of ties open
     best, order = best[:, :keep], order[:, :keep]
     if tied.any():
         best[tied], order[tied] = (x[:, :keep] for x in scores[tied].sort(dim=1, descending=True, stable=True))
     return best, order
 
 
-class FirstAnswers(NamedTuple):
-    """The first answers to Q queries after NMS, best first; one that is missing has no length, score 0, number −1."""
+class RankedPredictions(NamedTuple):
+    """The first predictions for Q queries after NMS, best first; a missing one has no length, score 0, number −1."""
 
     segments: Tensor  # (Q, keep, 2) seconds, float64
     scores: Tensor  # (Q, keep)
     candidates: Tensor  # (Q, keep) their numbers among the P candidates
 
 
-def best_answers(model: LGN, logits: Tensor, durations: Tensor, keep: int, nms: float | None = None) -> FirstAnswers:
-    """From logits to the first answers: evaluation, prediction and the inspector take theirs from here.
+def predictions_from_logits(
+    model: LGN, logits: Tensor, durations: Tensor, keep: int, nms: float | None = None
+) -> RankedPredictions:
+    """From logits to the first predictions: evaluation, prediction and the inspector take theirs from here.
 
-    Equal to NMS on what `rank` gives, query by query, but only so many candidates are ranked as it takes.
+    Equal to NMS on what `rank` gives, query by query, but no more candidates are ranked than needed.
 
     Args:
         model: whose candidates the logits are of.
         logits: (Q, P).
         durations: (Q,) of the videos, seconds.
-        keep: answers to a query.
-        nms: drop an answer whose IoU with a better one is larger than this; None drops nothing.
+        keep: predictions per query.
+        nms: drop a prediction whose IoU with a better one is larger than this; None drops nothing.
 
     Returns:
-        The answers on the CPU. Raises InputError where there is not one duration for each query, or no query.
+        The predictions, on the CPU.
+
+    Raises:
+        InputError: if there is not one duration for each query, or no query.
     """
-    return first_of_scores(model.moments.spans(durations.dtype), logits.sigmoid(), durations, keep, nms)
+    return predictions_from_scores(model.moments.spans(durations.dtype), logits.sigmoid(), durations, keep, nms)
 
 
-def first_of_scores(
+def predictions_from_scores(
     spans: Tensor, scores: Tensor, durations: Tensor, keep: int, nms: float | None = None
-) -> FirstAnswers:
-    """`best_answers` from scores (Q, P) that are there already, for candidates (P, 2) in fractions of the video."""
+) -> RankedPredictions:
+    """`predictions_from_logits` from scores that are there already.
+
+    Args:
+        spans: (P, 2) of the candidates, fractions of the video.
+        scores: (Q, P).
+        durations, keep, nms, errors: as of `predictions_from_logits`.
+
+    Returns:
+        The predictions, on the CPU.
+    """
     check_one_each(scores, durations)
     check_nms(nms, keep)
     ranked = ranking(spans, scores, durations)
-    segments, candidates = thinned_answers(ranked, *scores.shape, keep, nms)
+    segments, candidates = predictions_after_nms(ranked, *scores.shape, keep, nms)
     found = scores.cpu().gather(1, candidates.clamp(min=0)) * (candidates >= 0)
-    return FirstAnswers(segments, found, candidates)
+    return RankedPredictions(segments, found, candidates)
 
 
 def ranking(spans: Tensor, scores: Tensor, durations: Tensor) -> Callable[[Tensor, int], tuple[Tensor, Tensor]]:
-    """For `thinned_answers`: from the numbers of some queries and a size n to (queries, n, 2) and (queries, n).
+    """For `predictions_after_nms`: from the numbers of some queries and a size n to (queries, n, 2) and (queries, n).
 
     `scores` are those of all queries at once: a sigmoid's last digit may depend on where in memory a value lies.
     """
@@ -134,12 +172,12 @@ def ranking(spans: Tensor, scores: Tensor, durations: Tensor) -> Callable[[Tenso
 
 
 def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
-    """(Q, 2) true moments and (Q,) durations, both in seconds, in double precision.
+    """(Q, 2) ground-truth moments and (Q,) durations, both in seconds, in double precision.
 
     In single precision an IoU of exactly m may pass a strict > m.
     """
-    truth = torch.tensor([[query.start, query.end] for query in queries], dtype=torch.float64)
-    return truth, torch.tensor([query.duration for query in queries], dtype=torch.float64)
+    moments = torch.tensor([[query.start, query.end] for query in queries], dtype=torch.float64)
+    return moments, torch.tensor([query.duration for query in queries], dtype=torch.float64)
 
 
 def evaluate(
@@ -150,9 +188,18 @@ def evaluate(
     nms: float | None = None,
     discounted: bool = False,
 ) -> dict:
-    """R@n,IoU=m and mIoU of a model over a data set (section 4.2), as `score_answers` gives them.
+    """R@n,IoU=m and mIoU of a model over a data set (section 4.2).
 
-    nms: None takes the model's setting.
+    Args:
+        model: the model.
+        data: the queries, with their features.
+        thresholds: m, from 0 to 1.
+        length_edges: seconds, the boundaries of the groups by moment length.
+        nms: threshold of NMS; None takes the model's setting.
+        discounted: dR@n,IoU=m too.
+
+    Returns:
+        The table of `score_predictions`.
     """
     logits = score_queries(model, data)
     return evaluate_logits(model, logits, data.queries, thresholds, length_edges, nms, discounted)
@@ -167,14 +214,24 @@ def evaluate_logits(
     nms: float | None = None,
     discounted: bool = False,
 ) -> dict:
-    """`evaluate` from logits (Q, P) that are there already, one row for each of the queries."""
+    """`evaluate` from logits that are there already.
+
+    Args:
+        model: whose candidates the logits are of.
+        logits: (Q, P), a row for each of the queries.
+        queries: the Q queries.
+        thresholds, length_edges, nms, discounted: as of `evaluate`.
+
+    Returns:
+        The table of `score_predictions`.
+    """
     nms = model.config.nms if nms is None else nms
-    answers = best_answers(model, logits, query_tensors(queries)[1], max(KS), nms).segments
-    return score_answers(answers, queries, thresholds, length_edges, KS, discounted=discounted)  # thinned already
+    predictions = predictions_from_logits(model, logits, query_tensors(queries)[1], max(KS), nms).segments
+    return score_predictions(predictions, queries, thresholds, length_edges, KS, discounted=discounted)  # after NMS
 
 
-def score_answers(
-    answers: Tensor,
+def score_predictions(
+    predictions: Tensor,
     queries: Sequence[Query],
     thresholds: Sequence[float],
     length_edges: Sequence[float],
@@ -182,16 +239,24 @@ def score_answers(
     nms: float | None = None,
     discounted: bool = False,
 ) -> dict:
-    """`metrics.summarise` of answers (Q, P, 2) in seconds: in all, by moment length, and by kind where that is known.
+    """`metrics.summarise`: in all, by moment length, and by kind of caption if that is known.
 
-    length_edges: seconds, the borders of the groups by length; discounted: dR@n,IoU=m too.
+    Args:
+        predictions: (Q, P, 2) start and end in seconds, best first.
+        queries: the Q queries.
+        thresholds, ks, nms: as of `metrics.summarise`.
+        length_edges: seconds, the boundaries of the groups by length.
+        discounted: dR@n,IoU=m too.
+
+    Returns:
+        {"all": row, "length": {bin: row}, "kind": {kind: row}}
     """
-    truth, durations = query_tensors(queries)
+    targets, durations = query_tensors(queries)
     # by length, since fewer clips hold a short moment; by kind of caption where the data set knows it (Toy-STA)
     groups = {"length": [length_bin(query.end - query.start, length_edges) for query in queries]}
     if all("kind" in query.tags for query in queries):
         groups["kind"] = [query.tags["kind"] for query in queries]
-    table = summarise(answers, truth, groups, ks, thresholds, nms, durations if discounted else None)
+    table = summarise(predictions, targets, groups, ks, thresholds, nms, durations if discounted else None)
     found = table["length"]
     table["length"] = {name: found[name] for name in length_bins(length_edges) if name in found}
     return table

@@ -42,8 +42,8 @@ SHOWN = 10  # faulty videos that a message names
 def to_fixed_length(features: Tensor, num_clips: int) -> Tensor:
     """Average features (T, D) into `num_clips` equal spans of time → (num_clips, D), exactly as 2D-TAN does.
 
-    Span i of n holds rows round(i T / n) to before round((i+1) T / n), or one row where that is none.
-    The last row counts only where it stands alone. Raises InputError for another shape, and where there are no rows.
+    Span i of n holds rows round(i T / n) to before round((i+1) T / n), or one row if that range is empty.
+    The last row counts only if it is the only one. Raises InputError for another shape, and if there are no rows.
     """
     if not isinstance(features, Tensor) or features.ndim != 2:
         found = f"shape {tuple(features.shape)}" if isinstance(features, Tensor) else f"type {type(features).__name__}"
@@ -54,10 +54,10 @@ def to_fixed_length(features: Tensor, num_clips: int) -> Tensor:
             f"cannot average {T} rows of features into {shown(num_clips)} clips; give one or more of each, and at most "
             f"{MOST_CLIPS:,} clips"
         )
-    # float32 as in 2D-TAN: another precision rounds some borders the other way
-    border = torch.arange(num_clips + 1, dtype=torch.float32, device=features.device) / num_clips * T
-    border = border.round().long().clamp(max=T - 1)  # (num_clips + 1,) row at which each span starts
-    first, last = border[:-1], torch.maximum(border[1:], border[:-1] + 1)
+    # float32 as in 2D-TAN: another precision rounds some boundaries the other way
+    boundary = torch.arange(num_clips + 1, dtype=torch.float32, device=features.device) / num_clips * T
+    boundary = boundary.round().long().clamp(max=T - 1)  # (num_clips + 1,) row at which each span starts
+    first, last = boundary[:-1], torch.maximum(boundary[1:], boundary[:-1] + 1)
     # sums of rows before each row; double, so that their differences keep float32's precision
     sums = torch.cat([features.new_zeros(1, features.shape[1]), features]).double().cumsum(0)  # (T + 1, D)
     return ((sums[last] - sums[first]) / (last - first)[:, None]).to(features.dtype)
@@ -76,7 +76,7 @@ class FeatureStore(Mapping):
     found under its exact name, else under the one name that differs by a video's suffix alone: "s13-d21.avi" under
     "s13-d21". `attrs` holds what `write_features` noted: encoder, layer, rate (Hz), weights; for files of others it
     is empty. Each process opens the file on its first access, so that a store may be handed to DataLoader workers;
-    h5py opens it beside one with `locking=False` alone. Raises InputError, naming file and video, for a video that is
+    h5py opens it next to one with `locking=False` alone. Raises InputError, naming file and video, for a video that is
     missing or has two such names, and for features that are unreadable, no numbers, empty, in another file, never
     written, over `max_bytes` as float32, not finite, or not `dim` wide (without `dim`: as wide as most).
     """
@@ -220,7 +220,7 @@ def without_suffix(video: str) -> str:
 
 
 def faults_error(path: Path, faults: Mapping[str, str], count: int) -> InputError:
-    """The error for the faulty ones, {video: what}, of so many videos: counts them, and names the first ten."""
+    """The error for the faulty ones, {video: what}, of this many videos: counts them, and names the first ten."""
     shown = "; ".join(f"{video!r}: {what}" for video, what in list(faults.items())[:SHOWN])
     more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
     return InputError(
@@ -241,13 +241,20 @@ def write_features(
 ) -> None:
     """Write (video, features (T, D)) pairs to an HDF5 file; what is written survives an interruption.
 
-    `encoder`, `layer`, `rate` (Hz; 0: unknown) and `weights` (a fingerprint) become the file's attributes. Videos go
-    into `path.partial`, each whole or not at all, and the file gets its name after the last. With `resume` a
-    second call keeps what the partial file holds and skips those videos; otherwise it starts anew, and what was there
-    is kept until the new file is whole. A damaged partial file is moved aside, with a warning. Raises InputError for
-    features that are not finite, not (T, D), or not as wide as the others, where the partial file has other
-    attributes, and where another process writes the same file; OSError, which names the file, for a full disk and
-    whatever else the system refuses.
+    Videos go into `path.partial`, each whole or not at all, and the file gets its name after the last. A damaged
+    partial file is moved aside, with a warning.
+
+    Args:
+        path: the file.
+        items: (video, features (T, D)) pairs.
+        encoder, layer, rate, weights: the file's attributes; rate in Hz, 0 if unknown; weights: a fingerprint.
+        resume: keep what the partial file holds and skip those videos; otherwise start from scratch, and the old
+            partial file stays until the new one is whole.
+
+    Raises:
+        InputError: for features that are not finite, not (T, D), or not as wide as the others, if the partial file has
+            other attributes, and if another process writes the same file.
+        OSError: naming the file, for a full disk and whatever else the system refuses.
     """
     path, attrs = Path(path), _attributes(encoder, layer, rate, weights)
     with hold_store(path), open_partial(path, attrs, resume) as store:
@@ -262,11 +269,22 @@ def make_features(
     progress: bool = True,
     resume: bool = True,
 ) -> FeatureStore:
-    """Bring a file of features to hold all `videos`, {name: source}, with the `attrs` of `write_features`.
+    """Complete a file of features: after Ctrl-C or an error the next call resumes where it stopped.
 
-    `compute`, a generator function, takes the part of `videos` that is still missing and yields (video, features
-    (T, D)). After Ctrl-C or an error the next call goes on where it stopped; a complete file is returned as it
-    is; `resume=False` makes all anew. Raises InputError where the file has other attributes or lacks videos.
+    Args:
+        path: the file; a complete one is returned as it is.
+        videos: {name: source}, all that the file has to hold.
+        compute: a generator function; takes the part of `videos` that is still missing and yields (video, features
+            (T, D)).
+        attrs: the attributes of `write_features`.
+        progress: show a bar.
+        resume: False makes all again.
+
+    Returns:
+        The open file.
+
+    Raises:
+        InputError: if the file has other attributes or lacks videos.
     """
     path = Path(path)
     for video in videos:

@@ -7,11 +7,11 @@ What is odd in its published code (lib/ and moment_localization/), where we repr
   `encode_like_2dtan`. By default `text.tokenize` drops punctuation.
 - A map layer divides by the number of valid cells under its kernel, and every cell that a kernel can reach counts as
   valid from then on, also outside the map. Here: `convolution="dense"`. By default only candidates count.
-- Averaging to a fixed length leaves out the last row of a video's features, unless it stands alone. So does
-  `to_fixed_length`, always: published features must mean the same here.
+- Averaging to a fixed length leaves out the last row of a video's features, unless it is the only one.
+  `to_fixed_length` always does so too: published features must mean the same here.
 - Stored vectors get unit norm before that. Here: `frame_norm="l2"`, the presets' for C3D.
-- Its "mIoU" is written as a mean of the top three overlaps, but those of the first answer with all true moments
-  (DiDeMo has four). With one moment a sentence it is the mean IoU of the first answer, our `metrics.mean_iou`.
+- Its "mIoU" is written as a mean of the top three overlaps, but those of the first prediction with all true moments
+  (DiDeMo has four). With one moment per sentence it is the mean IoU of the first prediction, our `metrics.mean_iou`.
 - All cells with start <= end are ranked, those without a candidate last. They never come among the first five: NMS
   leaves more than five of the single clips alone. We rank the candidates.
 - An overlap must be above m to count, and NMS comes first. The same in `metrics.recall`; others use >=.
@@ -19,7 +19,7 @@ What is odd in its published code (lib/ and moment_localization/), where we repr
 - The learning rate falls on a plateau of the validation loss with its sign turned, and on Charades-STA never. `train`
   follows `TrainSettings.schedule` instead.
 - Checkpoints are named after their test result (iter004257-0.4094-0.8384.pkl), and the published ones were chosen by
-  it. `train` chooses on the validation split, and never looks at test.
+  it. `train` chooses on the validation split, and never uses test.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from lgn_lite.model import LGN
 from lgn_lite.support.weights import check_weights, read_weights
 from lgn_lite.text import read_glove
 
-# What the weights do not tell: `load_2dtan(path, **PUBLISHED["tacos"])`. From 2D-TAN's configuration files
+# What the weights do not say: `load_2dtan(path, **PUBLISHED["tacos"])`. From 2D-TAN's configuration files
 # (2D-TAN-16x16-K5L8-pool.yaml, 2D-TAN-128x128-K5L8-pool.yaml, 2D-TAN-64x64-K9L4-pool.yaml).
 PUBLISHED: dict[str, dict[str, Any]] = {
     "charades-sta": dict(
@@ -74,20 +74,24 @@ def load_2dtan(
     """The baseline model with the weights of a 2D-TAN, in evaluation mode.
 
     The widths and the number of layers follow from the weights. The rest leaves no trace in them: a wrong num_clips,
-    clip_pool or scales gives a model that runs and answers badly.
+    clip_pool or scales gives a model that runs and predicts badly.
 
     Args:
         state_dict: 2D-TAN's, with its own names (a leading "module." of a parallel model is dropped), or the path of a
             published checkpoint (.pkl), which is read without running anything in it.
         num_clips: N, the side of the map.
         clip_pool: sampled clips that are averaged into one step of the map.
-        scales: candidates' lengths a scale, e.g. (16, 8, 8, 8) for TACoS.
+        scales: candidates' lengths per scale, e.g. (16, 8, 8, 8) for TACoS.
         kernel: of the map convolutions.
         padding: of the first map convolution.
-        settings: further ones of LGNConfig that evaluation or training looks at: nms, t_min, t_max.
+        settings: further ones of LGNConfig that evaluation or training uses: nms, t_min, t_max.
 
-    Raises InputError for a file that cannot be read, a name that 2D-TAN does not have or one that is missing, and a
-    kernel or padding that the weights contradict.
+    Returns:
+        The model, with guidance off and the square convolution.
+
+    Raises:
+        InputError: for a file that cannot be read, a name that 2D-TAN does not have or one that is missing, and a
+            kernel or padding that the weights contradict.
     """
     where = ""
     if isinstance(state_dict, str | Path):
@@ -128,19 +132,19 @@ def load_2dtan(
 
 def _check_complete(model: LGN, weights: Mapping[str, Tensor], where: str) -> None:
     """Raise InputError, in 2D-TAN's names, where weights are missing, too many, or of other shapes."""
-    wanted, given = ({name: tuple(x.shape) for name, x in part.items()} for part in (model.state_dict(), weights))
-    wrong = [name for name in wanted | given if wanted.get(name) != given.get(name)]
+    required, given = ({name: tuple(x.shape) for name, x in part.items()} for part in (model.state_dict(), weights))
+    wrong = [name for name in required | given if required.get(name) != given.get(name)]
     if wrong:
         theirs = {ours: theirs for theirs, ours in NAMES.items()}
         first, more = wrong[0], f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise InputError(
             f"{where}no complete 2D-TAN: {_translate(first, theirs)} has shape "
-            f"{given.get(first, 'none')}, but {wanted.get(first, 'none')} fits the other weights{more}"
+            f"{given.get(first, 'none')}, but {required.get(first, 'none')} fits the other weights{more}"
         )
 
 
 def _translate(name: str, names: Mapping[str, str]) -> str | None:
-    """The name with its prefix replaced; None where no prefix fits."""
+    """The name with its prefix replaced; None if no prefix fits."""
     prefix = next((prefix for prefix in names if name.startswith(prefix + ".")), None)
     return None if prefix is None else names[prefix] + name.removeprefix(prefix)
 
@@ -158,8 +162,17 @@ def encode_like_2dtan(
 ) -> Callable[[str], Tensor]:
     """What turns one of the sentences into the (W, dim) word vectors that 2D-TAN would see, for a MomentDataset.
 
-    glove: an unpacked GloVe file (2D-TAN's: glove.6B.300d.txt); a word that it lacks gets zeros. strip_full_stop: as in
-    `split_on_blanks`. Raises InputError as `read_glove` does.
+    Args:
+        glove: an unpacked GloVe file (2D-TAN's: glove.6B.300d.txt); a word that it lacks gets zeros.
+        sentences: all that will be encoded.
+        strip_full_stop: as in `split_on_blanks`.
+        dim: width of the vectors.
+
+    Returns:
+        encode(sentence) -> (W, dim)
+
+    Raises:
+        InputError: as `read_glove` does.
     """
     words = sorted({word for sentence in sentences for word in split_on_blanks(sentence, strip_full_stop)})
     vectors, _ = read_glove(glove, words, dim)

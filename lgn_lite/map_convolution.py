@@ -19,7 +19,7 @@ class ListConvolution(nn.Module):
     of valid cells under the kernel; here only candidates count.
 
     Where the device multiplies faster than it copies, all neighbours are gathered side by side and multiplied at once,
-    zeros where there is none. In half precision, a sum of k² rounded products would lose digits besides; one product
+    zeros if there is none. In half precision, a sum of k² rounded products would also lose digits; one product
     sums in single precision.
     """
 
@@ -28,7 +28,7 @@ class ListConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(kernel * kernel, channels, channels))  # (k², C_in, C_out)
         self.bias = nn.Parameter(torch.empty(channels))
         # which candidates lie under the kernel follows from the map alone, and is worked out once
-        neighbours = moments.neighbours(kernel)  # (P, k²), P where there is none
+        neighbours = moments.neighbours(kernel)  # (P, k²), P if there is none
         exists = neighbours < len(moments)
         cell, at = exists.T.nonzero(as_tuple=True)  # ordered by kernel cell
         self.pairs = exists.sum(0).tolist()  # candidates with a neighbour at each kernel cell
@@ -56,7 +56,7 @@ class ListConvolution(nn.Module):
         return F.relu(product + self.bias) * self.share  # (B, P, C)
 
 
-@torch.compiler.assume_constant_result  # torch.compile cannot look into it
+@torch.compiler.assume_constant_result  # torch.compile cannot trace it
 def _tf32() -> bool:
     return torch.get_float32_matmul_precision() != "highest"
 
@@ -118,14 +118,14 @@ GATHERED = 2**28  # numbers gathered at a time, at most, beyond one query's: 512
 
 
 def _parts(x: Tensor, neighbours: Tensor) -> tuple[Tensor, ...]:
-    """(B, P, C) in parts of so many queries that their gathered neighbours fit into memory."""
+    """(B, P, C) in parts of as many queries as memory holds with their gathered neighbours."""
     return x.split(max(1, GATHERED // (neighbours.numel() * x.shape[2])))
 
 
 def _side_by_side(x: Tensor, neighbours: Tensor) -> Tensor:
-    """(B, P, C) → (B, P, k²·C): the neighbours of each candidate, zeros where there is none."""
+    """(B, P, C) → (B, P, k²·C): the neighbours of each candidate, zeros if there is none."""
     B, P, _ = x.shape
-    rows = F.pad(x, (0, 0, 0, 1)).flatten(0, 1)  # the number P stands for none
+    rows = F.pad(x, (0, 0, 0, 1)).flatten(0, 1)  # the number P means none
     # rows of one matrix: a GPU copies those 16 bytes at a time, along a second dimension number by number
     numbers = neighbours.flatten() + (P + 1) * torch.arange(B, device=x.device).unsqueeze(1)  # (B, P·k²)
     return rows.index_select(0, numbers.flatten()).view(B, P, -1)

@@ -24,7 +24,7 @@ from lgn_lite.support.metric_inputs import (
 
 
 def temporal_nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
-    """Non-maximum suppression: drop a segment where a better kept one overlaps it by more than the threshold.
+    """Non-maximum suppression: drop a segment if a better one that is retained overlaps it by more than the threshold.
 
     segments: (P, 2), best first, in any unit. Returns the indices of at most `keep` segments, best first.
     An overlap of exactly the threshold survives. Raises InputError for what are no segments, or no overlap.
@@ -39,7 +39,7 @@ def _nms(segments: Tensor, threshold: float, keep: int) -> Tensor:
     P = len(segments)  # candidates
     # torchvision knows boxes in the plane: segments of one height overlap there as they do in time
     boxes = torch.stack([segments, torch.tensor([0.0, 1.0]).expand(P, 2)], dim=-1).flatten(1)  # start 0 end 1
-    rank = -torch.arange(P, dtype=torch.float64)  # in place of scores, which may tie: the order given is kept
+    rank = -torch.arange(P, dtype=torch.float64)  # instead of scores, which may tie: the given order stays
     # A segment's fate never depends on worse ones: try the best few first, further ones only where needed.
     size = min(P, 16 * keep)
     while True:
@@ -71,13 +71,13 @@ def recall(
         {(k, m): percent}
 
     Raises:
-        InputError: where there is no query, not one prediction for each target, or k < 1, and, naming the query, for
-            what are no rows of [start, end], finite and the start first.
+        InputError: if there is no query, not one prediction for each target, or k < 1, and, naming the query, for
+            what is not rows of [start, end], finite and the start first.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
-    # 4.2's "Rank n@tIoU=m", with k for n: k answers are taken after NMS, else five of them could be one moment
-    iou = answer_iou(first_answers(predictions, targets, max(ks), nms), targets)  # (Q, keep)
-    rates = answer_hits(iou, ks, thresholds).double().mean(dim=0)
+    # 4.2's "Rank n@tIoU=m", with k for n: k predictions are taken after NMS, else five of them could be one moment
+    iou = prediction_iou(first_predictions(predictions, targets, max(ks), nms), targets)  # (Q, keep)
+    rates = prediction_hits(iou, ks, thresholds).double().mean(dim=0)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
 
@@ -103,12 +103,12 @@ def discounted_recall(
         {(k, m): percent}
 
     Raises:
-        InputError: as `recall` does, and where a duration is not above 0.
+        InputError: as `recall` does, and if a duration is not above 0.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
-    answers = first_answers(predictions, targets, max(ks), nms)
-    iou, weights = answer_iou(answers, targets), answer_weights(answers, targets, durations)
-    rates = answer_hits(iou, ks, thresholds, weights).mean(dim=0)  # (ks, thresholds)
+    ranked = first_predictions(predictions, targets, max(ks), nms)
+    iou, weights = prediction_iou(ranked, targets), prediction_weights(ranked, targets, durations)
+    rates = prediction_hits(iou, ks, thresholds, weights).mean(dim=0)  # (ks, thresholds)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
 
 
@@ -117,7 +117,7 @@ def mean_iou(predictions: Predictions, targets: Tensor) -> float:
 
     predictions, targets, errors: as in `recall`.
     """
-    return 100 * answer_iou(first_answers(predictions, targets, keep=1, nms=None), targets).mean().item()
+    return 100 * prediction_iou(first_predictions(predictions, targets, keep=1, nms=None), targets).mean().item()
 
 
 def summarise(
@@ -140,16 +140,16 @@ def summarise(
         {"all": row, "kind": {label: row}, …}; a row is {"queries": Q, "R1@0.5": percent, …, "mIoU": percent}.
 
     Raises:
-        InputError: as `recall` does, and where a group has not one label for each query.
+        InputError: as `recall` does, and if a group has not one label for each query.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
     # NMS and overlaps once for the whole table: each row is a mean over some of the queries
-    answers = first_answers(predictions, targets, max(ks), nms)
-    iou = answer_iou(answers, targets)
-    found = answer_hits(iou, ks, thresholds).double()
+    ranked = first_predictions(predictions, targets, max(ks), nms)
+    iou = prediction_iou(ranked, targets)
+    found = prediction_hits(iou, ks, thresholds).double()
     weighed = None
     if durations is not None:
-        weighed = answer_hits(iou, ks, thresholds, answer_weights(answers, targets, durations))
+        weighed = prediction_hits(iou, ks, thresholds, prediction_weights(ranked, targets, durations))
 
     def row(queries: list[int]) -> dict[str, float]:
         means = found[queries].mean(dim=0), iou[queries, 0].mean()  # mIoU: of the first prediction alone
@@ -191,12 +191,12 @@ def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: in
 
     train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; ties go to the
     first by start, then end. Returns start and end, fractions of the video.
-    Raises InputError where there is no query.
+    Raises InputError if there is no query.
     """
     train_spans = checked_segments(train_spans, "train_spans")
     if len(train_spans) == 0:
         raise InputError("no training queries: a constant interval needs at least one")
-    # What the positions of moments alone give away: a model that looks at the video must beat it. Chosen on the
+    # What the positions of moments alone give away: a model that uses the video must beat it. Chosen on the
     # training split, as a model's weights are; 16 steps are the candidates of Charades-STA.
     intervals = torch.combinations(torch.arange(grid + 1)).double() / grid  # (G, 2), start < end, in order
     hits = [(interval_iou(interval, train_spans) > threshold).sum().item() for interval in intervals]
@@ -204,15 +204,15 @@ def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: in
     return start, end
 
 
-def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
+def first_predictions(predictions: Predictions, targets: Tensor, keep: int, nms: float | None) -> Tensor:
     """The first predictions of each query after NMS.
 
     Args:
         predictions, targets, nms: as in `recall`.
-        keep: predictions per query; where no query has so many, as many as the most have, at least one.
+        keep: predictions per query; if no query has this many, as many as the most have, at least one.
 
     Returns:
-        (Q, keep, 2) float64, of no length where a query has fewer.
+        (Q, keep, 2) float64, of no length if a query has fewer.
 
     Raises:
         InputError: as `recall` does.
@@ -226,59 +226,59 @@ def first_answers(predictions: Predictions, targets: Tensor, keep: int, nms: flo
         def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
             return found[queries, :size], torch.arange(size).expand(len(queries), size)
 
-        return thinned_answers(best, Q, P, min(keep, P), nms)[0]
+        return predictions_after_nms(best, Q, P, min(keep, P), nms)[0]
     keep = min(keep, max(1, *map(len, found)))
-    answers = torch.zeros(len(found), keep, 2, dtype=torch.float64)  # at no length, an answer overlaps nothing
+    ranked = torch.zeros(len(found), keep, 2, dtype=torch.float64)  # of no length, a prediction overlaps nothing
     for q, segments in enumerate(found):
         best = segments[:keep] if nms is None else segments[_nms(segments, nms, keep)]
-        answers[q, : len(best)] = best
-    return answers
+        ranked[q, : len(best)] = best
+    return ranked
 
 
-FIRST = 64  # answers looked at in a first pass, for each that is kept; some 200 give five where scores are smooth
-PART = 2**15  # segments looked at together: they stay in the processor's cache, and no step is split over threads
+FIRST = 64  # candidates of the first pass, for each to retain; some 200 give five if scores are smooth
+PART = 2**15  # segments of one pass: they stay in the CPU's cache, and no step is split over threads
 
 
-def thinned_answers(
+def predictions_after_nms(
     best: Callable[[Tensor, int], tuple[Tensor, Tensor]], Q: int, P: int, keep: int, nms: float | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The first `keep` answers to each of Q queries, thinned by NMS at `nms`.
+    """The first `keep` predictions for each of Q queries after NMS at `nms`.
 
     Args:
-        best: best(queries, size) gives the first `size` of P answers to the queries with these numbers, best first:
-            (queries, size, 2) segments and (queries, size) numbers of the candidates that they are. It is asked for
-            more than a few only where too few of them are kept, so nobody has to rank all P.
-        Q, P: queries, and answers to each.
-        keep: how many answers to keep of each query.
+        best: best(queries, size) returns the first `size` of P candidates for the queries with these numbers, best
+            first: (queries, size, 2) segments and (queries, size) numbers of the candidates. It is called for more
+            than a few only if NMS drops too many of them, so that not all P have to be ranked.
+        Q, P: queries, and candidates for each.
+        keep: predictions per query.
         nms: the threshold of NMS; None drops nothing.
 
     Returns:
-        (Q, keep, 2) float64 segments, and (Q, keep) numbers of their candidates. An answer that is missing has no
-        length, and the number −1. What is kept is what `temporal_nms` keeps, query by query.
+        (Q, keep, 2) float64 segments, and (Q, keep) numbers of their candidates. A missing prediction has no length,
+        and the number −1. The rest are those of `temporal_nms`, query by query.
     """
-    answers = torch.zeros(Q, keep, 2, dtype=torch.float64)
+    ranked = torch.zeros(Q, keep, 2, dtype=torch.float64)
     candidates = torch.full((Q, keep), -1)
     queries, size = torch.arange(Q), min(P, keep if nms is None else FIRST * keep)
     while True:
         segments, numbers = best(queries, size)
         segments = exact(segments)
         if nms is None:
-            answers[:, :size], candidates[:, :size] = segments, numbers
-            return answers, candidates
+            ranked[:, :size], candidates[:, :size] = segments, numbers
+            return ranked, candidates
         parts = [_greedy_nms(part, nms, keep) for part in segments.split(max(1, PART // size))]
-        kept, first, full = map(torch.cat, zip(*parts, strict=True))
-        answers[queries] = kept
+        found, first, full = map(torch.cat, zip(*parts, strict=True))
+        ranked[queries] = found
         candidates[queries] = torch.where(first < 0, -1, numbers.cpu().gather(1, first.clamp(min=0)))
         queries = queries[~full]  # those that need more
         if len(queries) == 0 or size == P:
-            return answers, candidates
+            return ranked, candidates
         size = min(P, 4 * size)
 
 
 def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, Tensor, Tensor]:
-    """NMS of many queries at once: (Q, S, 2), best first → the kept, and whether `keep` were found.
+    """NMS of many queries at once: (Q, S, 2), best first → those retained, and whether `keep` were found.
 
-    Returns (Q, keep, 2) segments, (Q, keep) their ranks from 0, −1 where one is missing, and (Q,) whether none is.
+    Returns (Q, keep, 2) segments, (Q, keep) their ranks from 0, −1 if one is missing, and (Q,) whether none is.
 
     The arithmetic is that of torchvision's nms, which takes one query at a time: its `batched_nms` moves the queries
     apart on one axis, and the sums round.
@@ -286,35 +286,37 @@ def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, 
     starts, ends = segments.unbind(dim=2)  # (Q, S)
     lengths = ends - starts
     alive = torch.ones_like(starts, dtype=torch.bool)
-    kept = torch.zeros(len(segments), keep, 2, dtype=segments.dtype)
+    retained = torch.zeros(len(segments), keep, 2, dtype=segments.dtype)
     ranks = torch.full((len(segments), keep), -1)
     for k in range(keep):
-        first = alive.byte().argmax(dim=1, keepdim=True)  # (Q, 1), the first of equals
+        first = alive.byte().argmax(dim=1, keepdim=True)  # (Q, 1); ties go to the first
         found, start, end = (x.gather(1, first) for x in (alive, starts, ends))
-        kept[:, k] = torch.cat([start, end], dim=1) * found
+        retained[:, k] = torch.cat([start, end], dim=1) * found
         ranks[:, k] = torch.where(found, first, -1).squeeze(1)
         shared = (torch.minimum(ends, end) - torch.maximum(starts, start)).clamp(min=0)
         # 0 / 0, where neither has any length, is not above any threshold
         alive &= ~(shared / (lengths + (end - start) - shared) > threshold)
         alive.scatter_(1, first, False)
-    return kept, ranks, found.squeeze(1)
+    return retained, ranks, found.squeeze(1)
 
 
-def answer_iou(answers: Tensor, targets: Tensor) -> Tensor:
-    """Overlap of answers with their query's target: (Q, keep, 2), (Q, 2) -> (Q, keep) float64."""
-    return interval_iou(answers, exact(targets)[:, None])  # (Q, keep, 2) and (Q, 1, 2)
+def prediction_iou(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Overlap of predictions with their query's target: (Q, keep, 2), (Q, 2) -> (Q, keep) float64."""
+    return interval_iou(predictions, exact(targets)[:, None])  # (Q, keep, 2) and (Q, 1, 2)
 
 
-def answer_weights(answers: Tensor, targets: Tensor, durations: Tensor) -> Tensor:
-    """(1 − |Δstart|) (1 − |Δend|) of answers (Q, keep, 2), with Δ in fractions of the video: (Q, keep) float64."""
+def prediction_weights(predictions: Tensor, targets: Tensor, durations: Tensor) -> Tensor:
+    """(1 − |Δstart|) (1 − |Δend|) of predictions (Q, keep, 2), with Δ in fractions of the video: (Q, keep) float64."""
     targets, durations = exact(targets), exact(durations, "durations")
     if durations.shape != targets.shape[:1] or not (durations > 0).all() or not durations.isfinite().all():
         raise InputError(f"{len(targets)} targets need as many durations, all above 0; got {tuple(durations.shape)}")
-    off = (answers - targets[:, None]).abs() / durations[:, None, None]  # (Q, keep, 2)
-    return (1 - off).clamp(min=0).prod(dim=-1)  # an answer beyond the video may be off by more than all of it
+    off = (predictions - targets[:, None]).abs() / durations[:, None, None]  # (Q, keep, 2)
+    return (1 - off).clamp(min=0).prod(dim=-1)  # a prediction beyond the video may be off by more than all of it
 
 
-def answer_hits(iou: Tensor, ks: Iterable[int], thresholds: Iterable[float], weights: Tensor | None = None) -> Tensor:
+def prediction_hits(
+    iou: Tensor, ks: Iterable[int], thresholds: Iterable[float], weights: Tensor | None = None
+) -> Tensor:
     """Whether one of the first k predictions overlaps by more than m.
 
     Args:

@@ -111,7 +111,7 @@ class FrameLayers(nn.Module):
         """(B, T, D) stored features, (B, H) f_s → (B, N, C) clip features."""
         B, T, D = video.shape  # batch, frames, visual width
         x = video  # (B, T, D), and so until the averaging
-        # A unit precedes the ReLU: a negative gate can then bring out a channel that the ReLU would have cut off.
+        # A unit precedes the ReLU: a negative gate can then let a channel through that the ReLU would have cut off.
         if self.unit1 is not None:
             x = self.unit1(x, sentence)
         if self.relu_first:
@@ -148,7 +148,7 @@ class LateGuidance(nn.Module):
         # Eq. 3 prints the norm of a channel C_i, which runs over the map. Over the channels of a cell, as in fusion,
         # the channels compete: what α_i amounts to next to the other α counts, not its sign alone.
         axis, terms = (2, C) if self.norm == "cell" else (1, P)
-        # a norm of 1 leaves entries of about 1/√terms, which rms brings back to about 1
+        # a norm of 1 leaves entries of about 1/√terms, which rms scales back to about 1
         return F.normalize(x, dim=axis) * (math.sqrt(terms) if self.scale == "rms" else 1.0)
 
 
@@ -172,7 +172,7 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         frozen, layers = config.word_vectors == "frozen", config.text_layers if config.text_encoder == "lstm" else 0
         self.sentence = SentenceEncoder(config.word_dim, H, layers, config.vocabulary_size, frozen)
         self.frames = FrameLayers(config)
-        # 3.4 has FC layers on both sides; in 2D-TAN the text has but one, which here is the sentence encoder's own
+        # 3.4 has FC layers for text and map; in 2D-TAN the text has but one, which here is the sentence encoder's own
         self.fuse_text = nn.Linear(H, C) if config.fusion_text_fc else nn.Identity()
         self.fuse_video = nn.Linear(C, C)
         self.convolutions = nn.ModuleList(self._layer(i) for i in range(config.layers))
@@ -256,7 +256,7 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         clips = self.frames(video, f_s, trace)  # (B, N, C)
         # (B, P, C): maximum over the clips of each candidate; the one-dimensional localiser stays with the clips
         proposals = clips if self.temporal else self.moments.pool(clips)
-        # section 3.4: FC on both sides, Hadamard product, L2 norm; over the channels of a candidate, as in 2D-TAN
+        # section 3.4: FC for text and map, Hadamard product, L2 norm; over the channels of a candidate, as in 2D-TAN
         fused = F.normalize(self.fuse_text(f_s).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # (B, P, C)
         alpha = self.alpha(f_s)  # (B, C)
         if trace is not None:

@@ -122,7 +122,7 @@ class Moments(nn.Module):
         return {m: 100 * (best > m).double().mean().item() for m in thresholds}
 
     def to_map(self, x: Tensor) -> Tensor:
-        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros where there is no candidate."""
+        """The list as a map: (B, P, ...) -> (B, N, N, ...), [start, end], zeros if there is no candidate."""
         B, _, *rest = x.shape  # batch, candidates, anything
         grid = x.new_zeros(B, self.num_clips, self.num_clips, *rest)
         grid[:, self.start_index, self.end_index] = x
@@ -165,7 +165,7 @@ class Moments(nn.Module):
         """Maximum over the clips of each candidate: (B, N, C) -> (B, P, C) (section 3.3, after 2D-TAN).
 
         Two reads of a doubling table per candidate, instead of one for each of its clips.
-        Raises InputError where clips has another N.
+        Raises InputError if clips has another N.
         """
         N = clips.shape[1]  # clips: (batch, clips, channels)
         if self.num_clips != N:
@@ -181,5 +181,5 @@ class Moments(nn.Module):
 
 def _maximum(a: Tensor, b: Tensor) -> Tensor:
     # torch.maximum shares the gradient between equals: backward takes twice the time and keeps both inputs.
-    # Here ties go to the first, and only a bool mask is kept.
+    # Here ties go to the first, and only a bool mask is stored.
     return torch.where(a >= b, a, b)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import best_answers, score_sentences
+from lgn_lite.evaluation import predictions_from_logits, score_sentences
 from lgn_lite.features import prepare_features
 from lgn_lite.support.reading import shown
 from lgn_lite.video.frames import VideoInfo
@@ -22,7 +22,7 @@ from lgn_lite.video.vgg import LAYERS, VGGFrames, extract_video
 
 @dataclass(frozen=True)
 class Moment:
-    """One answer: start and end in seconds, and the predicted scaled IoU in (0, 1)."""
+    """One moment: start and end in seconds, and the predicted scaled IoU in (0, 1)."""
 
     start: float
     end: float
@@ -31,7 +31,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers to one sentence, best first, and what a reader needs to judge them."""
+    """The moments predicted for one sentence, best first, and what a reader needs to judge them."""
 
     video: str
     sentence: str
@@ -58,14 +58,17 @@ def predict(
         checkpoint: a folder, or one loaded with `load_checkpoint`.
         video: any file that FFmpeg reads.
         sentences: one sentence or several; the video is decoded once, the sentences are scored together.
-        top: answers a sentence.
-        nms: drop an answer whose IoU with a better one is larger than this; None: the checkpoint's setting.
+        top: moments per sentence.
+        nms: drop a moment whose IoU with a better one is larger than this; None: the checkpoint's setting.
         encoder: the frame encoder, where the checkpoint does not carry its own.
         device: where the model runs.
         max_lost: share of the video's pictures that may be undecodable before it is refused.
 
-    Returns one Prediction a sentence. Every moment lies inside the video.
-    Raises InputError for an unreadable checkpoint or video, an empty sentence, or features of another width.
+    Returns:
+        One Prediction per sentence. Every moment lies inside the video.
+
+    Raises:
+        InputError: for an unreadable checkpoint or video, an empty sentence, or features of another width.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = load_checkpoint(checkpoint, device)
@@ -79,7 +82,7 @@ def predict(
     if not logits.isfinite().all():
         raise InputError(f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again")
     durations = torch.full((len(sentences),), info.duration, dtype=torch.float64)
-    answers = best_answers(
+    ranked = predictions_from_logits(
         model, logits, durations, min(top, logits.shape[1]), model.config.nms if nms is None else nms
     )
     predictions = []
@@ -91,8 +94,8 @@ def predict(
                 f"it was trained on {checkpoint.about.data}",
                 stacklevel=2,
             )
-        found = answers.candidates[i] >= 0
-        times, scores = answers.segments[i, found].tolist(), answers.scores[i, found].tolist()
+        found = ranked.candidates[i] >= 0
+        times, scores = ranked.segments[i, found].tolist(), ranked.scores[i, found].tolist()
         predictions.append(
             Prediction(
                 video=str(video),
@@ -110,9 +113,14 @@ def predict(
 def video_features(
     checkpoint: Checkpoint, video: str | Path, encoder: VGGFrames | None = None, max_lost: float = MAX_LOST
 ) -> tuple[Tensor, VideoInfo]:
-    """A video file as a checkpoint is to be given it: (T, D) prepared features, and what `probe` says of the file.
+    """The prepared features of a video file for a checkpoint, and what `probe` says of the file.
 
-    encoder, max_lost, errors: as of `predict`.
+    Args:
+        checkpoint: the model, with the rate and the width of its features.
+        video, encoder, max_lost, errors: as of `predict`.
+
+    Returns:
+        (T, D) features, and what `probe` found.
     """
     encoder = frame_encoder(checkpoint, encoder)
     config = checkpoint.model.config
@@ -123,7 +131,7 @@ def video_features(
 def frame_encoder(checkpoint: Checkpoint, encoder: VGGFrames | None = None) -> VGGFrames:
     """The frame encoder for a checkpoint: the given one, or the one that it carries.
 
-    Raises InputError where the checkpoint can see no video file: there is no encoder, or one of another width, or it
+    Raises InputError if the checkpoint can see no video file: there is no encoder, or one of another width, or it
     is unknown at how many frames per second its features were made.
     """
     about, config = checkpoint.about, checkpoint.model.config
@@ -136,7 +144,7 @@ def frame_encoder(checkpoint: Checkpoint, encoder: VGGFrames | None = None) -> V
         )
     if about.rate <= 0:
         raise InputError(
-            f"{checkpoint.folder / 'about.json'}: rate={about.rate}: at how many frames a second the "
+            f"{checkpoint.folder / 'about.json'}: rate={about.rate}: at how many frames per second the "
             "features of its training were made is unknown, so that none can be made for a video"
         )
     return encoder

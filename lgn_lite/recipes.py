@@ -19,7 +19,7 @@ from lgn_lite.checkpoint import About, Checkpoint, Companions
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import evaluate, query_tensors, score_answers
+from lgn_lite.evaluation import evaluate, query_tensors, score_predictions
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
 from lgn_lite.support.processes import cpu_count, process_pool
@@ -85,11 +85,11 @@ class Recipe:
             object.__setattr__(self, name, dict(getattr(self, name)))
 
     def model_config(self, data: DataSet) -> LGNConfig:
-        """The data set's settings of the model with the recipe's in place of them, and the variant's over all."""
+        """The data set's settings of the model with the recipe's instead of them, and the variant's over all."""
         return data.config.override(**{**self.model, **VARIANTS[self.variant]})
 
     def train_settings(self, data_set: str) -> TrainSettings:
-        """The profile's settings of training on the data set of this name, with the recipe's in place of them."""
+        """The profile's settings of training on the data set of this name, with the recipe's instead of them."""
         return replace(profiles(data_set)[self.profile], **{"seed": self.seed, **self.training})
 
 
@@ -111,7 +111,7 @@ def train_variant(
         on_step: called with the model, the validation split and the step, after each step.
 
     Returns:
-        The history, one entry per epoch. Raises InputError where the data set lacks features.
+        The history, one entry per epoch. Raises InputError if the data set lacks features.
     """
     train_settings = recipe.train_settings(data.name)
     blind = recipe.variant == "blind"
@@ -119,8 +119,8 @@ def train_variant(
     config = recipe.model_config(data)
     vocabulary, words = _words(data, config, recipe.seed)
     # there is nothing to keep in random vectors
-    kept = {} if data.has_glove else {"word_vectors": "learned"}
-    config = config.override(vocabulary_size=len(vocabulary), **kept)
+    trained = {} if data.has_glove else {"word_vectors": "learned"}
+    config = config.override(vocabulary_size=len(vocabulary), **trained)
     torch.manual_seed(recipe.seed)
     model = LGN(config)
     if words is not None:
@@ -184,7 +184,15 @@ def train_variants(
 ) -> dict[str, list[dict[str, float]]]:
     """Train several variants side by side into folder/VARIANT, all by one recipe but for its variant.
 
-    Arguments and histories as of `train_side_by_side`.
+    Args:
+        data: the data set.
+        folder: of all trainings.
+        variants: names of VARIANTS.
+        recipe: what they share.
+        workers: as of `train_side_by_side`.
+
+    Returns:
+        {variant: its history}
     """
     return train_side_by_side(data, folder, {name: replace(recipe, variant=name) for name in variants}, workers)
 
@@ -248,14 +256,14 @@ def _train_then(
 def _watch(jobs: dict[str, Future], folder: Path, epochs: dict[str, int]) -> None:
     """One bar over all trainings, read off the history that each of them writes after an epoch."""
     shown = None
-    few = len(jobs) <= 5  # of many only those are told that run
+    few = len(jobs) <= 5  # of many only those that run are shown
     with tqdm(total=sum(epochs.values()), unit="epoch") as bar:
         while True:
             finished = all(job.done() for job in jobs.values())
             done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
             if done != shown:
-                told = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
-                bar.set_postfix_str(", ".join(told), refresh=False)
+                labels = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
+                bar.set_postfix_str(", ".join(labels), refresh=False)
                 bar.update(sum(done.values()) - bar.n)
                 shown = done
             if finished:
@@ -276,9 +284,16 @@ def _epochs_done(history: Path) -> int:
 
 
 def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: float = 4e9) -> MomentDataset:
-    """A split of a data set as a checkpoint is to be given it; a blind model stays blind.
+    """A split of a data set as a checkpoint needs it; a blind model stays blind.
 
-    memory: bytes of prepared features to keep.
+    Args:
+        data: the data set.
+        checkpoint: whose words and settings are used.
+        split: "train", "val" or one of the data set's test splits.
+        memory: bytes of prepared features to cache.
+
+    Returns:
+        The queries with their features. Raises InputError as `DataSet.require_features` and `MomentDataset` do.
     """
     features = None if checkpoint.blind else data.require_features()
     config = checkpoint.model.config
@@ -288,16 +303,21 @@ def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: fl
 def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:
     """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
 
-    `discounted` adds dR@n,IoU=m, which asks for close borders too.
+    Args:
+        data, checkpoint, split: as of `evaluation_set`.
+        discounted: dR@n,IoU=m too, which rewards close boundaries.
+
+    Returns:
+        The table of `evaluation.score_predictions`.
     """
     found = evaluation_set(data, checkpoint, split)
     return evaluate(checkpoint.model, found, data.thresholds, data.length_edges, discounted=discounted)
 
 
 def evaluate_constant(data: DataSet, split: str = "test") -> dict:
-    """The same for the one interval that answers most training queries, whatever the video and the sentence."""
+    """The same for the one interval that is right for most training queries, whatever the video and the sentence."""
     train_queries, queries = data.queries("train"), data.queries(split)
     start, end = best_constant_interval(torch.tensor([query.span for query in train_queries]))
     _, durations = query_tensors(queries)
-    answers = torch.tensor([start, end]) * durations[:, None]
-    return score_answers(answers[:, None], queries, data.thresholds, data.length_edges, ks=(1,))
+    predictions = torch.tensor([start, end]) * durations[:, None]
+    return score_predictions(predictions[:, None], queries, data.thresholds, data.length_edges, ks=(1,))

@@ -76,7 +76,7 @@ def save_state(folder: Path, accelerator: Accelerator, at: Progress, keep: int =
 def load_newest(folder: Path, accelerator: Accelerator, steps_per_epoch: int) -> Progress | None:
     """Load the newest state that holds, in all processes, and return its progress; None for a new training.
 
-    A newer one that does not hold is set aside, with a warning. Raises InputError where none holds, or where the
+    A newer one that does not hold is set aside, with a warning. Raises InputError if none holds, or where the
     folder has the results of a training but no state.
     """
     faults: dict[Path, str] = {}
@@ -133,7 +133,7 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 def _fault(state: Path, accelerator: Accelerator, steps_per_epoch: int) -> str | None:
-    """What keeps a state from being loaded; None where nothing does. Trouble with reading is no fault, but an error."""
+    """What keeps a state from being loaded; None if nothing does. Trouble with reading is no fault, but an error."""
     if fault := _fault_of_files(state):
         return fault
     needed = (*NEEDED, "scaler.pt") if accelerator.scaler is not None else NEEDED

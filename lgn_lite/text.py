@@ -45,7 +45,7 @@ def tokenize(sentence: str) -> list[str]:
 
 
 class Vocabulary:
-    """Words and their numbers: 0 is padding, 1 stands for every unknown word."""
+    """Words and their numbers: 0 is padding, 1 is every unknown word."""
 
     def __init__(self, words: Iterable[str]) -> None:
         """words: without the two special ones; their order gives the numbers."""
@@ -147,7 +147,7 @@ MOST_LINE = 2**20  # bytes; a line of 300 numbers has some 3,000
 
 
 def _glove_file(path: Path) -> os.stat_result:
-    """What stat says of a GloVe file; InputError where it is none."""
+    """What stat says of a GloVe file; InputError if it is none."""
     try:
         return regular_file(path)
     except OSError as error:
@@ -197,7 +197,7 @@ def _header(number: int, line: bytes) -> str:
 
 
 def _stored_vectors(cache: Path, count: int, dim: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """The vectors (count, dim) and found (count,) of a cache; None where there is none, or none to be trusted."""
+    """The vectors (count, dim) and found (count,) of a cache; None if there is none, or none to be trusted."""
     if not cache.is_file():
         return None
     try:

@@ -72,9 +72,9 @@ def train(
         The history, one entry per epoch: epoch, step, loss (mean over the epoch's steps), and what `validate` gives.
 
     Raises:
-        InputError: where the folder holds a training of other settings, or another one runs in it; where no state
+        InputError: if the folder holds a training of other settings, or another one runs in it; where no state
             of it holds, or its best checkpoint is lost; and at the first step whose loss or gradient is not finite:
-            what was saved before is kept.
+            what was saved before stays.
     """
     with (
         _accelerator(folder, settings) as accelerator,
@@ -125,7 +125,7 @@ def train(
                     if settings.save_every and at.step % settings.save_every == 0 and at.step % files.steps_per_epoch:
                         files.save_state(at, rate)
 
-                # validate: the best epoch is chosen on a split of its own, where 2D-TAN looks at the test split
+                # validate: the best epoch is chosen on a split of its own, where 2D-TAN uses the test split
                 files.check_finite(at, rate)
                 with files.stops_where_refused(at.step, rate, "validation: "):
                     scores = validate(model, validation, accelerator)
@@ -166,7 +166,7 @@ def validate(model: LGN, data: MomentDataset, accelerator: Accelerator | None = 
     InputError where a score is NaN: then all metrics would be made up.
     """
     targets, durations = query_tensors(data.queries)
-    # ranked as in the evaluation, but not thinned by NMS, which leaves the first of all as it is
+    # ranked as in the evaluation, but without NMS, which leaves the first one as it is
     logits = score_queries(model, data) if accelerator is None else _score_together(model, data, accelerator)
     if (bad := logits.isnan().any(dim=1)).any():
         first = data.queries[int(bad.nonzero()[0])]
@@ -220,7 +220,7 @@ def _learning_rate(settings: TrainSettings, steps_per_epoch: int) -> Callable[[i
 def _rest_of_epoch(
     data: MomentDataset, settings: TrainSettings, accelerator: Accelerator, step: int
 ) -> Iterator[tuple[Batch, float]]:
-    """The batches that an epoch still has after so many steps of the training, on this process's device.
+    """The batches that an epoch still has after this many steps of the training, on this process's device.
 
     Their order follows from the seed and the epoch alone: a training that resumes in the middle of an epoch meets the
     batches that it has not seen.

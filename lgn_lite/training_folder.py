@@ -74,7 +74,7 @@ class TrainingFolder:
     def hold(self) -> Iterator[TrainingFolder]:
         """Keep other trainings out, and remove what a killed one left half-written.
 
-        Raises InputError where another training runs in the folder, or one of other settings was begun in it.
+        Raises InputError if another training runs in the folder, or one of other settings was begun in it.
         """
         with ExitStack() as stack:
 
@@ -92,7 +92,7 @@ class TrainingFolder:
     def resume(self, optimiser: AcceleratedOptimizer) -> Progress:
         """Load the newest state that holds, and make sure that the results are those of that state.
 
-        A new training saves its initial weights first: a later call resumes from them, whatever model it brings.
+        A new training saves its initial weights first: a later call resumes from them, whatever model it is given.
         Raises InputError as `load_newest` and `_mend_results` do.
         """
         self.optimiser = optimiser  # whose averages are checked with the weights before each save
@@ -124,7 +124,7 @@ class TrainingFolder:
         save_state(self.path, self.accelerator, at, self._keep(at))
 
     def check_finite(self, at: Progress, rate: float) -> None:
-        """Raise InputError where weights are not finite: a step can do that whose loss and gradient were finite."""
+        """Raise InputError if weights are not finite: a step can do that whose loss and gradient were finite."""
         # A diverged model would otherwise be saved over a good one, and be resumed from.
         with self.stops_where_refused(at.step, rate):
             check_weights(dict(self.model.named_parameters()), "weights", "")
@@ -136,7 +136,7 @@ class TrainingFolder:
         """The error that ends a training at this step, whose learning rate is `rate`."""
         return InputError(
             f"{self.path}: stopped at step {step}, learning rate {rate:.3g}: {what}; {DIVERGED}; train again in "
-            "another folder; what was saved here before is kept"
+            "another folder; what was saved here before stays"
         )
 
     @contextmanager
@@ -159,7 +159,7 @@ class TrainingFolder:
     def _mend_results(self, at: Progress) -> None:
         """Make sure that best/, last/ and history.json are those of the state that was loaded.
 
-        Raises InputError where best/ is lost and neither the state nor last/ has its weights.
+        Raises InputError if best/ is lost and neither the state nor last/ has its weights.
         """
         history = at.history
         if not history:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lgn_lite.annotations import Query
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import best_answers, evaluate_logits, rank, score_answers, score_sentences
+from lgn_lite.evaluation import evaluate_logits, predictions_from_logits, rank, score_predictions, score_sentences
 from lgn_lite.model import LGN
 from lgn_lite.moments import interval_iou
 
@@ -34,15 +34,15 @@ def loop_order(scores: list[float]) -> list[int]:
 
 def loop_answers(model, logits, durations, keep, nms):
     """One query after another, one candidate after another."""
-    answers, scores = torch.zeros(len(logits), keep, 2, dtype=torch.float64), logits.sigmoid()
+    predictions, scores = torch.zeros(len(logits), keep, 2, dtype=torch.float64), logits.sigmoid()
     for q, duration in enumerate(durations):
         segments, kept = (model.moments.spans(torch.float64) * duration).tolist(), []
         for i in loop_order(scores[q].tolist()):
             if nms is None or all(overlap(segments[i], segments[j]) <= nms for j in kept):
                 kept.append(i)
         for k, i in enumerate(kept[:keep]):
-            answers[q, k] = torch.tensor(segments[i], dtype=torch.float64)
-    return answers
+            predictions[q, k] = torch.tensor(segments[i], dtype=torch.float64)
+    return predictions
 
 
 def overlap(a: list[float], b: list[float]) -> float:
@@ -67,7 +67,7 @@ def test_the_first_of_a_ranking_are_the_ranking_s_first(case, keep):
 @given(logits_of(), st.integers(1, 6), st.none() | thresholds)
 def test_answers_of_all_queries_are_those_of_the_loop(case, keep, nms):
     model, logits, durations = case
-    found = best_answers(model, logits, durations, keep, nms)
+    found = predictions_from_logits(model, logits, durations, keep, nms)
     assert torch.equal(found.segments, loop_answers(*case, keep, nms))
     there, numbers = found.candidates >= 0, found.candidates.clamp(min=0)
     spans = model.moments.spans(torch.float64)
@@ -82,9 +82,9 @@ def test_answers_are_looked_for_until_enough_are_kept(monkeypatch):
     logits = torch.stack([-(model.moments.spans() - c).abs().sum(1) for c in torch.rand(30, 2).sort(dim=1).values])
     durations = torch.linspace(10, 300, 30, dtype=torch.float64)
     expected = loop_answers(model, logits, durations, 5, 0.45)
-    assert torch.equal(best_answers(model, logits, durations, 5, 0.45).segments, expected)
+    assert torch.equal(predictions_from_logits(model, logits, durations, 5, 0.45).segments, expected)
     monkeypatch.setattr("lgn_lite.metrics.PART", 1)  # query by query
-    assert torch.equal(best_answers(model, logits, durations, 5, 0.45).segments, expected)
+    assert torch.equal(predictions_from_logits(model, logits, durations, 5, 0.45).segments, expected)
 
 
 def test_the_table_from_logits_is_that_of_the_ranking():
@@ -94,7 +94,7 @@ def test_the_table_from_logits_is_that_of_the_ranking():
     logits, durations = torch.randn(40, len(model.moments)), torch.full((40,), 30.0, dtype=torch.float64)
     found = evaluate_logits(model, logits, queries, nms=0.4, discounted=True)
     whole = rank(model, logits, durations)[0]
-    assert found == score_answers(whole, queries, (0.3, 0.5, 0.7), (5.0, 10.0), nms=0.4, discounted=True)
+    assert found == score_predictions(whole, queries, (0.3, 0.5, 0.7), (5.0, 10.0), nms=0.4, discounted=True)
     assert interval_iou(whole[:, 0], torch.tensor([[q.start, q.end] for q in queries])).mean() == pytest.approx(
         found["all"]["mIoU"] / 100
     )
@@ -104,9 +104,9 @@ def test_the_table_from_logits_is_that_of_the_ranking():
 def test_answers_need_a_duration_for_each_query():
     model = MODELS[2]
     with pytest.raises(InputError, match="3 predictions for 2 targets"):
-        best_answers(model, torch.zeros(3, len(model.moments)), torch.ones(2), 5, 0.4)
+        predictions_from_logits(model, torch.zeros(3, len(model.moments)), torch.ones(2), 5, 0.4)
     with pytest.raises(InputError, match=r"nms=\[1\.5\]: an overlap"):
-        best_answers(model, torch.zeros(2, len(model.moments)), torch.ones(2), 5, 1.5)
+        predictions_from_logits(model, torch.zeros(2, len(model.moments)), torch.ones(2), 5, 1.5)
 
 
 def test_sentences_of_different_lengths_are_scored_together():

@@ -1,4 +1,4 @@
-"""Metrics: NMS and recall against their definitions and 2D-TAN's numbers; what adds up; constant answers."""
+"""Metrics: NMS and recall against their definitions and 2D-TAN's numbers; what adds up; constant predictions."""
 
 import json
 import warnings
@@ -14,7 +14,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.metrics import (
     best_constant_interval,
     discounted_recall,
-    first_answers,
+    first_predictions,
     length_bin,
     mean_iou,
     recall,
@@ -55,17 +55,17 @@ def test_nms_is_the_naive_loop(segments, threshold, keep):
 @given(segment_lists, thresholds, st.integers(1, 6), st.floats(0.1, 300))
 def test_nms_of_all_queries_is_that_of_each(segments, threshold, keep, unit):
     queries = unit * torch.tensor([segments, segments[::-1]], dtype=torch.float64)
-    together = first_answers(queries, torch.zeros(2, 2), keep, threshold)
-    assert torch.equal(together, first_answers(list(queries), torch.zeros(2, 2), keep, threshold))
+    together = first_predictions(queries, torch.zeros(2, 2), keep, threshold)
+    assert torch.equal(together, first_predictions(list(queries), torch.zeros(2, 2), keep, threshold))
 
 
 def test_nms_looks_on_until_enough_are_kept():
-    # 300 near copies of the best answer before the next different one
+    # 300 near copies of the best prediction before the next different one
     segments = torch.tensor([[0.0, 10.0]] * 300 + [[20.0, 30.0]])
     assert temporal_nms(segments, 0.45, 5).tolist() == [0, 300]
     near = torch.stack([segments.repeat(2, 1), segments.flip(0).repeat(2, 1)])  # beyond the first 320
     near[0, 300] = near[0, 0]
-    kept = first_answers(near, torch.zeros(2, 2), 5, 0.45)
+    kept = first_predictions(near, torch.zeros(2, 2), 5, 0.45)
     assert kept[:, :3].tolist() == [[[0, 10], [20, 30], [0, 0]], [[20, 30], [0, 10], [0, 0]]]
 
 
@@ -73,8 +73,8 @@ def test_an_overlap_of_exactly_the_threshold_survives():
     segments = torch.tensor([[0.0, 5.0], [0.0, 2.0]])  # 2/5, which float32 takes for more than 0.4
     assert temporal_nms(segments, 0.4, 5).tolist() == [0, 1]
     assert temporal_nms(segments, 0.39, 5).tolist() == [0]
-    assert first_answers(segments[None], torch.zeros(1, 2), 2, 0.4).tolist() == [[[0, 5], [0, 2]]]
-    assert first_answers(segments[None], torch.zeros(1, 2), 2, 0.39).tolist() == [[[0, 5], [0, 0]]]
+    assert first_predictions(segments[None], torch.zeros(1, 2), 2, 0.4).tolist() == [[[0, 5], [0, 2]]]
+    assert first_predictions(segments[None], torch.zeros(1, 2), 2, 0.39).tolist() == [[[0, 5], [0, 0]]]
 
 
 def test_nms_is_that_of_2d_tan(ranking):
@@ -103,10 +103,10 @@ def test_recall_is_that_of_2d_tan(ranking, nms):
 @pytest.mark.parametrize("m", [0.3, 0.4, 0.5, 0.7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_an_overlap_of_exactly_m_is_no_hit(m, dtype):
-    target, answer = torch.tensor([[0, 10]], dtype=dtype), torch.tensor([[[0, 10 * m]]], dtype=dtype)
-    answer = answer.round()  # 3, 4, 5, 7: exact in float32 too
-    assert recall(answer, target, [1], [m]) == {(1, m): 0}
-    assert recall(answer + torch.tensor([0, 0.01]), target, [1], [m]) == {(1, m): 100}
+    target, prediction = torch.tensor([[0, 10]], dtype=dtype), torch.tensor([[[0, 10 * m]]], dtype=dtype)
+    prediction = prediction.round()  # 3, 4, 5, 7: exact in float32 too
+    assert recall(prediction, target, [1], [m]) == {(1, m): 0}
+    assert recall(prediction + torch.tensor([0, 0.01]), target, [1], [m]) == {(1, m): 100}
 
 
 @quick
@@ -115,7 +115,7 @@ def test_recall_is_its_definition(queries, nms):
     predictions = [torch.tensor(segments, dtype=torch.float64) for segments, _ in queries]
     targets = torch.tensor([target for _, target in queries], dtype=torch.float64)
     ours = recall(predictions, targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
-    longest = max(map(len, predictions))  # all queries at once: what fills up is seen as answers after all others
+    longest = max(map(len, predictions))  # all queries at once: what fills up comes after all others
     padded = torch.stack([torch.cat([p, p[-1:].expand(longest - len(p), 2)]) for p in predictions])
     together = recall(padded, targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
     one_by_one = recall(list(padded), targets, ks=(1, 3), thresholds=(0.25, 0.5), nms=nms)
@@ -129,10 +129,10 @@ def test_recall_is_its_definition(queries, nms):
 
 
 def test_discounted_recall_by_hand():
-    # a video of 20 s, the target 4 to 10 s; the first answer is off by 0 and 2 s, the second by 1 and 0 s
+    # a video of 20 s, the target 4 to 10 s; the first prediction is off by 0 and 2 s, the second by 1 and 0 s
     target, duration = torch.tensor([[4.0, 10.0]]), torch.tensor([20.0])
-    answers = torch.tensor([[[4.0, 12.0], [3.0, 10.0], [4.0, 10.0]]])  # IoU 6/8, 6/7, 1
-    found = discounted_recall(answers, target, duration, ks=(1, 2, 3), thresholds=(0.7, 0.8))
+    predictions = torch.tensor([[[4.0, 12.0], [3.0, 10.0], [4.0, 10.0]]])  # IoU 6/8, 6/7, 1
+    found = discounted_recall(predictions, target, duration, ks=(1, 2, 3), thresholds=(0.7, 0.8))
     assert found == {
         (1, 0.7): pytest.approx(100 * 1 * 0.9),
         (1, 0.8): 0,  # no hit
@@ -141,7 +141,9 @@ def test_discounted_recall_by_hand():
         (3, 0.7): 100,
         (3, 0.8): 100,
     }
-    both = discounted_recall([answers[0], answers[0, 1:]], target.expand(2, 2), torch.tensor([20.0, 10]), [1], [0.8])
+    both = discounted_recall(
+        [predictions[0], predictions[0, 1:]], target.expand(2, 2), torch.tensor([20.0, 10]), [1], [0.8]
+    )
     assert both[1, 0.8] == pytest.approx(100 * (0 + 0.9) / 2)
     early = torch.tensor([[[-30.0, 10.0]]])  # before the video, off by more than all of it: no negative weight
     assert discounted_recall(early, target, duration, [1], [0.1]) == {(1, 0.1): 0}
@@ -173,7 +175,7 @@ def test_every_query_needs_the_length_of_its_video(durations):
 
 def test_a_tensor_and_a_list_of_unequal_length_give_the_same():
     tensor = torch.tensor([[[0.0, 5], [5, 9]], [[2, 4], [0, 9]]])
-    short = [tensor[0, :1].numpy(), tensor[1]]  # the second answer of the first query is missing
+    short = [tensor[0, :1].numpy(), tensor[1]]  # the second prediction of the first query is missing
     targets = torch.tensor([[0.0, 5], [0, 9]])
     assert (
         recall(tensor, targets, [1, 2], [0.5])
@@ -243,7 +245,7 @@ def test_an_edge_belongs_to_the_bin_above(seconds, name):
 def test_best_constant_interval_by_hand():
     spans = torch.tensor([[0.0, 0.5], [0.0, 0.5], [0.5, 1.0]])
     assert best_constant_interval(spans, 0.7, grid=4) == (0.0, 0.5)
-    assert best_constant_interval(spans[2:], 0.5, grid=4) == (0.25, 1.0)  # also hits; the first of equals
+    assert best_constant_interval(spans[2:], 0.5, grid=4) == (0.25, 1.0)  # also hits; ties go to the first
     with pytest.raises(InputError, match="no training queries"):
         best_constant_interval(torch.zeros(0, 2))
 
@@ -260,5 +262,5 @@ def test_the_constant_interval_of_charades_sta(shared):
             spans[split] = torch.tensor([q.span for q in queries], dtype=torch.float64)
     best = best_constant_interval(spans["train"], threshold=0.5, grid=16)
     assert best == (0, 5 / 16)
-    answers = torch.tensor(best).expand(len(spans["test"]), 1, 2)
-    assert recall(answers, spans["test"], [1], [0.5])[1, 0.5] == pytest.approx(30.70, abs=0.005)
+    predictions = torch.tensor(best).expand(len(spans["test"]), 1, 2)
+    assert recall(predictions, spans["test"], [1], [0.5])[1, 0.5] == pytest.approx(30.70, abs=0.005)

@@ -383,15 +383,15 @@ def test_unit_start_weights_of_the_other_parts(settings):
     assert 0.1 < logits.std() < 3
 
 
-def test_guidance_by_nothing_is_deaf(tiny_config):
+def test_guidance_by_nothing_is_unconditioned(tiny_config):
     """The control of the ablation: α is learned, but no sentence changes it; everything else still hears."""
-    heard, deaf = (LGN(tiny_config(guidance_by=by)) for by in ("sentence", "nothing"))
+    conditioned, unconditioned = (LGN(tiny_config(guidance_by=by)) for by in ("sentence", "nothing"))
     sentences = torch.randn(2, 10)
-    assert not torch.allclose(*heard.alpha(sentences))
-    torch.testing.assert_close(*deaf.alpha(sentences))
-    torch.testing.assert_close(deaf.alpha(sentences)[0], deaf.attention.bias)
-    deaf(**batch_for(deaf.config)).sum().backward()
-    assert deaf.attention.bias.grad.any() and not deaf.attention.weight.grad.any()
+    assert not torch.allclose(*conditioned.alpha(sentences))
+    torch.testing.assert_close(*unconditioned.alpha(sentences))
+    torch.testing.assert_close(unconditioned.alpha(sentences)[0], unconditioned.attention.bias)
+    unconditioned(**batch_for(unconditioned.config)).sum().backward()
+    assert unconditioned.attention.bias.grad.any() and not unconditioned.attention.weight.grad.any()
 
 
 # ---- the sentence

@@ -193,7 +193,7 @@ for first in ("", "prediction", "cli", "model", "course", "training", "evaluatio
 def test_a_checkpoint_that_does_not_know_its_rate_is_named_not_the_video(checkpoint_folder, clip):
     path = checkpoint_folder / "about.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rate": 0}))
-    with pytest.raises(InputError, match=r"about\.json: rate=0: at how many frames a second"):
+    with pytest.raises(InputError, match=r"about\.json: rate=0: at how many frames per second"):
         predict(checkpoint_folder, clip, "red light")
 
 

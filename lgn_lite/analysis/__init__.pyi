@@ -8,7 +8,7 @@ from .data_statistics import TABLE_1 as TABLE_1
 from .data_statistics import survey as survey
 from .explanation import explain as explain
 from .explanation import mean_alpha as mean_alpha
-from .explanation import top_answers as top_answers
+from .explanation import top_predictions as top_predictions
 from .explanation import word_effects as word_effects
 from .mistakes import CONTENTS as CONTENTS
 from .mistakes import HIT as HIT
@@ -20,7 +20,7 @@ from .model_summary import map_cells as map_cells
 from .model_summary import map_products as map_products
 from .model_summary import model_summary as model_summary
 from .model_summary import readable as readable
-from .predictions import split_answers as split_answers
+from .predictions import split_predictions as split_predictions
 from .sentence_only import ALONE as ALONE
 from .sentence_only import as_text as as_text
 from .sentence_only import compare_without_video as compare_without_video

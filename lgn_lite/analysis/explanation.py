@@ -1,7 +1,7 @@
-"""Why a model answers as it does: what the sentence did at each of the three stages, for one video and one sentence.
+"""Why a model predicts what it does: what the sentence did at each of the three stages, for one video and one sentence.
 
 `explain` runs the model once with its trace; the two other functions change one thing and run it again: the guidance
-modules that hear the sentence, and the words that the sentence has.
+modules that depend on the sentence, and the words that the sentence has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from lgn_lite.batches import pad_words
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import first_of_scores, score_sentences
+from lgn_lite.evaluation import predictions_from_scores, score_sentences
 from lgn_lite.model import LGN, Trace
 from lgn_lite.text import tokenize
 
@@ -48,7 +48,7 @@ class Explanation:
 
     scores: Tensor  # (P,) sigmoid of the logits: the predicted scaled IoU (eq. 4)
     alpha: Tensor | None  # (C,) late guidance (eq. 3); None without modules
-    steps: Tensor  # (K + 1, P) scores where only the first 0 … K modules hear the sentence
+    steps: Tensor  # (K + 1, P) scores where only the first 0 … K modules depend on the sentence
     features: Tensor  # (P, C) the map that the scores are read off
     readout: Tensor  # (C,) weight of each of its channels in the score
     gates: list[Gates]  # the early units, in order
@@ -67,16 +67,20 @@ class Explanation:
 
 @torch.inference_mode()
 def explain(model: LGN, video: Tensor, words: Tensor, neutral: Tensor | None = None) -> Explanation:
-    """Take one answer apart.
+    """Take one prediction apart.
 
     Args:
         model: any LGN.
         video: (T, D) prepared features.
         words: (W,) numbers, or (W, word_dim) vectors, of a sentence.
-        neutral: (C,) the α of the modules that do not hear the sentence in `steps`: best the mean over many sentences
+        neutral: (C,) the α of the modules without the sentence in `steps`: best the mean over many sentences
             (`mean_alpha`); None: W_M′'s bias, the α of no sentence, which the model has never met.
 
-    Raises InputError for a model with the one-dimensional localiser, which has no map to show.
+    Returns:
+        What the views of the inspector draw.
+
+    Raises:
+        InputError: for a model with the one-dimensional localiser, which has no map to show.
     """
     if model.temporal:
         raise InputError('convolution="temporal": this model scores clips, not a map; explain one with a map')
@@ -97,13 +101,14 @@ def explain(model: LGN, video: Tensor, words: Tensor, neutral: Tensor | None = N
 
 
 def _steps(model: LGN, trace: Trace, neutral: Tensor | None) -> Tensor:
-    """(K + 1, P) scores of a traced answer, where the first 0, 1, … K modules hear the sentence."""
+    """(K + 1, P) scores of a traced prediction, where only the first 0, 1, … K modules depend on the sentence."""
     K, fused = model.config.guidance, trace["fused"]  # modules, (1, P, C)
     if not K:
         return model.score(trace["features"]).squeeze(-1).sigmoid()
-    deaf = model.alpha(torch.zeros_like(trace["sentence"])) if neutral is None else neutral.to(fused.device)[None]
-    hears = torch.ones(K + 1, K, device=fused.device).tril(-1)[..., None]  # (K + 1, K, 1), row j: the first j modules
-    alphas = hears * trace["alpha"][:, None] + (1 - hears) * deaf[:, None]  # (K + 1, K, C)
+    if neutral is None:
+        neutral = model.alpha(torch.zeros_like(trace["sentence"]))[0]
+    guided = torch.ones(K + 1, K, device=fused.device).tril(-1)[..., None]  # (K + 1, K, 1), row j: the first j modules
+    alphas = guided * trace["alpha"][:, None] + (1 - guided) * neutral.to(fused.device)  # (K + 1, K, C)
     return model.score(model.convolve(fused.expand(K + 1, -1, -1), alphas)).squeeze(-1).sigmoid()
 
 
@@ -139,19 +144,28 @@ def _catching_gates(model: LGN) -> Iterator[list[Gates]]:
             hook.remove()
 
 
-def top_answers(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:
-    """The first answers and what NMS drops among them: numbers of candidates, best first.
+def top_predictions(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:
+    """The first predictions and what NMS drops among them: numbers of candidates, best first.
 
-    scores: (P,), of any monotone kind. Returns at most `keep` answers, and the candidates that rank before the last
-    of them but overlap a better one by more than `nms` (None: the model's setting).
+    Args:
+        model: whose candidates the scores are of.
+        scores: (P,), of any monotone kind.
+        keep: predictions.
+        nms: threshold of NMS; None: the model's setting.
+
+    Returns:
+        At most `keep` predictions, and the candidates that rank before the last of them but overlap a better one by
+        more than `nms`.
     """
     whole = torch.ones(1, dtype=torch.float64)  # fractions of the video overlap as seconds do
     nms = model.config.nms if nms is None else nms
-    found = first_of_scores(model.moments.spans(torch.float64), scores[None], whole, min(keep, len(scores)), nms)
-    kept = [p for p in found.candidates[0].tolist() if p >= 0]
+    found = predictions_from_scores(
+        model.moments.spans(torch.float64), scores[None], whole, min(keep, len(scores)), nms
+    )
+    best = [p for p in found.candidates[0].tolist() if p >= 0]
     order = scores.sort(descending=True, stable=True).indices.tolist()
-    last = order.index(kept[-1]) if len(kept) == keep else len(order) - 1
-    return kept, [p for p in order[: last + 1] if p not in kept]
+    last = order.index(best[-1]) if len(best) == keep else len(order) - 1
+    return best, [p for p in order[: last + 1] if p not in best]
 
 
 @dataclass(frozen=True)
@@ -159,14 +173,14 @@ class WordEffect:
     """What leaving one word out does."""
 
     word: str
-    score: float  # of the whole sentence's answer, without this word
+    score: float  # of the whole sentence's prediction, without this word
     change: float  # that score minus the whole sentence's
-    answer: tuple[float, float]  # the answer without this word, fractions of the video
+    prediction: tuple[float, float]  # the prediction without this word, fractions of the video
 
 
 @torch.inference_mode()
 def word_effects(checkpoint: Checkpoint, video: Tensor, sentence: str) -> list[WordEffect]:
-    """For each word of a sentence: how the score of its answer changes, and what is answered, without the word.
+    """For each word of a sentence: how the score of its prediction changes, and what is predicted, without the word.
 
     video: (T, D) prepared features. A sentence of one word has nothing to leave out and gives [].
     Raises InputError for a sentence without a word.

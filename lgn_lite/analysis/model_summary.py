@@ -1,4 +1,4 @@
-"""What a model weighs: its parameters and multiply-adds, part by part, as PyTorch counts them.
+"""The size of a model: its parameters and multiply-adds, part by part, as PyTorch counts them.
 
 The model is laid out on PyTorch's meta device, which knows shapes and nothing else: no weight is allocated, and a
 summary of the full-size model takes a second. Multiply-adds are those of matrix products and convolutions, forward;
@@ -21,7 +21,7 @@ from lgn_lite.moments import Moments
 if TYPE_CHECKING:  # pandas is slow to import
     import pandas as pd
 
-PARTS = {  # in the order of the data: how the names of the model's layers begin
+PART_LAYERS = {  # in the order of the data: how the names of the model's layers begin
     "word vectors": ("sentence.embedding",),
     "sentence encoder": ("sentence.lstm", "sentence.linear"),
     "early modulation": ("frames.unit1", "frames.unit2"),
@@ -38,9 +38,9 @@ PARTS = {  # in the order of the data: how the names of the model's layers begin
 def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataFrame:
     """Parameters and multiply-adds of each part of the model, in the order of the data, and in all.
 
-    batch: queries; words: of each sentence. Returns a row a part, with columns `parameters`, `multiply_adds` (of the
-    whole batch) and `shape`, the sizes in words; `readable` makes it fit to print. Raises InputError for
-    fewer than one of either.
+    batch: queries; words: of each sentence. Returns a row per part, with columns `parameters`, `multiply_adds` (of the
+    whole batch) and `shape`, the sizes in words; `readable` makes it fit to print. Raises InputError for fewer than
+    one of either.
     """
     import pandas as pd
 
@@ -55,9 +55,9 @@ def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataF
     sizes = {name: sum(value.numel() for value in model.get_submodule(name).parameters()) for name in products}
     rows = [
         [sum(of[name] for name in products if name.startswith(names)) for of in (sizes, products)]
-        for names in PARTS.values()
+        for names in PART_LAYERS.values()
     ]
-    frame = pd.DataFrame(rows, index=pd.Index(PARTS, name="part"), columns=["parameters", "multiply_adds"])
+    frame = pd.DataFrame(rows, index=pd.Index(PART_LAYERS, name="part"), columns=["parameters", "multiply_adds"])
     frame["shape"] = pd.Series(_shapes(model, words))
     queries = "1 query" if batch == 1 else f"{batch} queries"
     frame.loc["total"] = [frame["parameters"].sum(), frame["multiply_adds"].sum(), queries]

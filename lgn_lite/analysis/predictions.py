@@ -1,4 +1,4 @@
-"""What a checkpoint answers to every query of a split, computed once and kept beside its weights."""
+"""The predictions of a checkpoint for every query of a split, computed once and cached next to its weights."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet
-from lgn_lite.evaluation import FirstAnswers, first_of_scores, query_tensors, score_queries
+from lgn_lite.evaluation import RankedPredictions, predictions_from_scores, query_tensors, score_queries
 from lgn_lite.moments import interval_iou
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.files import write_tensors
 
 
 @dataclass(frozen=True)
-class Answers:
+class SplitPredictions:
     """The scores of all candidates for all queries of a split, and what follows from them."""
 
     queries: list[Query]
@@ -34,84 +34,107 @@ class Answers:
     spans: Tensor  # (P, 2) of the candidates, fractions of the video, double precision
 
     @cached_property
-    def _first(self) -> FirstAnswers:
-        return first_of_scores(self.spans, self.logits.sigmoid(), query_tensors(self.queries)[1], keep=1)
+    def _first(self) -> RankedPredictions:
+        return predictions_from_scores(self.spans, self.logits.sigmoid(), query_tensors(self.queries)[1], keep=1)
 
     @property
     def best(self) -> Tensor:
-        """(Q,) number of the first answer; of equal scores the first candidate."""
+        """(Q,) number of the first prediction; ties go to the first candidate."""
         return self._first.candidates[:, 0]
 
     @property
     def segments(self) -> Tensor:
-        """(Q, 2) first answers in seconds, double precision."""
+        """(Q, 2) first predictions in seconds, double precision."""
         return self._first.segments[:, 0]
 
     @cached_property
     def iou(self) -> Tensor:
-        """(Q,) overlap of the first answers with the truth."""
+        """(Q,) IoU of the first predictions with the ground truth."""
         return interval_iou(self.segments, query_tensors(self.queries)[0])
 
-    def disagreement(self, other: Answers) -> Tensor:
-        """(Q,) from 0 to 1: how little the first answers of two models overlap, 1 − IoU."""
+    def disagreement(self, other: SplitPredictions) -> Tensor:
+        """(Q,) from 0 to 1: how little the first predictions of two models overlap, 1 − IoU."""
         return 1 - interval_iou(self.segments, other.segments)
 
 
-def split_answers(
+def split_predictions(
     checkpoint: Checkpoint,
     data: DataSet,
     split: str = "test",
     progress: bool = True,
-    told: Callable[[float], None] | None = None,
-) -> Answers:
-    """The answers of a checkpoint to a split, from CHECKPOINT/answers/ where they are those of these weights.
+    on_progress: Callable[[float], None] | None = None,
+) -> SplitPredictions:
+    """The predictions of a checkpoint for a split, from CHECKPOINT/answers/ if those are of these weights.
 
-    They are computed otherwise, with progress shown, and kept there if the folder can be written to. `told` is given
-    the share that is done, every 256 queries, in place of the bar; what it raises ends the work. Raises InputError as
-    `course.evaluation_set` does: features that are missing or do not fit the model.
+    Otherwise they are computed, and cached there if the folder can be written to.
+
+    Args:
+        checkpoint: the model.
+        data: the data set.
+        split: of the data set.
+        progress: show a bar.
+        on_progress: called instead of the bar, every 256 queries, with the share that is done; what it raises ends the
+            work.
+
+    Returns:
+        The predictions, one row per query.
+
+    Raises:
+        InputError: as `recipes.evaluation_set` does: features that are missing or do not fit the model.
     """
     found = evaluation_set(data, checkpoint, split)
-    path, key = _place(checkpoint, data, split, found.queries)
-    logits = _kept(path, key, len(found.queries), len(_spans(checkpoint)))
+    path, key = _cache(checkpoint, data, split, found.queries)
+    logits = _cached(path, key, len(found.queries), len(_spans(checkpoint)))
     if logits is None:
-        if told is None:
+        if on_progress is None:
             logits = score_queries(checkpoint.model, found, progress=progress)
         else:
-            logits = _in_parts(checkpoint, found, told)
+            logits = _in_parts(checkpoint, found, on_progress)
         try:
             write_tensors(path, {"logits": logits}, {"of": key})
         except OSError as error:
-            warnings.warn(f"{path}: cannot be written ({error}): the answers will be computed again", stacklevel=2)
-    return Answers(found.queries, logits, _spans(checkpoint))
+            warnings.warn(f"{path}: cannot be written ({error}): the predictions will be computed again", stacklevel=2)
+    return SplitPredictions(found.queries, logits, _spans(checkpoint))
 
 
-def kept_answers(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> Answers | None:
-    """The answers that `split_answers` has kept; None where it would compute them. `queries` are the split's."""
-    logits = _kept(*_place(checkpoint, data, split, queries), len(queries), len(_spans(checkpoint)))
-    return logits if logits is None else Answers(list(queries), logits, _spans(checkpoint))
+def cached_predictions(
+    checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]
+) -> SplitPredictions | None:
+    """The predictions that `split_predictions` has cached; None if it would compute them.
+
+    Args:
+        checkpoint, data, split: as of `split_predictions`.
+        queries: the split's.
+
+    Returns:
+        The predictions, one row per query, or None.
+    """
+    logits = _cached(*_cache(checkpoint, data, split, queries), len(queries), len(_spans(checkpoint)))
+    return logits if logits is None else SplitPredictions(list(queries), logits, _spans(checkpoint))
 
 
 def _spans(checkpoint: Checkpoint) -> Tensor:
     return checkpoint.model.moments.spans(torch.float64).cpu()
 
 
-def _place(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> tuple[Path, str]:
-    """The file that keeps the answers, and the key that it must have."""
+def _cache(checkpoint: Checkpoint, data: DataSet, split: str, queries: Sequence[Query]) -> tuple[Path, str]:
+    """The file of the cached predictions, and the key that it must have."""
+    # "answers": the name that caches have had from the first version on
     path = checkpoint.folder / "answers" / f"{data.name}-{split}.safetensors"
     return path, _fingerprint(checkpoint.folder / "model.safetensors", queries, data)
 
 
-def _in_parts(checkpoint: Checkpoint, found: MomentDataset, told: Callable[[float], None]) -> Tensor:
+def _in_parts(checkpoint: Checkpoint, found: MomentDataset, on_progress: Callable[[float], None]) -> Tensor:
     parts = []
     for begin in range(0, len(found), 256):
-        told(begin / len(found))
+        on_progress(begin / len(found))
         part = Subset(found, range(begin, min(begin + 256, len(found))))
         parts.append(score_queries(checkpoint.model, part))
     return torch.cat(parts)
 
 
-def _kept(path: Path, key: str, *shape: int) -> Tensor | None:
-    """The stored logits, where they are of this key, readable, and of this shape."""
+def _cached(path: Path, key: str, *shape: int) -> Tensor | None:
+    """The stored logits, if they are of this key, readable, and of this shape."""
     if not path.is_file():
         return None
     try:
@@ -123,12 +146,12 @@ def _kept(path: Path, key: str, *shape: int) -> Tensor | None:
             return logits
     except (SafetensorError, ValueError, KeyError, OSError):
         pass
-    warnings.warn(f"{path}: damaged: the answers are computed again", stacklevel=3)
+    warnings.warn(f"{path}: damaged: the predictions are computed again", stacklevel=3)
     return None
 
 
 def _fingerprint(weights: Path, queries: Sequence[Query], data: DataSet) -> str:
-    """What the answers depend on: the weights, settings and words, the queries, and which features there are."""
+    """What the predictions depend on: the weights, settings and words, the queries, and which features there are."""
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     for name in ("config.json", "vocabulary.json"):

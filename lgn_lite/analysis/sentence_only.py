@@ -1,4 +1,4 @@
-"""LGN with the sentence alone: what the words tell of the place, over several seeds, beside what needs no training.
+"""LGN with the sentence alone: what the words say of the position, over several seeds, next to what needs no training.
 
 A benchmark on which such a model does well rewards guessing; a result means something only above it.
 """
@@ -23,7 +23,7 @@ Comparison = dict[str, Any]  # of `compare_without_video`, ready for JSON
 ALONE = "sentence-only LGN"
 
 # Zeros say the same however wide they are and however many: a narrow model on a coarse map. Without a video a
-# candidate knows its place from the border of the map alone, so the kernels must reach it: four layers of 5×5 reach
+# candidate knows its position from the edge of the map alone, so the kernels must reach it: four layers of 5×5 reach
 # 8 of 16 cells; two of 3×3 only 2, which costs 5 points of R1@0.5. Chosen on Charades-STA's held-out videos.
 # On TACoS's, a map twice as fine (32 clips, kernels of 9×9) does no better: R1@0.5 5.2 against 5.5.
 SETTINGS: dict[str, Any] = dict(
@@ -38,10 +38,18 @@ TRAINING: dict[str, Any] = dict(
 def train_sentence_only(
     data: DataSet, folder: str | Path, seeds: Sequence[int] = (0, 1, 2), workers: int | None = None
 ) -> dict[int, dict[str, Any]]:
-    """Train LGN on zeros in place of a video, once a seed, into folder/seed-N; returns its test row by seed.
+    """Train LGN on zeros instead of a video, once per seed, into folder/seed-N; returns its test row by seed.
 
-    The epoch is chosen on the validation split. A row is that of `metrics.summarise` for all queries. Interrupted,
-    the next call goes on.
+    The epoch is chosen on the validation split; what was interrupted resumes.
+
+    Args:
+        data: the data set.
+        folder: of the models.
+        seeds: one training each.
+        workers: as of `train_side_by_side`.
+
+    Returns:
+        {seed: the row of `metrics.summarise` for all queries of the test split}
     """
     folder = Path(folder)
     # words are learned, so that results are the same with GloVe and without; no video, so no encoder either
@@ -54,11 +62,16 @@ def train_sentence_only(
 def compare_without_video(
     data: DataSet, folder: str | Path, seeds: Sequence[int] = (0, 1, 2), workers: int | None = None
 ) -> Comparison:
-    """All that needs no video, on the test split: what the training annotations tell, and the sentence-only LGN.
+    """All that needs no video, on the test split: what the training annotations say, and the sentence-only LGN.
 
-    Returns {"name", "data_set": its title, "rows": {what answers: metric row}, "seeds": the rows of the sentence-only
-    LGN, whose mean stands among the rows, "spread": its standard deviation by metric, "published": figures of others}.
     The other rows are fitted to the training split as released, from which nothing has to be held out for them.
+
+    Args:
+        data, folder, seeds, workers: as of `train_sentence_only`.
+
+    Returns:
+        {"name", "data_set": its title, "rows": {predictor: metric row}, "seeds": the rows of the sentence-only LGN,
+        whose mean is among the rows, "spread": its standard deviation by metric, "published": figures of others}
     """
     released = data.reader(data.folder, data.files[0])
     rows = compare(released, data.queries("test"), thresholds=data.thresholds, nms=data.config.nms)
@@ -69,7 +82,7 @@ def compare_without_video(
 def pool(comparisons: Iterable[Comparison]) -> dict[str, Comparison]:
     """Comparisons of single seeds, as a sweep leaves them, put together: one of all seeds for each data set, by name.
 
-    Raises InputError where one seed of a data set came twice, or where what needs no training differs between the
+    Raises InputError if one seed of a data set came twice, or if what needs no training differs between the
     comparisons of a data set: then they are not of the same annotations.
     """
     pooled: dict[str, Comparison] = {}
@@ -80,7 +93,7 @@ def pool(comparisons: Iterable[Comparison]) -> dict[str, Comparison]:
         if _fitted(known) != rows:
             raise InputError(f"{new['data_set']}: two runs read different annotations; run them again with --force")
         if twice := sorted(known["seeds"].keys() & new["seeds"].keys()):
-            raise InputError(f"{new['data_set']}: seed {twice[0]} stands in two runs; give the folder of one sweep")
+            raise InputError(f"{new['data_set']}: seed {twice[0]} is in two runs; give the folder of one sweep")
         seeds = dict(sorted((known["seeds"] | new["seeds"]).items(), key=lambda pair: int(pair[0])))
         pooled[name] = _comparison(name, new["data_set"], rows, seeds)
     return pooled
@@ -105,7 +118,7 @@ def _comparison(name: str, title: str, rows: Mapping[str, Any], seeds: Mapping[s
 
 
 def as_text(comparison: Comparison) -> dict[str, dict[str, str]]:
-    """A comparison as people read it, {what answers: {metric: percent}}: ours first, then what others have published.
+    """A comparison as people read it, {predictor: {metric: percent}}: ours first, then what others have published.
 
     The metrics are R@n: those that a published figure has, or all where none is known.
     """

@@ -84,7 +84,7 @@ def step_speed(
     """
     import torch
 
-    from lgn_lite.study.step_speed import VARIANTS
+    from lgn_lite.study.step_speed import STEP_VARIANTS
     from lgn_lite.study.step_speed_report import report, run_benchmark
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -92,7 +92,8 @@ def step_speed(
     options = dict(batch=batch, steps=steps, curve_steps=curve_steps, curve_batch=curve_batch, settings=settings)
     with stopped_in_one_line():
         found = run_benchmark(
-            output, preset or ["charades-sta", "tacos"], variants or list(VARIANTS), device=device, profiled=profile,
+            output, preset or ["charades-sta", "tacos"], variants or list(STEP_VARIANTS),
+            device=device, profiled=profile,
             **options,
         )  # fmt: skip
     console.print(", ".join(f"{name} {value}" for name, value in found["about"].items()), **SAY)

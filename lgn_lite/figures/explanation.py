@@ -88,7 +88,7 @@ def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str,
     """
     if not effects:
         raise InputError("a sentence of one word has nothing to leave out: there are no words to show")
-    return [(effect.word, effect.change, *(duration * second for second in effect.answer)) for effect in effects]
+    return [(effect.word, effect.change, *(duration * second for second in effect.prediction)) for effect in effects]
 
 
 def _shade(ax: Axes, ground_truth, duration: float) -> None:

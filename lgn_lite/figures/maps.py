@@ -140,7 +140,7 @@ def plot_map(
         ax: where to draw; None makes a new figure.
         label: what the values are.
         predictions: several (start, end) in seconds, best first, numbered; the star is left out.
-        dropped: numbers of the candidates that NMS removes, crossed; `top_answers` gives these and the predictions.
+        dropped: numbers of the candidates that NMS removes, crossed; `top_predictions` gives these and the predictions.
         difference: whether the colours have zero in the middle: for ours minus the baseline's, or an error.
 
     Returns:

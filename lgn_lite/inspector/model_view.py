@@ -1,7 +1,7 @@
 """What the inspector draws, as plain dictionaries: numbers are packed as little-endian bytes, text stays text.
 
-One `Side` is one of the models that are compared. Its methods give what `inspector.js` takes apart again; nothing here
-knows of widgets. P candidates, C channels, K guidance modules, D visual width, T frames, as everywhere.
+A `ComparedModel` is one of the one or two models of a page. Its methods return what `widget.js` takes apart again;
+nothing here knows of widgets. P candidates, C channels, K guidance modules, D visual width, T frames, as everywhere.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from lgn_lite.analysis.explanation import (
     Gates,
     explain,
     mean_alpha,
-    top_answers,
+    top_predictions,
     word_effects,
 )
-from lgn_lite.analysis.predictions import Answers, kept_answers
+from lgn_lite.analysis.predictions import SplitPredictions, cached_predictions
 from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
@@ -40,8 +40,8 @@ from lgn_lite.video.vgg import VGGFrames
 
 CHANNELS = 4  # raised and lowered channels, each with its map
 FEATURES = 12  # channels of an early unit that are drawn over time, the most changed ones
-SENTENCES = 500  # of the split, whose mean α stands for no sentence in particular
-MEMORY = 3e8  # bytes of prepared features that a side keeps: a page walks through many videos
+SENTENCES = 500  # of the split, whose mean α is that of no sentence in particular
+MEMORY = 3e8  # bytes of prepared features that a model caches: a page goes through many videos
 FAILURES = (InputError, OSError, RuntimeError, MemoryError)  # that one query or file can cause, long after the start
 
 
@@ -57,49 +57,49 @@ def packed(values, dtype: str = "<f4") -> bytes:
 
 
 @dataclass
-class Side:
-    """One of the models that are compared, and what it needs to answer; `message` says why it cannot."""
+class ComparedModel:
+    """One of the models that are compared, and what it needs to predict; `message` says why it cannot."""
 
     name: str
     checkpoint: Checkpoint
     queries: MomentDataset | None = None  # of the split, with their features
     own_video: Tensor | None = None  # (T, D) features of the reader's video file
-    answers: Answers | None = None  # to the whole split, once they are there
-    message: str = ""  # why queries of the split are not answered
-    own_message: str = ""  # why the reader's video is not
+    predictions: SplitPredictions | None = None  # of the whole split, once they are there
+    message: str = ""  # why there are no predictions for the split
+    own_message: str = ""  # why there are none for the reader's video
     _last: tuple[Any, Explanation | None] = field(default=(None, None), repr=False)
-    _neutral: Tensor | None = field(default=None, repr=False)  # (C,) α of the modules that do not hear the sentence
+    _neutral: Tensor | None = field(default=None, repr=False)  # (C,) α of the modules without the sentence
 
     def open_split(self, data: DataSet, split: str) -> None:
-        """Take the queries of a split, and the answers that are kept; says in `message` what stands in the way."""
-        self.queries, self.answers, self.message, self._last = None, None, "", (None, None)
+        """Take the queries of a split, and the cached predictions; says in `message` what prevents it."""
+        self.queries, self.predictions, self.message, self._last = None, None, "", (None, None)
         try:
             self.queries = evaluation_set(data, self.checkpoint, split, MEMORY)
         except (InputError, OSError) as error:
             self.message = failure(error)
             return
-        with suppress(OSError):  # a checkpoint whose files are gone meanwhile still answers from memory
-            self.answers = kept_answers(self.checkpoint, data, split, self.queries.queries)
+        with suppress(OSError):  # a checkpoint whose files are gone meanwhile still predicts from memory
+            self.predictions = cached_predictions(self.checkpoint, data, split, self.queries.queries)
 
-    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[Side]) -> None:
-        """Extract the features of a video file, or take those of another side that wants the same ones."""
+    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[ComparedModel]) -> None:
+        """Extract the features of a video file, or take those of another model that needs the same ones."""
         about, config = self.checkpoint.about, self.checkpoint.model.config
-        wanted = (about.encoder, about.layer, about.rate, config.num_frames, config.frame_norm, config.visual_dim)
+        required = (about.encoder, about.layer, about.rate, config.num_frames, config.frame_norm, config.visual_dim)
         for other in others:
             theirs, its = other.checkpoint.about, other.checkpoint.model.config
             same = (theirs.encoder, theirs.layer, theirs.rate, its.num_frames, its.frame_norm, its.visual_dim)
-            if other.own_video is not None and same == wanted:
+            if other.own_video is not None and same == required:
                 self.own_video = other.own_video
                 return
         try:
             encoder = frame_encoder(self.checkpoint, encoder)
-        except InputError as error:  # the other side may see the video all the same
+        except InputError as error:  # the other model may take the video all the same
             self.own_message = f"{self.name}: {failure(error)}"
             return
         self.own_video, _ = video_features(self.checkpoint, path, encoder)
 
     def why_not(self, number: int) -> str:
-        """Why this side cannot answer the query of this number (−1: about the reader's own video); "" where it can."""
+        """Why this model cannot predict for the query of this number (−1: the reader's own video); "" if it can."""
         if number < 0:
             return self.own_message
         return self.message
@@ -109,9 +109,9 @@ class Side:
         return self.own_video if number < 0 else self.queries.video(self.queries.queries[number].video)
 
     def scores(self, number: int, sentence: str) -> Tensor:
-        """(P,) scores; those that are kept where the sentence is the query's own."""
-        if self.answers is not None and number >= 0 and sentence == self.answers.queries[number].sentence:
-            return self.answers.logits[number].sigmoid()
+        """(P,) scores; the cached ones if the sentence is the query's own."""
+        if self.predictions is not None and number >= 0 and sentence == self.predictions.queries[number].sentence:
+            return self.predictions.logits[number].sigmoid()
         words = self.checkpoint.encode(sentence)
         return score_sentences(self.checkpoint.model, self.video(number), [words])[0].sigmoid()
 
@@ -126,8 +126,20 @@ class Side:
             "starts": packed(model.moments.start_index, "<i4"), "ends": packed(model.moments.end_index, "<i4"),
         }  # fmt: skip
 
-    def view(self, number: int, sentence: str, duration: float, truth: tuple[float, float] | None) -> dict[str, Any]:
-        """The map of one query: scores and, where the truth is known, IoU and label; five answers; what NMS dropped."""
+    def view(
+        self, number: int, sentence: str, duration: float, ground_truth: tuple[float, float] | None
+    ) -> dict[str, Any]:
+        """The map of one query.
+
+        Args:
+            number: of the query; −1: the reader's own video.
+            sentence: as edited.
+            duration: of the video, seconds.
+            ground_truth: start and end, seconds, if known.
+
+        Returns:
+            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS dropped.
+        """
         if message := self.why_not(number):
             return {"message": message}
         model = self.checkpoint.model
@@ -137,24 +149,24 @@ class Side:
             return {"message": f"{self.name}: {failure(error)}"}
         spans = model.moments.spans(torch.float64).cpu()
         iou = None
-        if truth is not None:
-            iou = model.moments.iou(torch.tensor([truth], dtype=torch.float64) / duration)[0].cpu()
-        kept, dropped = top_answers(model, scores)
-        answers = [
+        if ground_truth is not None:
+            iou = model.moments.iou(torch.tensor([ground_truth], dtype=torch.float64) / duration)[0].cpu()
+        best, dropped = top_predictions(model, scores)
+        predictions = [
             {
                 "candidate": p, "start": spans[p, 0].item() * duration, "end": spans[p, 1].item() * duration,
                 "score": scores[p].item(), "iou": None if iou is None else iou[p].item(),
             }
-            for p in kept
+            for p in best
         ]  # fmt: skip
-        drawn = {"scores": packed(scores), "answers": answers, "dropped": packed(dropped, "<i4"), "message": ""}
+        drawn = {"scores": packed(scores), "predictions": predictions, "dropped": packed(dropped, "<i4"), "message": ""}
         if iou is None:
             return drawn | {"iou": None, "target": None}
         target = iou_targets(iou, model.config.t_min, model.config.t_max)
         return drawn | {"iou": packed(iou), "target": packed(target)}
 
     def explanation(self, number: int, sentence: str) -> Explanation:
-        """`explain`, remembered for the last sentence: two of the page's tabs ask for it."""
+        """`explain`, remembered for the last sentence: two of the page's tabs need it."""
         key = (number, sentence)
         if self._last[0] != key:
             if self._neutral is None and self.queries is not None:
@@ -191,21 +203,21 @@ class Side:
             return {"message": message}
         units = self.explanation(number, sentence).gates
         if not units:
-            return {"message": f"{self.name} has no early modulation: it sees the same frames whatever is asked."}
+            return {"message": f"{self.name} has no early modulation: it sees the same frames whatever the sentence."}
         return {"message": "", "units": [_unit(gates) for gates in units]}
 
     def words(self, number: int, sentence: str) -> dict[str, Any]:
-        """What leaving out each word does to the score of the answer, and to the answer (fractions of the video)."""
+        """What leaving out each word does to the score of the prediction, and to its span, fractions of the video."""
         if message := self.why_not(number):
             return {"message": message}
         effects = word_effects(self.checkpoint, self.video(number), sentence)
         return {"message": "", "effects": [vars(effect) for effect in effects]}
 
 
-def open_sides(
+def open_models(
     checkpoint: Checkpoint | str | Path, baseline: Checkpoint | str | Path | bool | None
-) -> tuple[list[Side], list[str]]:
-    """One side or two, as `Inspector` is asked for them, and what is to be said of a second that is missing."""
+) -> tuple[list[ComparedModel], list[str]]:
+    """The models of `Inspector`, one or two, and notices if the second is missing."""
     notices: list[str] = []
     folder = checkpoint.folder if isinstance(checkpoint, Checkpoint) else Path(checkpoint)
     if baseline is None:
@@ -214,17 +226,17 @@ def open_sides(
         loading = None if baseline in (None, False) else pool.submit(_load, baseline)
         first = _load(checkpoint)
     if baseline is None and first.variant != "baseline":
-        notices.append("There is no baseline beside this checkpoint: give baseline=… to compare two models.")
+        notices.append("There is no baseline next to this checkpoint: give baseline=… to compare two models.")
     if loading is None:
-        return [Side(_name(first), first)], notices
+        return [ComparedModel(_name(first), first)], notices
     try:
         second = loading.result()
     except (InputError, OSError) as error:
-        return [Side(_name(first), first)], [f"The baseline cannot be opened: {failure(error)}"]
+        return [ComparedModel(_name(first), first)], [f"The baseline cannot be opened: {failure(error)}"]
     names = [_name(first), _name(second)]
     if names[0] == names[1]:
         names = [f"{name} {letter}" for name, letter in zip(names, "AB", strict=True)]
-    return [Side(names[0], first), Side(names[1], second)], notices
+    return [ComparedModel(names[0], first), ComparedModel(names[1], second)], notices
 
 
 def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
@@ -267,13 +279,15 @@ def _word_count(sentence: str) -> int:
         return 0
 
 
-def answer_columns(sides: list[Side]) -> dict[str, Any]:
-    """The columns that models add: IoU of the answer and the answer itself, each side's; where two disagree."""
-    columns: dict[str, Any] = {"sides": [], "disagreement": None}
-    for side in sides:
-        found = side.answers
-        columns["sides"].append(None if found is None else {"iou": packed(found.iou), "answer": packed(found.segments)})
-    both = [side.answers for side in sides if side.answers is not None]
+def prediction_columns(models: list[ComparedModel]) -> dict[str, Any]:
+    """The columns that models add: each one's first prediction and its IoU, and how much two of them disagree."""
+    columns: dict[str, Any] = {"models": [], "disagreement": None}
+    for model in models:
+        found = model.predictions
+        columns["models"].append(
+            None if found is None else {"iou": packed(found.iou), "segments": packed(found.segments)}
+        )
+    both = [model.predictions for model in models if model.predictions is not None]
     if len(both) == 2:
         columns["disagreement"] = packed(both[0].disagreement(both[1]))
     return columns

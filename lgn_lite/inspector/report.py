@@ -24,8 +24,8 @@ from PIL import Image
 from plotly.graph_objects import Figure as PageFigure
 from plotly.offline import get_plotlyjs
 
-from lgn_lite.analysis.explanation import top_answers, word_effects
-from lgn_lite.analysis.predictions import Answers, split_answers
+from lgn_lite.analysis.explanation import top_predictions, word_effects
+from lgn_lite.analysis.predictions import SplitPredictions, split_predictions
 from lgn_lite.annotations import duration_note
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
@@ -72,7 +72,7 @@ def write_report(
         The path of the file.
 
     Raises:
-        InputError: as `split_answers` does, and for a count below 1.
+        InputError: as `split_predictions` does, and for a count below 1.
         OSError: if the file cannot be written.
     """
     if count < 1:
@@ -80,7 +80,7 @@ def write_report(
     out = Path(out)
     _check_writable(out)
     models = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
-    predictions = {name: split_answers(model, data, split, progress) for name, model in models.items()}
+    predictions = {name: split_predictions(model, data, split, progress) for name, model in models.items()}
     cards = _Cards(data, models, predictions, evaluation_set(data, checkpoint, split))
     results = {  # `course.evaluate_checkpoint`, from predictions that are there already
         name: evaluate_logits(models[name].model, found.logits, found.queries, data.thresholds, data.length_edges)
@@ -174,7 +174,9 @@ def _tables(results: Mapping[str, Mapping]) -> list[dict[str, Any]]:
     return tables
 
 
-def _figures(results: Mapping, constant: Mapping, predictions: Mapping[str, Answers], data: DataSet) -> dict[str, Any]:
+def _figures(
+    results: Mapping, constant: Mapping, predictions: Mapping[str, SplitPredictions], data: DataSet
+) -> dict[str, Any]:
     """The figures of results by their group; "all" has the distribution of IoU too."""
     # the baseline first, as in the paper's tables; the last one has our colour
     ordered = dict(sorted(results.items(), key=lambda item: item[0] != "baseline"))
@@ -230,7 +232,11 @@ class _Cards:
     """The queries of the report: which are shown, and what is shown of each."""
 
     def __init__(
-        self, data: DataSet, models: Mapping[str, Checkpoint], predictions: Mapping[str, Answers], found: MomentDataset
+        self,
+        data: DataSet,
+        models: Mapping[str, Checkpoint],
+        predictions: Mapping[str, SplitPredictions],
+        found: MomentDataset,
     ):
         self.data, self.models, self.predictions, self.found = data, models, predictions, found
         self.own, *others = predictions.values()
@@ -261,7 +267,7 @@ class _Cards:
         """All that is shown of query i."""
         query, moments = self.queries[i], next(iter(self.models.values())).model.moments
         scores = {name: found.logits[i].sigmoid() for name, found in self.predictions.items()}
-        tops = {name: top_answers(checkpoint.model, scores[name]) for name, checkpoint in self.models.items()}
+        tops = {name: top_predictions(checkpoint.model, scores[name]) for name, checkpoint in self.models.items()}
         spans = {name: self.predictions[name].spans[numbers] * query.duration for name, (numbers, _) in tops.items()}
         shared = {"duration": query.duration, "ground_truth": (query.start, query.end)}
         overlap = interval_iou(self.own.spans, torch.tensor(query.span, dtype=torch.float64))

@@ -8,7 +8,7 @@ const VIRIDIS = ("#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828
   "#5ec962 #84d44b #addc30 #d8e219 #fde725").split(" ").map(rgb);
 const DIVERGING = "#b35a00 #e69f00 #f6d9a0 #ffffff #a6cbe3 #0072b2 #003f66".split(" ").map(rgb); // orange – white – blue
 const TABS = [["late", "Late guidance"], ["early", "Early modulation"], ["words", "Words"], ["queries", "Queries"]];
-const KINDS = ["ours", "baseline"]; // of the two sides, as the style sheet calls them
+const KINDS = ["ours", "baseline"]; // of the two models, as the style sheet calls them
 const ROW = 30; // pixels, the height of a table row
 let pages = 0; // for ids that are unique in a notebook with several inspectors
 
@@ -85,15 +85,15 @@ function scaleOf(values, diverging) {
   return { palette: VIRIDIS, low, high: Math.max(high, low + 1e-6), write: plain };
 }
 
-// -- geometry of one side's candidates ------------------------------------------------------------------------------
+// -- geometry of one model's candidates ------------------------------------------------------------------------------
 
 class Geometry {
-  constructor(side) {
-    this.N = side.N;
-    this.starts = ints(side.starts);
-    this.ends = ints(side.ends);
-    this.number = new Int32Array(side.N * side.N).fill(-1); // of the candidate in a cell, −1 if there is none
-    this.starts.forEach((start, p) => (this.number[start * side.N + this.ends[p]] = p));
+  constructor(model) {
+    this.N = model.N;
+    this.starts = ints(model.starts);
+    this.ends = ints(model.ends);
+    this.number = new Int32Array(model.N * model.N).fill(-1); // of the candidate in a cell, −1 if there is none
+    this.starts.forEach((start, p) => (this.number[start * model.N + this.ends[p]] = p));
   }
 
   same(other) {
@@ -136,9 +136,9 @@ class Page {
     });
     this.readSetup();
     // an explanation of thousands of candidates takes seconds to minutes without a GPU: only who asks shall wait for it
-    const large = this.sides.some((side) => side.P > 1000);
+    const large = this.models.some((model) => model.P > 1000);
     this.tab = large ? "queries" : "late";
-    this.film = new Film(this);
+    this.player = new Player(this);
     this.sentence = new SentenceEditor(this);
     this.timeline = new Timeline(this);
     this.maps = new Maps(this);
@@ -146,18 +146,18 @@ class Page {
     this.root.append(
       this.header(), this.notices(),
       node("div", { class: "lgn-main" },
-        node("div", { class: "lgn-left" }, this.sentence.root, this.film.root), this.maps.root, this.timeline.root),
+        node("div", { class: "lgn-left" }, this.sentence.root, this.player.root), this.maps.root, this.timeline.root),
       this.tabs(), this.tip, this.live);
     el.append(this.root);
     this.want = later(() => this.askForTab(), large ? 500 : 60);
     this.listeners = [
-      ["change:view", () => this.showView()], ["change:film", () => this.film.load()],
-      ["change:table", () => this.views.queries.load()], ["change:answers", () => this.views.queries.loadAnswers()],
+      ["change:view", () => this.showView()], ["change:video", () => this.player.load()],
+      ["change:table", () => this.views.queries.load()], ["change:predictions", () => this.views.queries.loadPredictions()],
       ...["late", "early", "words"].map((tab) => [`change:${tab}`, () => this.showTab(tab)]),
     ];
     for (const [event, work] of this.listeners) model.on(event, work);
     // canvases do not follow the theme by themselves; while a page changes its theme, it has other widths for an instant,
-    // which ResizeObserver tells of only where they last until a frame: so redraw within a frame
+    // which ResizeObserver reports only if they last until a frame: so redraw within a frame
     this.redrawn = () => requestAnimationFrame(() => this.redraw());
     this.themes = new MutationObserver(this.redrawn);
     this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
@@ -166,7 +166,7 @@ class Page {
     this.sizes = new ResizeObserver(later(this.redrawn, 50));
     this.sizes.observe(this.root);
     this.views.queries.load();
-    this.film.load();
+    this.player.load();
     this.showView();
   }
 
@@ -175,14 +175,14 @@ class Page {
     this.themes.disconnect();
     this.sizes.disconnect();
     this.media.removeEventListener("change", this.redrawn);
-    this.film.destroy();
+    this.player.destroy();
   }
 
   readSetup() {
     this.setup = this.model.get("setup");
-    this.sides = this.setup.sides;
-    this.geometries = this.sides.map((side) => new Geometry(side));
-    this.comparable = this.sides.length === 2 && this.geometries[0].same(this.geometries[1]);
+    this.models = this.setup.models;
+    this.geometries = this.models.map((model) => new Geometry(model));
+    this.comparable = this.models.length === 2 && this.geometries[0].same(this.geometries[1]);
   }
 
   /** A colour of the style sheet as canvas understands it. */
@@ -220,9 +220,9 @@ class Page {
       splits.length ? choose : null,
       splits.length ? node("span", { class: "lgn-steps" }, step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")) : null,
       own && splits.length ? node("button", { type: "button", class: "lgn-button", click: () => this.set("query", -1) }, "Your video") : null,
-      node("span", { class: "lgn-models" }, this.sides.map((side, k) => node("span", {
-        class: "lgn-model", title: `trained on ${side.trained_on}; ${side.P} candidates, N = ${side.N}, C = ${side.C}`,
-      }, swatch(KINDS[k]), side.name, node("small", {}, side.epoch ? ` epoch ${side.epoch}` : "")))));
+      node("span", { class: "lgn-models" }, this.models.map((model, k) => node("span", {
+        class: "lgn-model", title: `trained on ${model.trained_on}; ${model.P} candidates, N = ${model.N}, C = ${model.C}`,
+      }, swatch(KINDS[k]), model.name, node("small", {}, model.epoch ? ` epoch ${model.epoch}` : "")))));
   }
 
   notices() {
@@ -264,7 +264,7 @@ class Page {
       panel.hidden = name !== this.tab;
     }
     return node("section", { class: "lgn-tabs" },
-      node("div", { role: "tablist", "aria-label": "What to look into" }, buttons.map(([, button]) => button)),
+      node("div", { role: "tablist", "aria-label": "What to inspect" }, buttons.map(([, button]) => button)),
       TABS.map(([name]) => this.views[name].root));
   }
 
@@ -292,15 +292,15 @@ class Page {
     const view = this.model.get("view");
     const before = this.view;
     this.view = view;
-    this.drawn = (view.sides ?? []).map((side) => ({
-      ...side, scores: floats(side.scores), iou: floats(side.iou), target: floats(side.target), dropped: ints(side.dropped),
+    this.drawn = (view.models ?? []).map((model) => ({
+      ...model, scores: floats(model.scores), iou: floats(model.iou), target: floats(model.target), dropped: ints(model.dropped),
     }));
     const count = this.model.get("table").count ?? 0;
     this.where.textContent = view.query < 0 ? "your video" : `query ${view.query + 1} of ${count.toLocaleString("en")}`;
     this.sentence.show();
     this.timeline.show();
     this.maps.show();
-    this.film.showName();
+    this.player.showName();
     this.views.queries.mark();
     for (const [tab] of TABS) this.views[tab].root.classList.toggle("lgn-stale", this.stale(tab));
     this.want();
@@ -308,12 +308,12 @@ class Page {
   }
 
   summary(view) {
-    const told = this.drawn.map((side, k) => {
-      if (!side.answers?.length) return `${this.sides[k].name} has no prediction`;
-      const { start, end, iou } = side.answers[0];
-      return `${this.sides[k].name} predicts ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
+    const lines = this.drawn.map((model, k) => {
+      if (!model.predictions?.length) return `${this.models[k].name} has no prediction`;
+      const { start, end, iou } = model.predictions[0];
+      return `${this.models[k].name} predicts ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
     });
-    return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || told.join("; ")}.`;
+    return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || lines.join("; ")}.`;
   }
 
   stale(tab) {
@@ -333,20 +333,20 @@ class Page {
     if (view.number === this.view.number) return;
     view.number = this.view.number;
     view.root.classList.remove("lgn-stale");
-    view.draw(this.model.get(tab).sides);
+    view.draw(this.model.get(tab).models);
   }
 
   redraw() {
     if (!this.view) return;
     this.maps.draw();
     for (const tab of ["late", "early", "words"]) {
-      if (!this.stale(tab)) this.views[tab].draw(this.model.get(tab).sides);
+      if (!this.stale(tab)) this.views[tab].draw(this.model.get(tab).models);
     }
     this.views.queries.render();
   }
 
   playMoment(start, end, what) {
-    this.film.play(start, end);
+    this.player.play(start, end);
     this.say(`Playing ${what ?? "the moment"}, ${seconds(start)} to ${seconds(end)} seconds`);
   }
 
@@ -402,9 +402,9 @@ class SentenceEditor {
     const view = this.page.view;
     if (document.activeElement !== this.whole) this.whole.value = view.sentence;
     // what was typed into the words stays as it is; a sentence from elsewhere gets new words
-    if (view.sentence !== this.kept || view.query !== this.query) {
+    if (view.sentence !== this.last || view.query !== this.query) {
       this.words = view.tokens.map((token) => ({ original: token, text: token, out: false }));
-      this.kept = this.base = view.sentence;
+      this.last = this.base = view.sentence;
       this.query = view.query;
       this.list.replaceChildren(...this.words.map((word) => this.chip(word)));
     }
@@ -454,14 +454,14 @@ class SentenceEditor {
   changed(now = false) {
     const same = this.words.every((word) => !word.out && word.text === word.original);
     const sentence = same ? this.base : this.words.filter((word) => !word.out && word.text).map((word) => word.text).join(" ");
-    this.kept = sentence;
+    this.last = sentence;
     (now ? this.ask.now : this.ask)(sentence);
   }
 }
 
 // -- the video -------------------------------------------------------------------------------------------------------
 
-class Film {
+class Player {
   constructor(page) {
     this.page = page;
     this.time = 0;
@@ -473,18 +473,18 @@ class Film {
     this.video.muted = true;
     this.name = node("span", { class: "lgn-name" });
     this.note = node("p", { class: "lgn-notice", hidden: true });
-    this.root = node("section", { class: "lgn-film", "aria-label": "Video" }, this.video, this.note, this.name);
+    this.root = node("section", { class: "lgn-video", "aria-label": "Video" }, this.video, this.note, this.name);
   }
 
   load() {
-    const film = this.page.model.get("film");
+    const file = this.page.model.get("video");
     if (this.url) URL.revokeObjectURL(this.url);
-    this.url = film.data ? URL.createObjectURL(new Blob([film.data], { type: film.mime })) : null;
+    this.url = file.data ? URL.createObjectURL(new Blob([file.data], { type: file.mime })) : null;
     this.until = null;
     if (this.url) this.video.src = this.url;
     else this.video.removeAttribute("src");
-    this.video.hidden = Boolean(film.message) || !film.name;
-    this.note.textContent = film.loading ? "The video is being read …" : film.message || film.note || "";
+    this.video.hidden = Boolean(file.message) || !file.name;
+    this.note.textContent = file.loading ? "The video is being read …" : file.message || file.note || "";
     this.note.hidden = !this.note.textContent;
     this.page.views?.early.thumbnails();
   }
@@ -555,15 +555,15 @@ class Timeline {
   }
 
   show() {
-    const { duration, truth } = this.page.view;
+    const { duration, ground_truth: groundTruth } = this.page.view;
     this.rows.replaceChildren();
     if (!duration) return;
-    if (truth) this.row("truth", "ground truth", truth[0], truth[1], "", "truth");
-    this.page.drawn.forEach((side, k) => {
-      const name = this.page.sides[k].name;
-      (side.answers ?? []).forEach(({ start, end, score, iou }, n) => {
-        const told = `${score.toFixed(2)}` + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
-        this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, told, `prediction ${n + 1} of ${name}, score ${told}`);
+    if (groundTruth) this.row("ground-truth", "ground truth", groundTruth[0], groundTruth[1], "", "ground truth");
+    this.page.drawn.forEach((model, k) => {
+      const name = this.page.models[k].name;
+      (model.predictions ?? []).forEach(({ start, end, score, iou }, n) => {
+        const shown = `${score.toFixed(2)}` + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
+        this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, shown, `prediction ${n + 1} of ${name}, score ${shown}`);
       });
     });
     this.axis.replaceChildren(...ticks(0, duration, 6).map((t) => node("span", { style: `left:${(100 * t) / duration}%` }, `${t} s`)));
@@ -571,13 +571,13 @@ class Timeline {
       class: "lgn-track lgn-scrub",
       pointerdown: (event) => {
         const box = event.currentTarget.getBoundingClientRect();
-        this.page.film.seek(clamp((event.clientX - box.left) / box.width, 0, 1) * duration);
+        this.page.player.seek(clamp((event.clientX - box.left) / box.width, 0, 1) * duration);
       },
     }, this.axis, this.head), node("span")));
-    this.tick(this.page.film.time);
+    this.tick(this.page.player.time);
   }
 
-  row(kind, label, start, end, told, what) {
+  row(kind, label, start, end, shown, what) {
     const { duration } = this.page.view;
     const bar = node("button", {
       type: "button", class: `lgn-bar-moment lgn-${kind}`,
@@ -587,7 +587,7 @@ class Timeline {
     });
     this.rows.append(node("div", { class: "lgn-row" },
       node("span", { class: "lgn-label" }, label), node("div", { class: "lgn-track" }, bar),
-      node("span", { class: "lgn-told" }, told || span(start, end))));
+      node("span", { class: "lgn-values" }, shown || span(start, end))));
   }
 
   tick(time) {
@@ -603,7 +603,7 @@ class Maps {
     this.page = page;
     this.lens = { x: 0, y: 0, size: 1 }; // the part that is shown, fractions of the map; all maps share it
     this.cursor = null; // [i, j] as fractions, so that maps of different N share it too
-    this.maps = page.sides.map((_, k) => new MapView(this, k));
+    this.maps = page.models.map((_, k) => new MapView(this, k));
     this.mode = node("select", { "aria-label": "What the map shows", change: () => this.show() },
       [["scores", "score"], ["target", "IoU target"], ["iou", "IoU with the ground truth"], ["error", "error: |score − IoU target|"],
         ["difference", "difference of the two models"]].map(([value, label]) => node("option", { value }, label)));
@@ -618,28 +618,28 @@ class Maps {
         button("Whole map (0)", "⤢", () => this.zoom(Infinity))),
       node("div", { class: "lgn-pair" }, this.maps.map((map) => map.root)),
       (this.legend = node("div", { class: "lgn-scale" }, this.low, this.bar, this.high)),
-      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-truth-mark"), mark("★", "first prediction"), mark("②", "further predictions"),
+      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-ground-truth-mark"), mark("★", "first prediction"), mark("②", "further predictions"),
         mark("×", "removed by NMS"), mark("", "no candidate", "lgn-hatch"), mark("", "end before start", "lgn-pale")));
   }
 
-  /** The values that each map shows in the mode that is chosen; null where there are none. */
+  /** The values that each map shows in the mode that is chosen; null if there are none. */
   values() {
     const drawn = this.page.drawn;
     if (this.mode.value === "difference") {
       return [drawn[0].scores.map((score, p) => score - drawn[1].scores[p])];
     }
-    return drawn.map((side) => {
-      if (!side.scores) return null;
-      return this.mode.value === "error" ? side.scores.map((score, p) => Math.abs(score - side.target[p])) : side[this.mode.value];
+    return drawn.map((model) => {
+      if (!model.scores) return null;
+      return this.mode.value === "error" ? model.scores.map((score, p) => Math.abs(score - model.target[p])) : model[this.mode.value];
     });
   }
 
   show() {
     const { drawn, view, comparable } = this.page;
-    const both = comparable && drawn.every((side) => side.scores) && drawn.length === 2;
+    const both = comparable && drawn.every((model) => model.scores) && drawn.length === 2;
     for (const option of this.mode.options) {
-      const needsTruth = ["iou", "target", "error"].includes(option.value);
-      option.disabled = option.value === "difference" ? !both : needsTruth && !view.truth;
+      const needsGroundTruth = ["iou", "target", "error"].includes(option.value);
+      option.disabled = option.value === "difference" ? !both : needsGroundTruth && !view.ground_truth;
     }
     if (this.mode.selectedOptions[0].disabled) this.mode.value = "scores";
     const values = this.values();
@@ -648,7 +648,7 @@ class Maps {
     if (["iou", "target"].includes(this.mode.value)) this.scale = { ...this.scale, low: 0, high: 1 };
     this.bar.style.background = `linear-gradient(to right, ${this.scale.palette.map((c) => `rgb(${c})`).join(", ")})`;
     const { low, high, write } = this.scale;
-    const names = this.page.sides.map((side) => side.name);
+    const names = this.page.models.map((model) => model.name);
     const digits = high < 0.1 ? 4 : 2;
     this.low.textContent = diverging ? `${names[1]} higher ${write(low, digits)}` : write(low, digits);
     this.high.textContent = diverging ? `${write(high, digits)} ${names[0]} higher` : write(high, digits);
@@ -691,7 +691,7 @@ class MapView {
     this.below = node("canvas", { "aria-hidden": "true" }); // the map; the canvas above it has the playhead and the cursor
     this.canvas = node("canvas", {
       tabindex: "0", role: "application", "aria-roledescription": "map",
-      "aria-label": `Map of ${this.page.sides[k].name}. Arrow keys move over start and end, Enter plays, plus and minus zoom.`,
+      "aria-label": `Map of ${this.page.models[k].name}. Arrow keys move over start and end, Enter plays, plus and minus zoom.`,
       pointerdown: (event) => (this.drag = { x: event.clientX, y: event.clientY, lens: { ...maps.lens }, moved: false }),
       pointermove: (event) => this.move(event),
       pointerup: (event) => this.up(event),
@@ -714,18 +714,18 @@ class MapView {
   }
 
   show(values, diverging) {
-    const side = this.page.drawn[this.k];
+    const model = this.page.drawn[this.k];
     this.values = values;
     this.diverging = diverging;
-    const names = this.page.sides.map((other) => other.name);
+    const names = this.page.models.map((other) => other.name);
     this.title.replaceChildren(...(diverging ? [`${names[0]} − ${names[1]}`] : [swatch(KINDS[this.k]), names[this.k]]));
     this.root.hidden = diverging && this.k === 1;
-    const message = side?.message || (side ? "" : this.page.view.message);
+    const message = model?.message || (model ? "" : this.page.view.message);
     this.note.textContent = message;
     this.note.hidden = !message;
     this.flags = new Map();
-    side?.dropped?.forEach((p) => this.flags.set(p, "removed by NMS"));
-    side?.answers?.forEach((answer, n) => this.flags.set(answer.candidate, `prediction ${n + 1}`));
+    model?.dropped?.forEach((p) => this.flags.set(p, "removed by NMS"));
+    model?.predictions?.forEach((prediction, n) => this.flags.set(prediction.candidate, `prediction ${n + 1}`));
   }
 
   /** [y, x] of an event as fractions of the whole map. */
@@ -735,7 +735,7 @@ class MapView {
     return [lens.y + ((event.clientY - box.top - TOP) / this.size) * lens.size, lens.x + ((event.clientX - box.left - LEFT) / this.size) * lens.size];
   }
 
-  /** [i, j] of the cell at a place; null outside the possible half. */
+  /** [i, j] of the cell at a position; null outside the possible half. */
   cell([y, x]) {
     const N = this.geometry.N;
     const [i, j] = [Math.floor(y * N), Math.floor(x * N)];
@@ -752,12 +752,12 @@ class MapView {
     const p = this.geometry.number[cell[0] * this.geometry.N + cell[1]];
     const lines = [span(start, end)];
     if (p < 0) return [...lines, "no candidate"];
-    const { drawn, sides } = this.page;
-    const side = drawn[this.k];
+    const { drawn, models } = this.page;
+    const model = drawn[this.k];
     if (this.values && this.maps.mode.value !== "scores") lines.push(`${this.maps.mode.selectedOptions[0].label}: ${this.maps.scale.write(this.values[p], 3)}`);
-    if (side?.scores) lines.push(`score of ${sides[this.k].name}: ${side.scores[p].toFixed(3)}`);
-    if (this.diverging) lines.push(`score of ${sides[1].name}: ${drawn[1].scores[p].toFixed(3)}`);
-    if (side?.iou) lines.push(`IoU with the ground truth: ${side.iou[p].toFixed(2)}`);
+    if (model?.scores) lines.push(`score of ${models[this.k].name}: ${model.scores[p].toFixed(3)}`);
+    if (this.diverging) lines.push(`score of ${models[1].name}: ${drawn[1].scores[p].toFixed(3)}`);
+    if (model?.iou) lines.push(`IoU with the ground truth: ${model.iou[p].toFixed(2)}`);
     if (this.flags.has(p)) lines.push(this.flags.get(p));
     return lines;
   }
@@ -795,9 +795,9 @@ class MapView {
   }
 
   home() {
-    const answer = this.page.drawn[this.k]?.answers?.[0];
+    const first = this.page.drawn[this.k]?.predictions?.[0];
     const N = this.geometry.N;
-    this.setCursor(answer ? [this.geometry.starts[answer.candidate], this.geometry.ends[answer.candidate]] : [0, N - 1]);
+    this.setCursor(first ? [this.geometry.starts[first.candidate], this.geometry.ends[first.candidate]] : [0, N - 1]);
   }
 
   key(event) {
@@ -847,7 +847,7 @@ class MapView {
     return context;
   }
 
-  /** Pixels of a place given as fractions of the map. */
+  /** Pixels of a position given as fractions of the map. */
   x(fraction) {
     return LEFT + ((fraction - this.maps.lens.x) / this.maps.lens.size) * this.size;
   }
@@ -859,8 +859,8 @@ class MapView {
     if (this.root.hidden || !this.root.clientWidth) return;
     const { page, geometry: { N }, maps: { lens } } = this;
     const context = this.prepare(this.below);
-    const { duration, truth } = page.view;
-    const side = page.drawn[this.k];
+    const { duration, ground_truth: groundTruth } = page.view;
+    const model = page.drawn[this.k];
     const ink = page.colour("ink");
     context.save();
     context.beginPath();
@@ -871,21 +871,21 @@ class MapView {
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, lens.x * N, lens.y * N, lens.size * N, lens.size * N, LEFT, TOP, this.size, this.size);
     const cell = this.size / (N * lens.size);
-    // a moment's place: a cell is centred at its exact start and end
-    const place = (start, end) => [this.x(((end / duration) * N - 0.5) / N), this.y(((start / duration) * N + 0.5) / N)];
+    // a moment's position: a cell is centred at its exact start and end
+    const position = (start, end) => [this.x(((end / duration) * N - 0.5) / N), this.y(((start / duration) * N + 0.5) / N)];
     const centre = (p) => [this.x((this.geometry.ends[p] + 0.5) / N), this.y((this.geometry.starts[p] + 0.5) / N)];
-    if (!this.diverging) side?.dropped?.forEach((p) => cross(context, ...centre(p), clamp(cell / 4, 2, 6)));
-    if (truth) square(context, ...place(...truth), Math.max(cell, 10), page.colour("truth"));
+    if (!this.diverging) model?.dropped?.forEach((p) => cross(context, ...centre(p), clamp(cell / 4, 2, 6)));
+    if (groundTruth) square(context, ...position(...groundTruth), Math.max(cell, 10), page.colour("ground-truth"));
     if (this.diverging) {
       page.drawn.forEach((other, k) => {
-        star(context, ...centre(other.answers[0].candidate), 9);
-        label(context, ...centre(other.answers[0].candidate), page.sides[k].name);
+        star(context, ...centre(other.predictions[0].candidate), 9);
+        label(context, ...centre(other.predictions[0].candidate), page.models[k].name);
       });
     } else {
-      side?.answers?.slice().reverse().forEach((answer, n) => {
-        const rank = side.answers.length - n;
-        if (rank > 1) badge(context, ...centre(answer.candidate), rank);
-        else star(context, ...centre(answer.candidate), 9);
+      model?.predictions?.slice().reverse().forEach((prediction, n) => {
+        const rank = model.predictions.length - n;
+        if (rank > 1) badge(context, ...centre(prediction.candidate), rank);
+        else star(context, ...centre(prediction.candidate), 9);
       });
     }
     context.restore();
@@ -938,7 +938,7 @@ class MapView {
     context.clip();
     if (duration) {
       // moments that hold this instant start above the line and end right of it
-      const t = clamp(page.film.time / duration, 0, 1);
+      const t = clamp(page.player.time / duration, 0, 1);
       const [x, y] = [this.x(t - 0.5 / N), this.y(t + 0.5 / N)];
       for (const [width, style] of [[3, "#0008"], [1.5, "#fff"]]) {
         context.lineWidth = width;
@@ -1050,11 +1050,11 @@ function label(context, x, y, text) {
 
 // -- what the tabs are made of -------------------------------------------------------------------------------------------
 
-/** A tab with a section for each side; what a side lacks is said in its place. */
+/** A tab with a section for each model; what a model lacks is said instead. */
 class SideTab {
   constructor(page, explanation) {
     this.page = page;
-    this.body = node("div", { class: "lgn-sides" });
+    this.body = node("div", { class: "lgn-compared" });
     this.missing = node("div");
     this.root = node("div", { class: "lgn-panel", tabindex: "0" }, node("p", { class: "lgn-explained" }, explanation), this.missing, this.body);
   }
@@ -1063,16 +1063,16 @@ class SideTab {
     if (!this.body.childNodes.length) this.body.append(node("p", { class: "lgn-note" }, "Being computed …"));
   }
 
-  draw(sides) {
-    this.body.replaceChildren(...sides.map((side, k) => side.message ? null : node("section", { class: "lgn-side" },
-      node("h3", {}, swatch(KINDS[k]), this.page.sides[k].name), this.side(side, k))).filter(Boolean));
-    this.missing.replaceChildren(...sides.filter((side) => side.message).map((side) => node("p", { class: "lgn-notice" }, side.message)));
-    if (!sides.length) this.body.append(node("p", { class: "lgn-note" }, this.page.view.message));
+  draw(models) {
+    this.body.replaceChildren(...models.map((model, k) => model.message ? null : node("section", { class: "lgn-compared-model" },
+      node("h3", {}, swatch(KINDS[k]), this.page.models[k].name), this.section(model, k))).filter(Boolean));
+    this.missing.replaceChildren(...models.filter((model) => model.message).map((model) => node("p", { class: "lgn-notice" }, model.message)));
+    if (!models.length) this.body.append(node("p", { class: "lgn-note" }, this.page.view.message));
     this.drawn?.();
   }
 }
 
-/** A small map without axes; hovering tells the cell, a click plays it. */
+/** A small map without axes; hovering shows the cell, a click plays it. */
 function smallMap(page, k, values, scale, caption, marks = []) {
   const geometry = page.geometries[k];
   const { N } = geometry;
@@ -1182,7 +1182,7 @@ function heat(page, values, rows, scale, caption, duration) {
     page.showTip(event, [`channel ${rows[row]}, ${seconds(((t + 0.5) * duration) / T)} s`, scale.write(values[row * T + t], 3)]);
   });
   canvas.addEventListener("pointerleave", () => page.hideTip());
-  canvas.addEventListener("click", (event) => page.film.seek(((at(event)[1] + 0.5) * duration) / T));
+  canvas.addEventListener("click", (event) => page.player.seek(((at(event)[1] + 0.5) * duration) / T));
   return node("figure", { class: "lgn-heat" }, node("figcaption", {}, caption),
     node("div", { class: "lgn-heat-grid" }, node("div", { class: "lgn-heat-rows", "aria-hidden": "true" }, rows.map((row) => node("span", {}, row))), canvas));
 }
@@ -1194,18 +1194,18 @@ class LateTab extends SideTab {
     super(page, "Late guidance multiplies every channel of the map by α, which the sentence sets; α = 1 changes nothing (eq. 3).");
   }
 
-  side(side, k) {
+  section(model, k) {
     const { page } = this;
-    const setup = page.sides[k];
-    const alpha = floats(side.alpha);
-    const marked = [...side.raised, ...side.lowered].map(({ channel }) => ({ at: channel, text: channel }));
-    const all = floats(side.steps);
+    const setup = page.models[k];
+    const alpha = floats(model.alpha);
+    const marked = [...model.raised, ...model.lowered].map(({ channel }) => ({ at: channel, text: channel }));
+    const all = floats(model.steps);
     const steps = Array.from({ length: all.length / setup.P }, (_, n) => all.subarray(n * setup.P, (n + 1) * setup.P));
     const changes = steps.slice(1).map((step, n) => step.map((score, p) => score - steps[n][p]));
     const scale = scaleOf(steps), changeScale = scaleOf(changes.length ? changes : [[0]], true);
     const best = (scores) => scores.reduce((found, score, p) => (score > scores[found] ? p : found), 0);
     const drawn = page.drawn[k];
-    const answer = (scores) => {
+    const bestSpan = (scores) => {
       const p = best(scores), step = page.view.duration / setup.N, { starts, ends } = page.geometries[k];
       return span(starts[p] * step, (ends[p] + 1) * step) + (drawn.iou ? `\nIoU ${drawn.iou[p].toFixed(2)}` : "");
     };
@@ -1218,11 +1218,11 @@ class LateTab extends SideTab {
       bars(page, Array.from(alpha), { reference: 1, marked, what: `α of ${alpha.length} channels`, name: (n) => `channel ${n}` }),
       node("div", { class: "lgn-groups" },
         group(`Scores where only the first 0 … ${steps.length - 1} modules depend on the sentence; the others get the mean α`, steps.map((step, n) =>
-          smallMap(page, k, step, scale, `${n} module${n === 1 ? "" : "s"}\n${answer(step)}`, star(step)))),
+          smallMap(page, k, step, scale, `${n} module${n === 1 ? "" : "s"}\n${bestSpan(step)}`, star(step)))),
         group(`What each step changed (blue: higher, orange: lower; at most ±${changeScale.high.toFixed(2)})`, changes.map((change, n) =>
           smallMap(page, k, change, changeScale, `module ${n + 1}\n${signed(Math.min(...change))} to ${signed(Math.max(...change))}`, star(steps[n + 1])))),
-        group("Raised most, each channel's map; its weight says how it counts in the score", channels(side.raised, "▲")),
-        group("Lowered most", channels(side.lowered, "▼"))),
+        group("Raised most, each channel's map; its weight says how it counts in the score", channels(model.raised, "▲")),
+        group("Lowered most", channels(model.lowered, "▼"))),
     ];
   }
 }
@@ -1234,10 +1234,10 @@ class EarlyTab extends SideTab {
     super(page, "Early modulation multiplies every channel of the frame features by a gate, which the sentence sets; a gate of 1 changes nothing (eq. 2).");
   }
 
-  side(side, k) {
+  section(model, k) {
     const { page } = this;
     const { duration } = page.view;
-    return side.units.map((unit, n) => {
+    return model.units.map((unit, n) => {
       const gate = Array.from(floats(unit.gate));
       const moved = Array.from(floats(unit.moved));
       const [before, after] = [floats(unit.before), floats(unit.after)];
@@ -1247,7 +1247,7 @@ class EarlyTab extends SideTab {
       const time = (t) => ((t + 0.5) * duration) / unit.T;
       const marked = unit.channels.map((channel) => ({ at: channel, text: channel }));
       return node("section", { class: "lgn-unit" },
-        node("h4", {}, `Unit ${n + 1} of ${side.units.length}: gates, with the channels that change most over this video`),
+        node("h4", {}, `Unit ${n + 1} of ${model.units.length}: gates, with the channels that change most over this video`),
         bars(page, gate, { reference: 1, marked, what: `Gates of ${gate.length} channels, unit ${n + 1}`, name: (c) => `channel ${c}` }),
         unit.shift ? [node("h4", {}, "Shift"), bars(page, Array.from(floats(unit.shift)), { marked, what: `Shifts, unit ${n + 1}`, name: (c) => `channel ${c}` })] : null,
         node("div", { class: "lgn-heats" },
@@ -1260,7 +1260,7 @@ class EarlyTab extends SideTab {
         }),
         node("div", { class: "lgn-frames" }, most.map((t) => node("button", {
           type: "button", class: "lgn-frame", "data-time": time(t), "aria-label": `Show the frame at ${seconds(time(t))} seconds, moved by ${moved[t].toFixed(2)}`,
-          click: () => page.film.seek(time(t)),
+          click: () => page.player.seek(time(t)),
         }, node("canvas", { width: 96, height: 72, hidden: true, "aria-hidden": "true" }), node("span", {}, `${seconds(time(t))} s · moved ${moved[t].toFixed(2)}`)))));
     });
   }
@@ -1271,7 +1271,7 @@ class EarlyTab extends SideTab {
 
   /** Pictures of the frames that move most, taken from a second video element that nobody sees. */
   async thumbnails() {
-    const { url } = this.page.film;
+    const { url } = this.page.player;
     const frames = [...this.body.querySelectorAll(".lgn-frame")];
     if (!url || !frames.length || this.root.hidden) return;
     const run = (this.run = (this.run ?? 0) + 1);
@@ -1293,7 +1293,7 @@ class EarlyTab extends SideTab {
         canvas.hidden = false;
       }
     } catch {
-      // without pictures the buttons still tell the times
+      // without pictures the buttons still show the times
     }
   }
 
@@ -1311,24 +1311,24 @@ class WordsTab extends SideTab {
       "Above, any word can be replaced or left out for good.");
   }
 
-  side(side, k) {
+  section(model, k) {
     const { page } = this;
-    const { duration, truth } = page.view;
-    if (!side.effects.length) return node("p", { class: "lgn-note" }, "A sentence of one word has nothing to leave out.");
-    const most = Math.max(...side.effects.map((effect) => Math.abs(effect.change)), 0.01);
-    const asked = page.drawn[k].answers[0];
+    const { duration, ground_truth: groundTruth } = page.view;
+    if (!model.effects.length) return node("p", { class: "lgn-note" }, "A sentence of one word has nothing to leave out.");
+    const most = Math.max(...model.effects.map((effect) => Math.abs(effect.change)), 0.01);
+    const whole = page.drawn[k].predictions[0];
     const overlap = (start, end) => {
-      const both = Math.max(0, Math.min(end, truth[1]) - Math.max(start, truth[0]));
-      return both / (Math.max(end, truth[1]) - Math.min(start, truth[0]));
+      const both = Math.max(0, Math.min(end, groundTruth[1]) - Math.max(start, groundTruth[0]));
+      return both / (Math.max(end, groundTruth[1]) - Math.min(start, groundTruth[0]));
     };
     return node("table", { class: "lgn-effects" },
-      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "prediction then (≠: another)", truth ? "IoU" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
+      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "prediction then (≠: another)", groundTruth ? "IoU" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
       node("tbody", {},
-        node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, asked.score.toFixed(2)), node("td"),
-          node("td", {}, span(asked.start, asked.end)), truth ? node("td", { class: "lgn-number" }, asked.iou.toFixed(2)) : null),
-        side.effects.map(({ word, change, answer }) => {
-          const [start, end] = answer.map((fraction) => fraction * duration);
-          const other = Math.abs(start - asked.start) + Math.abs(end - asked.end) > 1e-3;
+        node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, whole.score.toFixed(2)), node("td"),
+          node("td", {}, span(whole.start, whole.end)), groundTruth ? node("td", { class: "lgn-number" }, whole.iou.toFixed(2)) : null),
+        model.effects.map(({ word, change, prediction }) => {
+          const [start, end] = prediction.map((fraction) => fraction * duration);
+          const other = Math.abs(start - whole.start) + Math.abs(end - whole.end) > 1e-3;
           return node("tr", {}, node("th", { scope: "row" }, word), node("td", { class: "lgn-number" }, signed(change)),
             node("td", { class: "lgn-change" }, node("div", {
               class: change < 0 ? "lgn-less" : "lgn-more",
@@ -1338,7 +1338,7 @@ class WordsTab extends SideTab {
               type: "button", class: "lgn-link", "aria-label": `Play the prediction without ${word}`,
               click: () => page.playMoment(start, end, `the prediction without “${word}”`),
             }, span(start, end)), other ? node("span", { title: "another prediction than the whole sentence's" }, " ≠") : ""),
-            truth ? node("td", { class: "lgn-number" }, overlap(start, end).toFixed(2)) : null);
+            groundTruth ? node("td", { class: "lgn-number" }, overlap(start, end).toFixed(2)) : null);
         })));
   }
 }
@@ -1360,16 +1360,16 @@ class QueriesTab {
     const number = (key, label, step, max) => field(key, label, { type: "number", step, min: 0, max, class: "lgn-small-number" });
     this.kind = node("select", { "aria-label": "Caption kind", change: () => this.filter() });
     const range = (label, key, step, max) => node("span", { class: "lgn-range" }, label, number(`${key}Low`, `${label}, at least`, step, max), "–", number(`${key}High`, `${label}, at most`, step, max));
-    this.iouSide = node("select", { "aria-label": "IoU of which model", change: () => this.filter() },
-      page.sides.map((side, k) => node("option", { value: k }, `IoU of ${side.name}`)));
+    this.iouModel = node("select", { "aria-label": "IoU of which model", change: () => this.filter() },
+      page.models.map((model, k) => node("option", { value: k }, `IoU of ${model.name}`)));
     this.filters = node("div", { class: "lgn-filters", role: "search", "aria-label": "Filter the queries" },
       field("text", "Words in the sentence or the video's name", { type: "search", placeholder: "words or video" }),
-      this.kind, range("length, s", "length", 1, null), node("span", { class: "lgn-range" }, this.iouSide, number("iouLow", "IoU, at least", 0.1, 1), "–", number("iouHigh", "IoU, at most", 0.1, 1)),
-      page.sides.length > 1 ? node("span", { class: "lgn-range" }, "disagreement ≥", number("apart", "Disagreement, at least", 0.1, 1)) : null,
+      this.kind, range("length, s", "length", 1, null), node("span", { class: "lgn-range" }, this.iouModel, number("iouLow", "IoU, at least", 0.1, 1), "–", number("iouHigh", "IoU, at most", 0.1, 1)),
+      page.models.length > 1 ? node("span", { class: "lgn-range" }, "disagreement ≥", number("apart", "Disagreement, at least", 0.1, 1)) : null,
       node("button", { type: "button", class: "lgn-button", click: () => this.clear() }, "Clear"));
-    this.told = node("span", { class: "lgn-note", role: "status" });
-    this.bar = node("progress", { max: 1, hidden: true, "aria-label": "Answers to the split" });
-    this.stop = node("button", { type: "button", class: "lgn-button", hidden: true, click: () => page.model.send({ answers: this.running ? "stop" : "start" }) }, "Stop");
+    this.status = node("span", { class: "lgn-note", role: "status" });
+    this.bar = node("progress", { max: 1, hidden: true, "aria-label": "Predictions for the split" });
+    this.stop = node("button", { type: "button", class: "lgn-button", hidden: true, click: () => page.model.send({ predictions: this.running ? "stop" : "start" }) }, "Stop");
     this.columns = [
       { key: "number", label: "#", width: "56px", value: (n) => n, text: (n) => `${n + 1}`, number: true },
       { key: "sentence", label: "sentence", width: "minmax(120px, 1fr)", value: (n) => this.data.sentence[n], text: (n) => this.data.sentence[n] },
@@ -1377,8 +1377,8 @@ class QueriesTab {
       { key: "start", label: "moment, s", width: "104px", value: (n) => this.data.start[n], text: (n) => `${seconds(this.data.start[n])} – ${seconds(this.data.end[n])}`, number: true },
       { key: "length", label: "length", width: "66px", value: (n) => this.data.length[n], text: (n) => seconds(this.data.length[n]), number: true },
       { key: "words", label: "words", width: "62px", value: (n) => this.data.words[n], text: (n) => `${this.data.words[n]}`, number: true },
-      ...page.sides.map((side, k) => this.share(`iou${k}`, `IoU ${side.name}`, (n) => this.models[k]?.[n])),
-      ...(page.sides.length > 1 ? [this.share("apart", "disagree", (n) => this.disagreement?.[n])] : []),
+      ...page.models.map((model, k) => this.share(`iou${k}`, `IoU ${model.name}`, (n) => this.ious[k]?.[n])),
+      ...(page.models.length > 1 ? [this.share("apart", "disagree", (n) => this.disagreement?.[n])] : []),
     ];
     const grid = `grid-template-columns:${this.columns.map((column) => column.width).join(" ")}`;
     this.heads = this.columns.map((column) => node("div", { role: "columnheader", class: column.number ? "lgn-number" : "" },
@@ -1389,7 +1389,7 @@ class QueriesTab {
       class: "lgn-table", role: "grid", tabindex: "0", "aria-label": "Queries of the split; Enter opens one", style: `--lgn-columns:${grid.slice(22)}`,
       keydown: (event) => this.key(event),
     }, node("div", { role: "row", class: "lgn-table-head", "aria-rowindex": "1" }, this.heads), this.scroller);
-    this.root = node("div", { class: "lgn-panel" }, this.filters, node("div", { class: "lgn-line" }, this.told, this.bar, this.stop), this.grid);
+    this.root = node("div", { class: "lgn-panel" }, this.filters, node("div", { class: "lgn-line" }, this.status, this.bar, this.stop), this.grid);
   }
 
   share(key, label, value) {
@@ -1406,19 +1406,19 @@ class QueriesTab {
     this.kind.replaceChildren(node("option", { value: "" }, "all kinds"), ...kinds.map((kind) => node("option", { value: kind }, kind)));
     this.kind.hidden = !kinds.length;
     this.columns.find((column) => column.key === "kind").hidden = !kinds.length;
-    this.loadAnswers();
+    this.loadPredictions();
   }
 
-  loadAnswers() {
-    const answers = this.page.model.get("answers");
-    this.models = (answers.sides ?? []).map((side) => side && floats(side.iou));
-    this.disagreement = floats(answers.disagreement);
-    this.running = typeof answers.progress === "number";
+  loadPredictions() {
+    const predictions = this.page.model.get("predictions");
+    this.ious = (predictions.models ?? []).map((model) => model && floats(model.iou));
+    this.disagreement = floats(predictions.disagreement);
+    this.running = typeof predictions.progress === "number";
     this.bar.hidden = !this.running;
-    if (this.running) this.bar.value = answers.progress;
-    this.stop.hidden = !this.running && answers.message !== "stopped";
-    this.stop.textContent = this.running ? "Stop" : "Go on";
-    this.message = answers.message ?? "";
+    if (this.running) this.bar.value = predictions.progress;
+    this.stop.hidden = !this.running && predictions.message !== "stopped";
+    this.stop.textContent = this.running ? "Stop" : "Resume";
+    this.message = predictions.message ?? "";
     this.filter();
   }
 
@@ -1431,7 +1431,7 @@ class QueriesTab {
   filter() {
     const text = this.text.value.trim().toLowerCase();
     const limit = (input, otherwise) => (input && input.value !== "" ? Number(input.value) : otherwise);
-    const iou = this.models[Number(this.iouSide.value)];
+    const iou = this.ious[Number(this.iouModel.value)];
     const bounds = [
       [this.data.length, limit(this.lengthLow, -Infinity), limit(this.lengthHigh, Infinity)],
       [iou, limit(this.iouLow, -Infinity), limit(this.iouHigh, Infinity)],
@@ -1451,8 +1451,8 @@ class QueriesTab {
       return x === y ? a - b : sign * (x < y ? -1 : 1);
     });
     this.order = Int32Array.from(found);
-    this.place = new Map(found.map((n, row) => [n, row]));
-    this.told.textContent = `${found.length.toLocaleString("en")} of ${this.count.toLocaleString("en")} queries${this.message ? ` · ${this.message}` : ""}`;
+    this.position = new Map(found.map((n, row) => [n, row]));
+    this.status.textContent = `${found.length.toLocaleString("en")} of ${this.count.toLocaleString("en")} queries${this.message ? ` · ${this.message}` : ""}`;
     this.tall.style.height = `${found.length * ROW}px`;
     this.grid.setAttribute("aria-rowcount", found.length + 1);
     this.active = clamp(this.active, 0, Math.max(found.length - 1, 0));
@@ -1479,7 +1479,7 @@ class QueriesTab {
     const needed = Math.min(Math.ceil(this.scroller.clientHeight / ROW) + 6, Math.max(this.order.length - first, 0));
     while (this.pool.length < needed) {
       const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" })));
-      row.addEventListener("click", () => this.open(row.place));
+      row.addEventListener("click", () => this.open(row.position));
       this.pool.push(row);
       this.tall.append(row);
     }
@@ -1487,13 +1487,13 @@ class QueriesTab {
     this.pool.forEach((row, r) => {
       row.hidden = r >= needed;
       if (row.hidden) return;
-      const place = first + r, n = this.order[place];
-      row.place = place;
-      row.id = `${this.page.id}-row-${place}`;
-      row.style.transform = `translateY(${place * ROW}px)`;
-      row.setAttribute("aria-rowindex", place + 2);
+      const position = first + r, n = this.order[position];
+      row.position = position;
+      row.id = `${this.page.id}-row-${position}`;
+      row.style.transform = `translateY(${position * ROW}px)`;
+      row.setAttribute("aria-rowindex", position + 2);
       row.setAttribute("aria-selected", n === shown);
-      row.classList.toggle("lgn-active", place === this.active);
+      row.classList.toggle("lgn-active", position === this.active);
       this.columns.forEach((column, c) => {
         const cell = row.children[c];
         cell.hidden = Boolean(column.hidden);
@@ -1513,7 +1513,7 @@ class QueriesTab {
 
   /** Show the query of the page among the rows. */
   mark() {
-    const row = this.place?.get(this.page.view?.query);
+    const row = this.position?.get(this.page.view?.query);
     if (row !== undefined) this.goTo(row);
     else this.render();
   }
@@ -1546,7 +1546,7 @@ class QueriesTab {
   /** The query after (or before) one in the order of the table; null at its ends. */
   neighbour(query, by) {
     if (!this.order.length) return null;
-    const row = this.place.get(query);
+    const row = this.position.get(query);
     if (row === undefined) return this.order[0];
     return this.order[row + by] ?? null;
   }

@@ -1,7 +1,7 @@
-"""The inspector: what a model, or two of them, make of a query, with the video, the map, and the sentence at work.
+"""The inspector: what one or two models predict for a query, with the video, the map, and the effect of the sentence.
 
-An anywidget: this file holds its state and computes on demand, `inspector_view.py` says what is drawn, `inspector.js`
-draws it. It runs in JupyterLab and in a Voilà page; each `Inspector` is a state of its own.
+An anywidget: this file holds its state and computes on demand, `model_view.py` says what is drawn, `widget.js` draws
+it. It runs in JupyterLab and in a Voilà page; each `Inspector` is a state of its own.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from typing import Any
 import anywidget
 import traitlets
 
-from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.errors import InputError
-from lgn_lite.inspector.model_view import FAILURES, Side, answer_columns, failure, open_sides, table
+from lgn_lite.inspector.model_view import FAILURES, ComparedModel, failure, open_models, prediction_columns, table
 from lgn_lite.text import tokenize
 from lgn_lite.video.frames import probe
 from lgn_lite.video.playable import playable
 from lgn_lite.video.vgg import VGGFrames
 
-OWN = -1  # the number of the reader's own video and sentence, beside the queries 0, 1, … of the split
+OWN = -1  # the number of the reader's own video and sentence; the queries of the split are 0, 1, …
 
 
 class _Stopped(Exception):
-    """The answers to the split are no longer wanted."""
+    """The predictions for the split are no longer needed."""
 
 
 class Inspector(anywidget.AnyWidget):
-    """Look into a checkpoint's answers, alone or beside a baseline's.
+    """Inspect a checkpoint's predictions, alone or with a baseline's.
 
     checkpoint, baseline: folders, or checkpoints loaded with `load_checkpoint`. baseline=None takes
-    ../../baseline/best beside a checkpoint in …/VARIANT/best where there is one; False goes without.
+    ../../baseline/best of a checkpoint in …/VARIANT/best if there is one; False takes none.
     data: a data set, or a name of the catalogue, opened below `root` in the given `size`; None: the one that the
-    checkpoint was trained on, where it is there. video, sentence: a video file and free text, beside a data set or in
-    place of it (data=None); encoder: the frame encoder for it, where the checkpoint carries none.
+    checkpoint was trained on, if it is there. video, sentence: a video file and free text, with a data set or instead
+    of it (data=None); encoder: the frame encoder for it, if the checkpoint carries none.
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
-    (see `Side.view`), and `look_into("late" | "early" | "words")` gives what a tab draws. Raises InputError for a
-    checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the split;
-    what can be shown without something is shown, and the page says what is missing.
+    (see `ComparedModel.view`), and `look_into("late" | "early" | "words")` returns what a tab draws. Raises InputError
+    for a checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the
+    split; what can be shown without something is shown, and the page says what is missing.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -55,11 +55,11 @@ class Inspector(anywidget.AnyWidget):
     sentence = traitlets.Unicode("").tag(sync=True)  # as edited
     split = traitlets.Unicode("test").tag(sync=True)
     # written here, read by the page
-    setup = traitlets.Dict().tag(sync=True)  # title, splits, sides, notices
+    setup = traitlets.Dict().tag(sync=True)  # title, splits, compared models, notices
     table = traitlets.Dict().tag(sync=True)  # columns of the split that no model changes
-    answers = traitlets.Dict().tag(sync=True)  # columns that the models add, and how far their work is
-    view = traitlets.Dict().tag(sync=True)  # the query that is shown, its map and its answers
-    film = traitlets.Dict().tag(sync=True)  # the bytes of its video
+    predictions = traitlets.Dict().tag(sync=True)  # columns of the predictions, and their progress
+    view = traitlets.Dict().tag(sync=True)  # the query that is shown, its map and its predictions
+    video = traitlets.Dict().tag(sync=True)  # the bytes of its video
     late = traitlets.Dict().tag(sync=True)  # the tabs, computed when the page asks for them
     early = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -78,39 +78,39 @@ class Inspector(anywidget.AnyWidget):
         size: str = "small",
         root: str | Path = "data",
     ) -> None:
-        self._stop, self._answering = Event(), None
-        self._sides, self._notices = open_sides(checkpoint, baseline)
+        self._stop, self._predicting = Event(), None
+        self._models, self._notices = open_models(checkpoint, baseline)
         self._video = None if video is None else Path(video)
         self._own = None
         if self._video is not None:
             if self._video.exists() and not self._video.is_file():  # a pipe would be waited for without end
                 raise InputError(f"{self._video}: a folder, a device or a pipe, not a video file")
             self._own = Query(self._video.name, (sentence or "").strip(), 0.0, 0.0, probe(self._video).duration)
-            for i, side in enumerate(self._sides):
-                side.open_video(self._video, encoder, self._sides[:i])
+            for i, model in enumerate(self._models):
+                model.open_video(self._video, encoder, self._models[:i])
         self._data = self._open_data(data, size, root)
         self._queries: list[Query] = []
         self._number = 0  # of the last view: work for an older one is not done
-        # One thread explains, one prepares videos; a third answers the split. The kernel stays free for the next query.
-        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "film")}
+        # One thread explains, one prepares videos, a third predicts for the split: the kernel stays free.
+        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "video")}
         self._jobs: list[Future] = []
         self._open_split(split)
         if query is None:
             query = OWN if self._own is not None else 0
         if query != OWN or self._own is not None:
-            self._query_of(query)  # raises where there is none
+            self._query_of(query)  # raises if there is none
         start = sentence if query != OWN and sentence else self._original(query)
         super().__init__(query=query, split=split, sentence=start, setup=self._setup(), table=table(self._queries))
         self.view = self._draw()
-        self.answers = {"progress": None, "message": ""} | answer_columns(self._sides)
+        self.predictions = {"progress": None, "message": ""} | prediction_columns(self._models)
         self.observe(self._on_query, "query")
         self.observe(self._on_split, "split")
         self.observe(lambda _: self._refresh(), "sentence")
         self.on_msg(self._on_message)
-        self._show_film()
-        self._answer_split()
+        self._show_video()
+        self._predict_split()
 
-    # -- what is looked at --------------------------------------------------------------------------------------
+    # -- what is inspected --------------------------------------------------------------------------------------
 
     def _open_data(self, data: DataSet | str | None, size: str, root: str | Path) -> DataSet | None:
         if isinstance(data, DataSet):
@@ -119,10 +119,10 @@ class Inspector(anywidget.AnyWidget):
             return open_data_set(data, size, root)
         if self._own is not None:
             return None
-        about = self._sides[0].checkpoint.about
+        about = self._models[0].checkpoint.about
         size = about.size or size
         folder = Path(root) / about.data_set / (size if about.data_set == "toy-sta" else "")
-        if folder.is_dir():  # Toy-STA would be drawn, which nobody has asked for
+        if folder.is_dir():  # else Toy-STA would be drawn, which nobody has requested
             return open_data_set(about.data_set, size, root)
         self._notices.append(
             f"The data set of the checkpoint, {about.data or about.data_set}, is not at {folder}: "
@@ -133,8 +133,8 @@ class Inspector(anywidget.AnyWidget):
     def _open_split(self, split: str) -> None:
         if self._data is not None:
             self._queries = list(self._data.queries(split))
-            for side in self._sides:
-                side.open_split(self._data, split)
+            for model in self._models:
+                model.open_split(self._data, split)
 
     def _query_of(self, number: int) -> Query | None:
         if number == OWN and self._own is not None:
@@ -161,7 +161,7 @@ class Inspector(anywidget.AnyWidget):
         return proposal.value
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the page sets; what cannot be had, such as a split whose file is gone, is said there."""
+        """Take what the page sets; what is not available, such as a split whose file is gone, is reported there."""
         before = {name: getattr(self, name) for name in ("query", "split", "sentence")}
         try:
             super().set_state(sync_data)
@@ -171,13 +171,13 @@ class Inspector(anywidget.AnyWidget):
             self.send_state([*before])
 
     def _setup(self) -> dict[str, Any]:
-        data, first = self._data, self._sides[0].checkpoint
+        data, first = self._data, self._models[0].checkpoint
         notices = list(self._notices)
-        for side in self._sides:
-            name = side.checkpoint.about.data_set
+        for model in self._models:
+            name = model.checkpoint.about.data_set
             if data is not None and name != data.name:
                 notices.append(
-                    f"{side.name} was trained on {side.checkpoint.about.data or name}, not on {data.title}: "
+                    f"{model.name} was trained on {model.checkpoint.about.data or name}, not on {data.title}: "
                     "it may know neither the words nor the pictures."
                 )
         words = first.vocabulary.words[2:]  # without padding and <unk>
@@ -185,7 +185,7 @@ class Inspector(anywidget.AnyWidget):
             "title": data.title if data is not None else (self._own.video if self._own else "no data"),
             "splits": [] if data is None else ["train", "val", *data.tests],
             "own": None if self._own is None else self._own.video,
-            "sides": [side.setup() for side in self._sides],
+            "models": [model.setup() for model in self._models],
             "notices": notices,
             "words": words if len(words) <= 2000 else [],  # suggestions: GloVe's most frequent words would be too many
         }
@@ -197,23 +197,23 @@ class Inspector(anywidget.AnyWidget):
         number, query, sentence = self.query, self._query_of(self.query), self.sentence
         view: dict[str, Any] = {"number": self._number, "query": number, "sentence": sentence, "message": ""}
         if query is None:
-            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "sides": []}
-        truth = None if number == OWN else (query.start, query.end)
+            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "models": []}
+        ground_truth = None if number == OWN else (query.start, query.end)
         view |= {
-            "original": query.sentence, "video": query.video, "duration": query.duration, "truth": truth,
-            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "sides": [],
+            "original": query.sentence, "video": query.video, "duration": query.duration, "ground_truth": ground_truth,
+            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "models": [],
         }  # fmt: skip
         try:
             view["tokens"] = tokenize(sentence)
         except InputError as error:
             return view | {"message": str(error) if sentence.strip() else "Type a sentence."}
-        view["unknown"] = self._sides[0].checkpoint.vocabulary.unknown(sentence)
-        view["sides"] = [side.view(number, sentence, query.duration, truth) for side in self._sides]
+        view["unknown"] = self._models[0].checkpoint.vocabulary.unknown(sentence)
+        view["models"] = [model.view(number, sentence, query.duration, ground_truth) for model in self._models]
         return view
 
     def _refresh(self) -> None:
         self.view = self._draw()
-        self._show_film()
+        self._show_video()
 
     def _on_query(self, change) -> None:
         original = self._original(change.new)
@@ -223,20 +223,20 @@ class Inspector(anywidget.AnyWidget):
             self.sentence = original  # which refreshes
 
     def _on_split(self, change) -> None:
-        self._stop_answering()
+        self._stop_predicting()
         self._open_split(change.new)
         self.table = table(self._queries)
-        self.answers = {"progress": None, "message": ""} | answer_columns(self._sides)
+        self.predictions = {"progress": None, "message": ""} | prediction_columns(self._models)
         if self.query == 0:
             self._on_query(traitlets.Bunch(new=0))
         else:
             self.query = 0
-        self._answer_split()
+        self._predict_split()
 
     # -- the tabs: on demand, in a thread of their own ------------------------------------------------------------
 
     def look_into(self, tab: str) -> dict[str, Any]:
-        """What a tab draws of the query that is shown: {"number", "sides": [`Side.late`, `.early` or `.words`]}.
+        """What a tab draws of the query that is shown: {"number", "models": one dictionary per model}.
 
         Raises InputError for an unknown tab.
         """
@@ -248,102 +248,102 @@ class Inspector(anywidget.AnyWidget):
         drawn = getattr(self, tab)
         if drawn.get("number") == number or number != self._number:
             return drawn
-        sides = []
-        for side in self._sides if self.view["sides"] else []:
+        drawn_models = []
+        for model in self._models if self.view["models"] else []:
             try:
-                sides.append(getattr(side, tab)(query, sentence))
+                drawn_models.append(getattr(model, tab)(query, sentence))
             except FAILURES as error:
-                sides.append({"message": failure(error)})
-        drawn = {"number": number, "sides": sides}
-        if number == self._number:  # else the page has gone on
+                drawn_models.append({"message": failure(error)})
+        drawn = {"number": number, "models": drawn_models}
+        if number == self._number:  # else the page shows another view
             setattr(self, tab, drawn)
         return drawn
 
     def _on_message(self, _widget, message, _buffers) -> None:
-        """The page wants a tab of the view that it shows, or the answers to the split to stop or go on."""
+        """The page wants a tab of the view that it shows, or the predictions for the split to stop or resume."""
         if message.get("want") in ("late", "early", "words") and message.get("number") == self._number:
             self._submit("explain", self._explain, message["want"], self._number, self.query, self.sentence)
-        elif message.get("answers") == "stop":
+        elif message.get("predictions") == "stop":
             self._stop.set()
-        elif message.get("answers") == "start":
-            self._answer_split()
+        elif message.get("predictions") == "start":
+            self._predict_split()
 
     def _submit(self, pool: str, work, *given) -> None:
         self._jobs = [job for job in self._jobs if not job.done()] + [self._pools[pool].submit(work, *given)]
 
     def wait(self) -> None:
-        """Wait until nothing is being prepared any more: the video, the tabs that were asked for, the split's answers.
+        """Wait until nothing is being prepared any more: the video, the requested tabs, the predictions for the split.
 
         Raises what went wrong there.
         """
         for job in list(self._jobs):
             job.result()
-        if self._answering is not None:
-            self._answering.join()
+        if self._predicting is not None:
+            self._predicting.join()
 
     # -- the video ------------------------------------------------------------------------------------------------
 
-    def _show_film(self) -> None:
+    def _show_video(self) -> None:
         name = self.view.get("video")
-        if name is None or self.film.get("name") == name:
+        if name is None or self.video.get("name") == name:
             return
         path = self._video if self.query == OWN else self._data.video(name)
         if path is None or not path.is_file():
-            place = self._data.folder / self._data.video_path.format(name=name)
-            self.film = {"name": name, "message": f"There is no video file {place}: the rest is shown without it."}
+            missing = self._data.folder / self._data.video_path.format(name=name)
+            self.video = {"name": name, "message": f"There is no video file {missing}: the rest is shown without it."}
             return
-        self.film = {"name": name, "message": "", "loading": True}
-        self._submit("film", self._load_film, name, path, self.view["duration"])
+        self.video = {"name": name, "message": "", "loading": True}
+        self._submit("video", self._load_video, name, path, self.view["duration"])
 
-    def _load_film(self, name: str, path: Path, duration: float) -> None:
-        if name != self.film.get("name"):  # the page has gone on to another video
+    def _load_video(self, name: str, path: Path, duration: float) -> None:
+        if name != self.video.get("name"):  # the page shows another video
             return
         try:
             content, mime = playable(path)
             note = duration_note(duration, probe(path).duration) or ""
-            film = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
+            video = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
         except FAILURES as error:
-            film = {"name": name, "message": failure(error)}
-        if name == self.film.get("name"):
-            self.film = film
+            video = {"name": name, "message": failure(error)}
+        if name == self.video.get("name"):
+            self.video = video
 
-    # -- the answers to the whole split ---------------------------------------------------------------------------
+    # -- the predictions for the whole split ----------------------------------------------------------------------
 
-    def _answer_split(self) -> None:
-        waiting = [side for side in self._sides if side.answers is None and not side.message]
-        if self._data is None or not waiting or (self._answering is not None and self._answering.is_alive()):
+    def _predict_split(self) -> None:
+        waiting = [model for model in self._models if model.predictions is None and not model.message]
+        if self._data is None or not waiting or (self._predicting is not None and self._predicting.is_alive()):
             return
         self._stop = Event()
-        self._answering = Thread(target=self._answer, args=(waiting, self.split, self._stop), daemon=True)
-        self._answering.start()
+        self._predicting = Thread(target=self._predict, args=(waiting, self.split, self._stop), daemon=True)
+        self._predicting.start()
 
-    def _answer(self, sides: list[Side], split: str, stop: Event) -> None:
-        def tell(share: float, message: str) -> None:
+    def _predict(self, models: list[ComparedModel], split: str, stop: Event) -> None:
+        def on_progress(share: float, message: str) -> None:
             if stop.is_set():
                 raise _Stopped
-            self.answers = self.answers | {"progress": share, "message": message}
+            self.predictions = self.predictions | {"progress": share, "message": message}
 
         try:
-            for i, side in enumerate(sides):
-                message = f"{side.name} answers {len(self._queries):,} queries"
-                found = split_answers(
-                    side.checkpoint, self._data, split,
-                    told=lambda share, i=i, message=message: tell((i + share) / len(sides), message),
+            for i, model in enumerate(models):
+                message = f"{model.name} predicts for {len(self._queries):,} queries"
+                found = split_predictions(
+                    model.checkpoint, self._data, split,
+                    on_progress=lambda share, i=i, message=message: on_progress((i + share) / len(models), message),
                 )  # fmt: skip
                 if stop.is_set():
                     raise _Stopped
-                side.answers = found
-                self.answers = {"progress": (i + 1) / len(sides), "message": ""} | answer_columns(self._sides)
-            self.answers = self.answers | {"progress": None, "message": ""}
+                model.predictions = found
+                self.predictions = {"progress": (i + 1) / len(models), "message": ""} | prediction_columns(self._models)
+            self.predictions = self.predictions | {"progress": None, "message": ""}
         except _Stopped:
-            self.answers = self.answers | {"progress": None, "message": "stopped"}
-        except FAILURES as error:  # told in the page: nobody sees a thread's traceback
-            self.answers = self.answers | {"progress": None, "message": failure(error)}
+            self.predictions = self.predictions | {"progress": None, "message": "stopped"}
+        except FAILURES as error:  # shown in the page: nobody sees a thread's traceback
+            self.predictions = self.predictions | {"progress": None, "message": failure(error)}
 
-    def _stop_answering(self) -> None:
+    def _stop_predicting(self) -> None:
         self._stop.set()
-        if self._answering is not None:
-            self._answering.join()
+        if self._predicting is not None:
+            self._predicting.join()
 
     def close(self) -> None:
         """Take the widget away and end the work for it."""

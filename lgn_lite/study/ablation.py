@@ -1,7 +1,7 @@
 """The ablation study: the paper's Tables 4 and 5 and what section 4.5 leaves open, each row trained over several seeds.
 
-A row changes one thing of the full model. Each run chooses its epoch on the validation split and answers the test
-splits once; its `scores.json` lies beside its checkpoints, and `collect` reads them all.
+A row changes one thing of the full model. Each run chooses its epoch on the validation split and is evaluated on the
+test splits once; its `scores.json` lies next to its checkpoints, and `collect` reads them all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lgn_lite.study.speed import in_turn
 from lgn_lite.study.statistics import (
     Record,
     choose_learning_rate,
-    mean_and_deviation,
+    mean_and_std,
     paired_difference,
     plus_minus,
     values,
@@ -48,21 +48,21 @@ class Row:
     model: Mapping[str, Any] = field(default_factory=dict)
 
 
-PARTS, NEED = "What do the parts bring? (Tables 4 and 5)", "Does late guidance need the sentence?"
+COMPONENTS, NEED = "What does each component contribute? (Tables 4 and 5)", "Does late guidance need the sentence?"
 MODULES, NORM = "How many modules? (section 4.5)", "Which norm in eq. 3?"
-LABELS, PLACE = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
+LABELS, POSITION = "Which labels? (eq. 4)", "Where does the early unit sit, and what does it do? (eq. 2)"
 SQUARE = "Does the list of candidates learn as well as 2D-TAN's square?"
 ORDER = "Does the order of the words matter? (section 3.3)"
 LOCALISER = "Does late guidance fit another localiser? (section 3.5)"
 
 # On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
 ROWS: dict[str, Row] = {
-    "baseline": Row(PARTS, "baseline (2D-TAN)", "baseline"),
-    "early": Row(PARTS, "+ early modulation", "early"),
-    "late": Row(PARTS, "+ late guidance", "late"),
-    "full": Row(PARTS, "LGN"),
-    "late-deaf": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
-    "full-deaf": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
+    "baseline": Row(COMPONENTS, "baseline (2D-TAN)", "baseline"),
+    "early": Row(COMPONENTS, "+ early modulation", "early"),
+    "late": Row(COMPONENTS, "+ late guidance", "late"),
+    "full": Row(COMPONENTS, "LGN"),
+    "late-unconditional": Row(NEED, "+ late guidance, α without the sentence", "late", {"guidance_by": "nothing"}),
+    "full-unconditional": Row(NEED, "LGN, α without the sentence", "full", {"guidance_by": "nothing"}),
     "modules-1": Row(MODULES, "K = 1", model={"guidance": 1}),
     "modules-2": Row(MODULES, "K = 2", model={"guidance": 2}),
     "modules-4": Row(MODULES, "K = 4", model={"guidance": 4}),
@@ -72,19 +72,20 @@ ROWS: dict[str, Row] = {
     "labels-paper": Row(LABELS, "0 to 0.5 (the paper)", model={"t_min": 0.0, "t_max": 0.5}),
     "labels-tacos": Row(LABELS, "0.3 to 0.7 (2D-TAN, TACoS)", model={"t_max": 0.7}),
     "labels-charades": Row(LABELS, "0.5 to 1 (2D-TAN, Charades-STA)", model={"t_min": 0.5}),
-    "early-fc7": Row(PLACE, "one unit, on fc7", model={"early": "fc7"}),
-    "early-film": Row(PLACE, "both units, scale and shift", model={"modulation": "scale-shift"}),
+    "early-fc7": Row(POSITION, "one unit, on fc7", model={"early": "fc7"}),
+    "early-film": Row(POSITION, "both units, scale and shift", model={"modulation": "scale-shift"}),
     "square": Row(SQUARE, "square convolution", model={"convolution": "dense"}),
     "bag": Row(ORDER, "a bag of words", model={"text_encoder": "bag"}),
     "temporal": Row(LOCALISER, "convolution in time", "baseline", {"convolution": "temporal"}),
     "temporal-late": Row(LOCALISER, "convolution in time + late guidance", "late", {"convolution": "temporal"}),
 }
-# What the rows of a question are held against, and which rows of Table 4 belong into its table
-REFERENCE = {PARTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", PLACE: "full"}
+FORMER_NAMES = {"late-deaf": "late-unconditional", "full-deaf": "full-unconditional"}  # of rows; files keep them
+# What the rows of a question are compared to, and which rows of Table 4 its table shows as well
+REFERENCE = {COMPONENTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", POSITION: "full"}
 REFERENCE |= {SQUARE: "full", ORDER: "full", LOCALISER: "temporal"}
-BESIDE = {
+ALSO_SHOWN = {
     NEED: ("baseline", "late", "early", "full"), MODULES: ("early", "full"),
-    NORM: ("full",), LABELS: ("full",), PLACE: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
+    NORM: ("full",), LABELS: ("full",), POSITION: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
     LOCALISER: ("baseline", "late"),
 }  # fmt: skip
 
@@ -108,14 +109,14 @@ def run_ablation_study(
     1. Learning rates: every row trains at three of them on Toy-STA `small`, for the course's eight epochs, and takes
        the one that is best on the validation split.
     2. Every row trains at its own rate on `size`, seed after seed; each run takes its best validation epoch and
-       answers the test splits once.
+       is evaluated on the test splits once.
     3. What the rows cost: one training step of each, in turn, in this process.
 
     Args:
         folder: where the models go, below the project: FOLDER/SIZE-EPOCHS-epochs/ROW/seed-N.
         size: Toy-STA's.
         epochs, seeds, rows, precision, schedule: of the runs; all rows by default.
-        say: takes what is worth a line.
+        say: takes the lines to show.
 
     Returns:
         The file of records, named like the folder.
@@ -131,13 +132,16 @@ def run_ablation_study(
     models = root / folder / f"{size}-{epochs}-epochs"
     for seed in range(seeds):  # seed by seed: stopped early, all rows have equally many
         run_study(data, models, [(name, seed, chosen[name]) for name in rows], Recipe(training=training))
+    costs = step_costs(data, rows, COURSE.batch_size)
     content = {
         "size": size,
         "queries": {split: len(data.queries(split)) for split in ("train", "val", *data.tests)},
         "training": training | {"batch_size": COURSE.batch_size},
-        "rates": {name: {f"{r['learning_rate']:g}": r["val"] for r in tried if r["row"] == name} for name in rows},
-        "costs": step_costs(data, rows, COURSE.batch_size),
-        "records": compact(collect(models)),
+        "rates": {
+            stored_name(name): {f"{r['learning_rate']:g}": r["val"] for r in tried if r["row"] == name} for name in rows
+        },
+        "costs": {stored_name(name): cost for name, cost in costs.items()},
+        "records": [record | {"row": stored_name(record["row"])} for record in compact(collect(models))],
     }
     return write_json(root / "notebooks" / "results" / f"{Path(folder).name}.json", content)
 
@@ -161,14 +165,17 @@ def run_study(
         workers: as of `train_side_by_side`.
 
     Returns:
-        A record per run. Raises InputError for an unknown row.
+        A record per run.
+
+    Raises:
+        InputError: for an unknown row.
     """
     runs = list(runs)
     if unknown := sorted({row for row, _, _ in runs if row not in ROWS}):
         raise InputError(f"no row {', '.join(unknown)} in the study: choose from {', '.join(ROWS)}")
     folder, names, missing = Path(folder), [], {}
     for row, seed, rate in runs:
-        name = f"{row}/seed-{seed}" + ("" if rate is None else f"-lr-{rate:g}")
+        name = f"{stored_name(row)}/seed-{seed}" + ("" if rate is None else f"-lr-{rate:g}")
         names.append(name)
         if not (folder / name / "scores.json").exists():
             missing[name] = replace(
@@ -181,11 +188,11 @@ def run_study(
 
 
 def score_run(data: DataSet, folder: Path) -> None:
-    """Answer the test splits with a finished run's best checkpoint and write its scores.json."""
+    """Evaluate a finished run's best checkpoint on the test splits and write its scores.json."""
     checkpoint = load_checkpoint(folder / "best")
-    asked = read_json(folder / "settings.json", "copy it back, or train again in another folder")
+    settings = read_json(folder / "settings.json", "copy it back, or train again in another folder")
     content: Record = {"row": folder.parent.name, "seed": checkpoint.about.training["seed"]}
-    content |= {name: asked["training"][name] for name in ("learning_rate", "precision")}
+    content |= {name: settings["training"][name] for name in ("learning_rate", "precision")}
     content["parameters"] = sum(p.numel() for p in checkpoint.model.parameters())
     content["epoch"] = int(checkpoint.trained["epoch"])
     content["val"] = {name: float(checkpoint.trained[name]) for name in ("R1@0.5", "R1@0.7", "mIoU")}
@@ -210,7 +217,24 @@ def _read(folder: Path) -> Record:
     record = read_json(path, advice)
     if lacking := [name for name, kind in RECORD.items() if not isinstance(record.get(name), kind)]:
         raise InputError(f"{path}: {', '.join(lacking)} is missing or of another type; {advice}")
-    return record
+    return _renamed(record)
+
+
+def stored_name(row: str) -> str:
+    """The name of a row in folders and files: the former one, so that files of all versions are alike."""
+    return next((former for former, present in FORMER_NAMES.items() if present == row), row)
+
+
+def _renamed(record: Record) -> Record:
+    return record | {"row": FORMER_NAMES.get(record["row"], record["row"])}
+
+
+def with_present_names(study: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a file of `run_ablation_study` with its rows' present names."""
+    named = {
+        part: {FORMER_NAMES.get(row, row): value for row, value in study[part].items()} for part in ("rates", "costs")
+    }
+    return {**study, **named, "records": [_renamed(record) for record in study["records"]]}
 
 
 RECORD = {"row": str, "seed": int, "learning_rate": int | float, "val": dict}  # what a record must have
@@ -236,10 +260,17 @@ def _rounded(value: Any) -> Any:
 def step_costs(
     data: DataSet, rows: Sequence[str] = tuple(ROWS), batch: int = 16, rounds: int = 7
 ) -> dict[str, dict[str, float]]:
-    """What a row costs: {row: parameters, multiply_adds forward of the batch, milliseconds of a training step, ratio}.
+    """What each row costs, timed in turn, in one process and single precision, so that a busy machine slows all.
 
-    The rows are timed in turn, in one process and single precision, so that a busy machine slows all; milliseconds are
-    the median, `ratio` is the median of the rounds' ratios to the first row.
+    Args:
+        data: the data set of the batch.
+        rows: of the study.
+        batch: queries.
+        rounds: training steps of each row.
+
+    Returns:
+        {row: {"parameters", "multiply_adds": forward, of the batch, "milliseconds": of a training step, the median,
+        "ratio": the median of the rounds' ratios to the first row}}
     """
     queries = data.queries("train")[:batch]
     vocabulary = Vocabulary.from_sentences(query.sentence for query in queries)
@@ -275,10 +306,10 @@ def _training_step(model: LGN, batch: Batch) -> Callable[[], None]:
 
 
 def rows_of(question: str) -> list[str]:
-    """The rows that a question's table shows, in the study's order: its own, and those of Table 4 beside them."""
-    beside = BESIDE.get(question, ())
+    """The rows that a question's table shows, in the study's order: its own, and some of Table 4 with them."""
+    shown = ALSO_SHOWN.get(question, ())
     own = [name for name, row in ROWS.items() if row.question == question]
-    return [name for name in ROWS if name in beside] + own
+    return [name for name in ROWS if name in shown] + own
 
 
 def study_table(
@@ -286,7 +317,14 @@ def study_table(
 ) -> pd.DataFrame:
     """A question's table: mean ± standard deviation of each metric, and the paired difference of the first one.
 
-    The difference is to the question's REFERENCE, with its 95 % interval, in points. Rows without a run are left out.
+    Args:
+        records: of the runs; rows without a run are left out.
+        question: of one of ROWS.
+        metrics: names of metrics, percent.
+        split: of the data set.
+
+    Returns:
+        A table with a line per row; the difference is to the question's REFERENCE, with its 95 % interval, in points.
     """
     records = list(records)
     table, against = {}, REFERENCE[question]
@@ -296,7 +334,7 @@ def study_table(
         if not found[metrics[0]]:
             continue
         row: dict[str, Any] = {"seeds": len(found[metrics[0]])}
-        row |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        row |= {metric: plus_minus(*mean_and_std(of_metric)) for metric, of_metric in found.items()}
         mean, low, high, _ = paired_difference(found[metrics[0]], reference)
         known = "" if np.isnan(low) else f" [{low:+.1f}, {high:+.1f}]"
         title = f"{metrics[0]} − {ROWS[against].label}"
@@ -322,7 +360,7 @@ def whole_table(
         if not found[tested]:
             continue
         entry: dict[str, Any] = {"seeds": len(found[tested])}
-        entry |= {metric: plus_minus(*mean_and_deviation(of_metric)) for metric, of_metric in found.items()}
+        entry |= {metric: plus_minus(*mean_and_std(of_metric)) for metric, of_metric in found.items()}
         shared = sorted(set(found[tested]) & set(base))
         pairs = [(found[tested][seed], base[seed]) for seed in shared]
         if name != "baseline" and pairs:

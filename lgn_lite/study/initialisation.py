@@ -1,4 +1,4 @@
-"""How a training starts: 2D-TAN's way, and what each cure buys, by the step at which val R1@0.5 passes a level.
+"""Initialisation: 2D-TAN's, and what each fix gains, by the step at which val R1@0.5 passes a level.
 
 Also the cause, without any training: how much of a sentence and a video is left after each map layer, at step one.
 """
@@ -23,14 +23,15 @@ from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.training import selection, validate
 
-Record = dict[str, Any]  # of one run: start, variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
+# Of one run: start (its initialisation), variant, seed, learning_rate, best (val metrics), curve {step: val R1@0.5}
+CurveRecord = dict[str, Any]
 
 LEVEL = 60.0  # percent of val R1@0.5
 
 
 @dataclass(frozen=True)
-class Start:
-    """One way to start, as what it replaces of the course's."""
+class Initialisation:
+    """Initial weights and the settings of the first steps, as what they replace of the course's."""
 
     label: str
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -38,12 +39,13 @@ class Start:
 
 
 _PLAIN = {"optimiser": "adam", "weight_decay": 0.0, "schedule": "constant", "warmup": 0.0}  # 2D-TAN's
-STARTS: dict[str, Start] = {  # each with one cure more than the one before it, but for the last, another schedule
-    "published": Start("as published", {"init": "torch"}, _PLAIN),
-    "unit": Start("+ weights of unit size", {}, _PLAIN),
-    "warmup": Start("+ warm-up", {}, {name: value for name, value in _PLAIN.items() if name != "warmup"}),
-    "course": Start("+ AdamW, falling at the end (the course)"),
-    "cosine": Start("the course with cosine decay", {}, {"schedule": "cosine"}),
+# Each with one fix more than the one before it, but for the last, another schedule
+INITIALISATIONS: dict[str, Initialisation] = {
+    "published": Initialisation("as published", {"init": "torch"}, _PLAIN),
+    "unit": Initialisation("+ weights of unit size", {}, _PLAIN),
+    "warmup": Initialisation("+ warm-up", {}, {name: value for name, value in _PLAIN.items() if name != "warmup"}),
+    "course": Initialisation("+ AdamW, falling at the end (the course)"),
+    "cosine": Initialisation("the course with cosine decay", {}, {"schedule": "cosine"}),
 }
 
 
@@ -72,10 +74,10 @@ def run_initialisation_study(
     """
     root = project_root()
     data = open_data_set("toy-sta", size, root / "data")
-    pairs = [(start, variant) for start in STARTS for variant in COMPARED]
+    pairs = [(name, variant) for name in INITIALISATIONS for variant in COMPARED]
 
-    def run(runs: list[tuple[str, str, int, float]]) -> list[Record]:
-        return run_starts(data, root / folder, runs, every, Recipe(training={"epochs": epochs}))
+    def run(runs: list[tuple[str, str, int, float]]) -> list[CurveRecord]:
+        return run_initialisations(data, root / folder, runs, every, Recipe(training={"epochs": epochs}))
 
     tried = run([(*pair, 0, rate) for rate in RATES for pair in pairs])
     chosen = {pair: choose_rate(tried, *pair) for pair in pairs}
@@ -93,43 +95,46 @@ def run_initialisation_study(
     return write_json(root / "notebooks" / "results" / "starts.json", content)
 
 
-def run_starts(
+def run_initialisations(
     data: DataSet,
     folder: str | Path,
     runs: Iterable[tuple[str, str, int, float]],
     every: int,
     recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
     workers: int | None = None,
-) -> list[Record]:
-    """Train (start, variant, seed, learning rate) after (start, variant, seed, learning rate); the records in order.
+) -> list[CurveRecord]:
+    """Train (initialisation, variant, seed, learning rate) one after another; the records in order.
 
     What is finished is not trained again, what was interrupted resumes.
 
     Args:
-        data: the data set; its validation split is answered every `every` steps.
-        folder: a run is in FOLDER/START/VARIANT/seed-N-lr-RATE.
+        data: the data set; the model is validated on its validation split every `every` steps.
+        folder: a run is in FOLDER/INITIALISATION/VARIANT/seed-N-lr-RATE.
         runs: the runs.
         every: steps between two points of a curve.
         recipe: what all runs share: the profile, and further settings.
         workers: as of `train_side_by_side`.
 
     Returns:
-        A record per run. Raises InputError for an unknown start.
+        A record per run.
+
+    Raises:
+        InputError: for an unknown initialisation.
     """
     runs, recipes = list(runs), {}
-    for start, variant, seed, rate in runs:
-        if start not in STARTS:
-            raise InputError(f"no start {start!r}: choose from {', '.join(STARTS)}")
-        name = f"{start}/{variant}/seed-{seed}-lr-{rate:g}"
+    for initialisation, variant, seed, rate in runs:
+        if initialisation not in INITIALISATIONS:
+            raise InputError(f"no initialisation {initialisation!r}: choose from {', '.join(INITIALISATIONS)}")
+        name = f"{initialisation}/{variant}/seed-{seed}-lr-{rate:g}"
         recipes[name] = replace(
-            recipe, variant=variant, seed=seed, model={**recipe.model, **STARTS[start].model},
-            training={**recipe.training, **STARTS[start].training, "learning_rate": rate},
+            recipe, variant=variant, seed=seed, model={**recipe.model, **INITIALISATIONS[initialisation].model},
+            training={**recipe.training, **INITIALISATIONS[initialisation].training, "learning_rate": rate},
         )  # fmt: skip
     histories = train_side_by_side(data, folder, recipes, workers, on_step=partial(_follow, every=every))
     records = []
-    for (start, variant, seed, rate), name in zip(runs, recipes, strict=True):
+    for (initialisation, variant, seed, rate), name in zip(runs, recipes, strict=True):
         best = max(histories[name], key=selection)
-        records.append({"start": start, "variant": variant, "seed": seed, "learning_rate": rate})
+        records.append({"start": initialisation, "variant": variant, "seed": seed, "learning_rate": rate})
         records[-1]["best"] = {metric: round(best[metric], 4) for metric in ("R1@0.5", "R1@0.7", "mIoU")}
         records[-1]["curve"] = _read(Path(folder) / name / "curve.json")
     return records
@@ -139,7 +144,7 @@ def _follow(model: LGN, validation: MomentDataset, step: int, folder: Path, ever
     """Add a point to a run's curve; a step that comes again after an interruption gets the same value once more."""
     if step % every == 0:
         path = folder / "curve.json"
-        with torch.random.fork_rng(devices=[]):  # looking changes nothing: the loader would draw from dropout's numbers
+        with torch.random.fork_rng(devices=[]):  # the loader would draw from dropout's random numbers
             value = validate(model, validation)["R1@0.5"]
         write_json(path, _read(path) | {str(step): round(value, 4)})
 
@@ -148,20 +153,20 @@ def _read(path: Path) -> dict[str, float]:
     return read_json(path, "remove the run's folder, and it is trained again") if path.exists() else {}
 
 
-def choose_rate(records: Iterable[Record], start: str, variant: str) -> float:
+def choose_rate(records: Iterable[CurveRecord], initialisation: str, variant: str) -> float:
     """The learning rate with the highest R1@0.5 + R1@0.7 on the validation split, among the runs of the first seed.
 
-    Raises InputError where there is no run.
+    Raises InputError if there is no run.
     """
-    runs = [r for r in records if (r["start"], r["variant"]) == (start, variant)]
+    runs = [r for r in records if (r["start"], r["variant"]) == (initialisation, variant)]
     if not runs:
-        raise InputError(f"no run of start {start!r}, variant {variant!r}: train it first")
+        raise InputError(f"no run of initialisation {initialisation!r}, variant {variant!r}: train it first")
     first = min(r["seed"] for r in runs)
     return max((r for r in runs if r["seed"] == first), key=lambda r: selection(r["best"]))["learning_rate"]
 
 
 def steps_to(curve: Mapping[str, float], level: float = LEVEL) -> int | None:
-    """The first measured step with a val R1@0.5 above the level; None where no step has one."""
+    """The first measured step with a val R1@0.5 above the level; None if no step has one."""
     return min((int(step) for step, value in curve.items() if value > level), default=None)
 
 
@@ -172,11 +177,12 @@ def steps_to(curve: Mapping[str, float], level: float = LEVEL) -> int | None:
 def signal_at_start(config: LGNConfig, queries: int = 2, seed: int = 0) -> dict[str, dict[str, float]]:
     """Size and signal of the fused map, after each map layer and of the scores, in a new model: {stage: {…}}.
 
-    `size` is the root mean square of all values. `signal` is that of their deviation from the mean over the queries:
+    `size` is the root mean square of all values. `signal` is that of their differences from the mean over the queries:
     what differs between one sentence and video and the next. Inputs are random, of unit size; in double precision, so
     that a small signal is not lost by rounding. Stages: "fused", "map_0", "map_1", …, "scores".
     """
-    config = config.override(num_frames=config.num_clips, vocabulary_size=0)  # the map does not feel how many frames
+    # the map does not depend on the number of frames
+    config = config.override(num_frames=config.num_clips, vocabulary_size=0)
     torch.manual_seed(seed)
     model = LGN(config).double().eval()
     words = 8

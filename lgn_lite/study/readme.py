@@ -12,12 +12,12 @@ from lgn_lite.experiments.runner import results
 from lgn_lite.figures.retrieval import plot_retrieval
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import predict
-from lgn_lite.study.statistics import mean_and_deviation, paired_difference, plus_minus, values
+from lgn_lite.study.statistics import mean_and_std, paired_difference, plus_minus, values
 from lgn_lite.support.files import atomic_path, project_root, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.video.frames import read_frames
 
-ROWS = {
+README_ROWS = {
     "full": "LGN (early modulation and late guidance)",
     "early": "baseline + early modulation",
     "late": "baseline + late guidance",
@@ -32,7 +32,7 @@ def table(results: dict) -> str:
         "| Toy-STA `small`, test | R1@0.5 | R1@0.7 | mIoU | attribute R1@0.5 | R1@0.7 | new compositions R1@0.5 |",
         "|---|---|---|---|---|---|---|",
     ]
-    entries = {label: results["variants"][name] for name, label in ROWS.items() if name in results["variants"]}
+    entries = {label: results["variants"][name] for name, label in README_ROWS.items() if name in results["variants"]}
     for label, entry in {**entries, "best constant interval": results["constant"]}.items():
         test, new = entry["test"], entry["test-composition"]
         attribute = test["kind"]["attribute"]
@@ -43,7 +43,7 @@ def table(results: dict) -> str:
 
 
 def blind_table(*comparisons: dict) -> str:
-    """The README's tables of what needs no video, one a data set, in Markdown."""
+    """The README's tables of what needs no video, one per data set, in Markdown."""
     tables = []
     for comparison in comparisons:
         shown = as_text(comparison)
@@ -65,21 +65,21 @@ def ablation_table(study: dict) -> str:
     records = study["records"]
     metrics = [(name, "test") for name in ("R1@0.5", "R1@0.7", "R5@0.7", "mIoU")] + [("R1@0.5", "test-composition")]
     lines = [
-        f"| Toy-STA `{study['size']}`, mean ± deviation | seeds | R1@0.5 | R1@0.7 | R5@0.7 | mIoU | "
+        f"| Toy-STA `{study['size']}`, mean ± standard deviation | seeds | R1@0.5 | R1@0.7 | R5@0.7 | mIoU | "
         "new compositions R1@0.5 | R1@0.5 over the baseline |",
         "|---|---|---|---|---|---|---|---|",
     ]
     base = values(records, "baseline", "R1@0.5")
     for name in ("full", "early", "late", "baseline"):
-        cells = [plus_minus(*mean_and_deviation(values(records, name, metric, split))) for metric, split in metrics]
+        cells = [plus_minus(*mean_and_std(values(records, name, metric, split))) for metric, split in metrics]
         mean, low, high, seeds = paired_difference(values(records, name, "R1@0.5"), base)
         gap = "" if name == "baseline" else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        lines.append(f"| {ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
+        lines.append(f"| {README_ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
     return "\n".join(lines)
 
 
 def with_table(readme: str, name: str, table: str) -> str:
-    """The README's text with what stands between the marks of a name replaced."""
+    """The README's text with the text between the marks of a name replaced."""
     begin, end = f"<!-- {name}: ", f"<!-- end of {name} -->"
     head, rest = readme.split(begin)
     comment, tail = rest.split("\n", 1)[0], rest.split(end)[1]
@@ -87,19 +87,19 @@ def with_table(readme: str, name: str, table: str) -> str:
 
 
 def picture(models: Path, target: Path) -> None:
-    """Draw the first test query that LGN answers with a tIoU above 0.7 and the baseline with one below 0.1."""
+    """Draw the first test query with a tIoU of LGN above 0.7 and of the baseline below 0.1."""
     data = open_data_set("toy-sta", "small", project_root() / "data", progress=False)
     checkpoints = {name: load_checkpoint(models / name / "best") for name in ("baseline", "full")}
     for query in data.queries("test"):
         video = data.video(query.video)
         found = {name: predict(checkpoint, video, query.sentence)[0] for name, checkpoint in checkpoints.items()}
-        answers = {name: (p.moments[0].start, p.moments[0].end) for name, p in found.items()}
-        truth = (query.start, query.end)
-        overlap = {name: interval_iou(torch.tensor(a), torch.tensor(truth)).item() for name, a in answers.items()}
+        spans = {name: (p.moments[0].start, p.moments[0].end) for name, p in found.items()}
+        ground_truth = (query.start, query.end)
+        overlap = {name: interval_iou(torch.tensor(a), torch.tensor(ground_truth)).item() for name, a in spans.items()}
         if overlap["full"] > 0.7 and overlap["baseline"] < 0.1:
             break
     frames, times = read_frames(video, rate=10 / query.duration)
-    bars = {"ground truth": truth, "baseline": answers["baseline"], "LGN": answers["full"]}
+    bars = {"ground truth": ground_truth, "baseline": spans["baseline"], "LGN": spans["full"]}
     target.parent.mkdir(exist_ok=True)
     plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
 
@@ -112,16 +112,16 @@ def write_readme(run: str | Path, no_video: str | Path) -> None:
     """
     root = project_root()
     run, no_video = root / run, root / no_video
-    kept = root / "notebooks" / "results"
+    stored = root / "notebooks" / "results"
     for name, content in results(run).items():
-        write_json(kept / f"{name}.json", content)
+        write_json(stored / f"{name}.json", content)
     if no_video.exists():
         for name, comparison in pool(finished(no_video)).items():
-            write_json(kept / f"blind_{name}.json", comparison)
+            write_json(stored / f"blind_{name}.json", comparison)
     readme = root / "README.md"
-    text = with_table(readme.read_text(encoding="utf-8"), "results", table(read_json(kept / "09_train.json")))
-    text = with_table(text, "ablations", ablation_table(read_json(kept / "ablations.json")))
-    text = with_table(text, "blind", blind_table(*map(read_json, sorted(kept.glob("blind_*.json")))))
+    text = with_table(readme.read_text(encoding="utf-8"), "results", table(read_json(stored / "09_train.json")))
+    text = with_table(text, "ablations", ablation_table(read_json(stored / "ablations.json")))
+    text = with_table(text, "blind", blind_table(*map(read_json, sorted(stored.glob("blind_*.json")))))
     with atomic_path(readme) as temporary:
         temporary.write_text(text, encoding="utf-8")
     picture(run / "models", root / "notebooks" / "images" / "retrieval.png")

@@ -17,7 +17,7 @@ from torch.utils.benchmark import timer
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.evaluation import KS, ranking
-from lgn_lite.metrics import answer_hits, answer_iou, recall, temporal_nms, thinned_answers
+from lgn_lite.metrics import prediction_hits, prediction_iou, predictions_after_nms, recall, temporal_nms
 from lgn_lite.model import LGN
 
 THRESHOLDS = (0.3, 0.5, 0.7)
@@ -26,7 +26,14 @@ THRESHOLDS = (0.3, 0.5, 0.7)
 def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: int = 3, device: str = "cpu") -> dict:
     """Forward and backward of all map layers, list against dense, for the preset's map and channels.
 
-    Returns seconds a pass for each, and the ratio dense / list, the median of the rounds' ratios.
+    Args:
+        preset: of LGNConfig.
+        batch: maps of a pass.
+        rounds: passes of each.
+        device: where they run.
+
+    Returns:
+        Seconds per pass of each, and the ratio dense / list, the median of the rounds' ratios.
     """
     seconds = in_turn({name: _map_pass(preset, name, batch, device) for name in ("list", "dense")}, rounds)
     ratios = [dense / listed for dense, listed in zip(seconds["dense"], seconds["list"], strict=True)]
@@ -58,27 +65,27 @@ def _map_pass(preset: str, convolution: str, batch: int, device: str) -> Callabl
 
 
 def evaluation_benchmark(preset: str = "tacos", queries: int = 4001, rounds: int = 3) -> dict:
-    """R@1 and R@5 of all candidates of so many queries, against the loop that takes one query after another.
+    """R@1 and R@5 of all candidates of this many queries, against the loop that takes one query after another.
 
-    The scores are drawn: high around one moment of each query, so that many candidates have to be looked at before
-    NMS has kept five. 4,001 queries are TACoS's test split.
+    The scores are drawn: high around one moment of each query, so that NMS has to go through many candidates before
+    five remain. 4,001 queries are TACoS's test split.
     Returns the seconds of "ranking", "NMS", "recall" and "all", those of the loop, the ratio of the two (medians of
-    the rounds), and whether both gave the same answers and the same percentages, to the last digit.
+    the rounds), and whether both gave the same predictions and the same percentages, to the last digit.
     """
     small = dict(hidden=8, visual_dim=8, text_dim=8, text_layers=1, layers=1, guidance=0, early="none")
     model = LGN(LGNConfig.preset(preset, **small))
     draw, moments = torch.Generator().manual_seed(0), model.moments
     durations = 50 + 250 * torch.rand(queries, generator=draw, dtype=torch.float64)
-    truth = torch.rand(queries, 2, generator=draw).sort(dim=1).values
+    fractions = torch.rand(queries, 2, generator=draw).sort(dim=1).values
     noise = 0.1 * torch.randn(queries, len(moments), generator=draw)
-    logits = noise.add_(torch.cat([6 * moments.iou(part) - 3 for part in truth.split(256)]))
-    targets = truth * durations[:, None]
+    logits = noise.add_(torch.cat([6 * moments.iou(part) - 3 for part in fractions.split(256)]))
+    targets = fractions * durations[:, None]
 
     found, naive = [], []
     for _ in range(rounds):
         found.append(_evaluate_together(model, logits, durations, targets))
         naive.append(_evaluate_one_by_one(model, logits, durations, targets))
-    (answers, rates, _), (expected, expected_rates, _) = found[0], naive[0]
+    (predictions, rates, _), (expected, expected_rates, _) = found[0], naive[0]
     seconds = {part: statistics.median(run[2][part] for run in found) for part in found[0][2]}
     loop = statistics.median(run[2] for run in naive)
     return {
@@ -88,16 +95,16 @@ def evaluation_benchmark(preset: str = "tacos", queries: int = 4001, rounds: int
         "seconds": seconds,
         "naive_seconds": loop,
         "ratio": loop / seconds["all"],
-        "equal": torch.equal(answers, expected) and rates == expected_rates,
+        "equal": torch.equal(predictions, expected) and rates == expected_rates,
     }
 
 
-Rates = dict[tuple[int, float], float]
+RecallRates = dict[tuple[int, float], float]
 
 
 def _evaluate_together(
     model: LGN, logits: Tensor, durations: Tensor, targets: Tensor
-) -> tuple[Tensor, Rates, dict[str, float]]:
+) -> tuple[Tensor, RecallRates, dict[str, float]]:
     seconds = {"ranking": 0.0}
 
     def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -109,24 +116,26 @@ def _evaluate_together(
     start = timer()
     rank_some = ranking(model.moments.spans(durations.dtype), logits.sigmoid(), durations)
     seconds["ranking"] += timer() - start
-    answers, _ = thinned_answers(best, *logits.shape, max(KS), model.config.nms)
-    kept = timer()
-    rates = recall(answers, targets, KS, THRESHOLDS)
+    predictions, _ = predictions_after_nms(best, *logits.shape, max(KS), model.config.nms)
+    after_nms = timer()
+    rates = recall(predictions, targets, KS, THRESHOLDS)
     end = timer()
-    seconds |= {"NMS": kept - start - seconds["ranking"], "recall": end - kept, "all": end - start}
-    return answers, rates, seconds
+    seconds |= {"NMS": after_nms - start - seconds["ranking"], "recall": end - after_nms, "all": end - start}
+    return predictions, rates, seconds
 
 
-def _evaluate_one_by_one(model: LGN, logits: Tensor, durations: Tensor, targets: Tensor) -> tuple[Tensor, Rates, float]:
+def _evaluate_one_by_one(
+    model: LGN, logits: Tensor, durations: Tensor, targets: Tensor
+) -> tuple[Tensor, RecallRates, float]:
     start = timer()
     scores, spans = logits.sigmoid(), model.moments.spans(torch.float64)
-    answers = torch.zeros(len(logits), max(KS), 2, dtype=torch.float64)
+    predictions = torch.zeros(len(logits), max(KS), 2, dtype=torch.float64)
     hits = torch.zeros(len(KS), len(THRESHOLDS), dtype=torch.float64)
     for q, duration in enumerate(durations):
         segments = spans[scores[q].argsort(descending=True, stable=True)] * duration
-        kept = segments[temporal_nms(segments, model.config.nms, max(KS))]
-        answers[q, : len(kept)] = kept
-        hits += answer_hits(answer_iou(answers[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
+        retained = segments[temporal_nms(segments, model.config.nms, max(KS))]
+        predictions[q, : len(retained)] = retained
+        hits += prediction_hits(prediction_iou(predictions[q : q + 1], targets[q : q + 1]), KS, THRESHOLDS)[0]
     hits /= len(logits)
     rates = {(k, m): 100 * hits[i, j].item() for i, k in enumerate(KS) for j, m in enumerate(THRESHOLDS)}
-    return answers, rates, timer() - start
+    return predictions, rates, timer() - start

@@ -15,7 +15,7 @@ Record = dict[str, Any]  # of one run: row, seed, learning_rate, val, and a row 
 def choose_learning_rate(records: Iterable[Record], row: str) -> float:
     """The learning rate with the highest R1@0.5 + R1@0.7 on the validation split, among the runs of a row's first seed.
 
-    Never by a test split. Raises InputError where the row has no run.
+    Never by a test split. Raises InputError if the row has no run.
     """
     runs = [record for record in records if record["row"] == row]
     if not runs:
@@ -27,9 +27,20 @@ def choose_learning_rate(records: Iterable[Record], row: str) -> float:
 def values(
     records: Iterable[Record], row: str, metric: str, split: str = "test", kind: str | None = None
 ) -> dict[int, float]:
-    """{seed: a metric of a row}, in percent, over all queries of a split or those of one caption kind.
+    """A metric of a row over the seeds.
 
-    Raises InputError where the row has two runs of one seed.
+    Args:
+        records: of the runs.
+        row: of the study.
+        metric: "R1@0.5", ….
+        split: of the data set.
+        kind: of caption; None: all queries of the split.
+
+    Returns:
+        {seed: percent}
+
+    Raises:
+        InputError: if the row has two runs of one seed.
     """
     chosen = [record for record in records if record["row"] == row]
     if len({record["seed"] for record in chosen}) < len(chosen):
@@ -39,8 +50,8 @@ def values(
     return {r["seed"]: (r[split]["all"] if kind is None else r[split]["kind"][kind])[metric] for r in chosen}
 
 
-def mean_and_deviation(found: Mapping[int, float]) -> tuple[float, float]:
-    """Mean and standard deviation (n − 1) over the seeds; the deviation of a single seed is NaN."""
+def mean_and_std(found: Mapping[int, float]) -> tuple[float, float]:
+    """Mean and standard deviation (n − 1) over the seeds; that of a single seed is NaN."""
     numbers = list(found.values())
     if not numbers:
         return float("nan"), float("nan")
@@ -50,10 +61,10 @@ def mean_and_deviation(found: Mapping[int, float]) -> tuple[float, float]:
 def paired_difference(
     found: Mapping[int, float], reference: Mapping[int, float], level: float = 0.95
 ) -> tuple[float, float, float, int]:
-    """How far a row lies above another over the seeds that both have: (mean, low, high, seeds), in points.
+    """How far a row is above another over the seeds that both have: (mean, low, high, seeds), in points.
 
     low and high are the ends of Student's interval of the paired differences, NaN for fewer than two seeds. A seed
-    fixes the order of the queries in both rows, and both are asked the same test queries.
+    fixes the order of the queries in both rows, and both are evaluated on the same test queries.
     """
     shared = sorted(set(found) & set(reference))
     difference = np.array([found[seed] - reference[seed] for seed in shared])
@@ -64,6 +75,6 @@ def paired_difference(
     return mean, mean - half, mean + half, len(shared)
 
 
-def plus_minus(mean: float, deviation: float) -> str:
+def plus_minus(mean: float, std: float) -> str:
     """Mean ± standard deviation as text; a single seed has none."""
-    return f"{mean:.1f}" if np.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
+    return f"{mean:.1f}" if np.isnan(std) else f"{mean:.1f} ± {std:.1f}"

@@ -38,7 +38,7 @@ CLASSES = 8  # of moments in the generated data
 
 
 @dataclass(frozen=True)
-class Variant:
+class StepVariant:
     """A way to train the same network; its name reads "list-bf16-compiled"."""
 
     convolution: str
@@ -49,31 +49,31 @@ class Variant:
         return f"{self.convolution}-{self.precision}" + ("-compiled" if self.compiled else "")
 
     @classmethod
-    def parse(cls, name: str) -> Variant:
-        """The variant of a name; InputError where there is none."""
-        if name not in VARIANTS:
-            raise InputError(f"no variant {name!r}: choose among {', '.join(VARIANTS)}")
-        return VARIANTS[name]
+    def parse(cls, name: str) -> StepVariant:
+        """The variant of a name; InputError if there is none."""
+        if name not in STEP_VARIANTS:
+            raise InputError(f"no variant {name!r}: choose among {', '.join(STEP_VARIANTS)}")
+        return STEP_VARIANTS[name]
 
 
-VARIANTS = {
+STEP_VARIANTS = {
     str(variant): variant
     for compiled in (False, True)
     for convolution in CONVOLUTIONS
     for precision in PRECISIONS
-    for variant in [Variant(convolution, precision, compiled)]
+    for variant in [StepVariant(convolution, precision, compiled)]
 }
-BASELINE = "square-fp32"  # what all others are compared to
+STEP_BASELINE = "square-fp32"  # what all others are compared to
 
 
 class Training:
-    """A network, its optimiser and one step as `train.train` takes it. The same start weights for all variants.
+    """A network, its optimiser and one step as `train.train` takes it. The same initial weights for all variants.
 
     dropout=False leaves dropout out, which draws differently in every variant, so that loss curves differ by the
-    arithmetic alone. Raises InputError where the device has not the precision.
+    arithmetic alone. Raises InputError if the device has not the precision.
     """
 
-    def __init__(self, config: LGNConfig, variant: Variant, device: str, dropout: bool = True):
+    def __init__(self, config: LGNConfig, variant: StepVariant, device: str, dropout: bool = True):
         check_precision(variant.precision, device)
         torch.manual_seed(0)
         if not dropout:
@@ -119,6 +119,15 @@ def make_batch(config: LGNConfig, batch: int, device: str, seed: int = 0) -> dic
     """Features and sentences in the shapes of the real ones, in which there is something to learn.
 
     A video is noise; in the moment that the sentence means lies one of a few patterns, and the sentence names it.
+
+    Args:
+        config: the sizes.
+        batch: B, queries.
+        device: of the tensors.
+        seed: of what differs between batches; the patterns are always the same.
+
+    Returns:
+        {"video": (B, T, D), "words": (B, W, word_dim), "word_counts": (B,), "span": (B, 2) fractions of the video}
     """
     T, D = config.num_frames, config.visual_dim
     fixed, draw = (torch.Generator(device).manual_seed(n) for n in (0, seed + 1))
@@ -155,7 +164,7 @@ def step_multiply_adds(config: LGNConfig, batch: int, words: int = WORDS) -> int
 
 
 def check_precision(precision: str, device: str) -> None:
-    """Raise InputError where the device has not this precision."""
+    """Raise InputError if the device has not this precision."""
     on_gpu = torch.device(device).type == "cuda"
     if precision == "tf32" and not (on_gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
         raise InputError(f"TF32 needs an NVIDIA GPU of compute capability 8.0 or more, not {device}")
@@ -182,12 +191,12 @@ def arithmetic(precision: str, device: str) -> Iterator[None]:
 
 
 def timed(work: Callable[[], Any], times: int) -> list[float]:
-    """Seconds of each of so many runs; torch.utils.benchmark's clock waits for the current GPU."""
+    """Seconds of each of this many runs; torch.utils.benchmark's clock waits for the current GPU."""
     return timeit.repeat(work, timer=timer, repeat=times, number=1)
 
 
 def peak_multiply_adds(precision: str, device: str, side: int | None = None) -> float:
-    """Multiply-adds a second of one large matrix product in this precision: what the machine can do at best."""
+    """Multiply-adds per second of one large matrix product in this precision: what the machine can do at best."""
     side = side or (8192 if torch.device(device).type == "cuda" else 2048)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
@@ -200,11 +209,23 @@ def peak_multiply_adds(precision: str, device: str, side: int | None = None) -> 
 
 
 def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device: str, profiled: bool = False) -> dict:
-    """A row of the table: a variant's training step. Where memory does not hold the batch, half of it is tried.
+    """A row of the table: a variant's training step. If memory does not hold the batch, half of it is tried.
 
-    Raises InputError where the device has not the precision; else whatever stops the variant.
+    Args:
+        config: the network.
+        name: of STEP_VARIANTS.
+        batch: queries of a step.
+        steps: timed ones.
+        device: where it runs.
+        profiled: list the operations that take most of a step.
+
+    Returns:
+        The row, ready for JSON.
+
+    Raises:
+        InputError: if the device has not the precision; else whatever stops the variant.
     """
-    variant, asked = Variant.parse(name), batch
+    variant, requested = StepVariant.parse(name), batch
     with arithmetic(variant.precision, device):
         while True:
             row = _measure(config, variant, batch, steps, device, profiled)
@@ -220,7 +241,7 @@ def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device
     own = config.override(convolution=CONVOLUTIONS[variant.convolution])
     products = step_multiply_adds(own, batch)
     return row | {
-        "out_of_memory_at": None if batch == asked else 2 * batch,
+        "out_of_memory_at": None if batch == requested else 2 * batch,
         "multiply_adds": products,
         "peak_multiply_adds_per_second": peak,
         "share_of_peak": products / row["seconds"] / peak,
@@ -228,9 +249,9 @@ def measure_variant(config: LGNConfig, name: str, batch: int, steps: int, device
 
 
 def _measure(
-    config: LGNConfig, variant: Variant, batch: int, steps: int, device: str, profiled: bool
+    config: LGNConfig, variant: StepVariant, batch: int, steps: int, device: str, profiled: bool
 ) -> dict[str, Any] | None:
-    """None where memory ends."""
+    """None if memory ends."""
     try:
         training, data = Training(config, variant, device), make_batch(config, batch, device)
         if torch.device(device).type == "cuda":
@@ -250,14 +271,14 @@ def _measure(
         }
     except torch.OutOfMemoryError:
         return None
-    except RuntimeError as error:  # on a processor there is no name for it
+    except RuntimeError as error:  # on a CPU it has no type of its own
         if "can't allocate memory" not in str(error):
             raise
         return None
 
 
 def _peak_memory(device: str) -> int:
-    """Bytes: tensors on a GPU; on a processor all of the process, which began with some hundred megabytes."""
+    """Bytes: tensors on a GPU; on a CPU all of the process, which begins with some hundred megabytes."""
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -281,8 +302,16 @@ def _largest_terms(training: Training, data: Mapping[str, Tensor], device: str, 
 
 
 def loss_curve(config: LGNConfig, name: str, batch: int, steps: int, device: str) -> list[float]:
-    """The losses of a variant's first steps, each on new data; the same data and start weights for all variants."""
-    variant = Variant.parse(name)
+    """The losses of a variant's first steps, each on new data; the same data and initial weights for all variants.
+
+    Args:
+        config, name, batch, device: as of `measure_variant`.
+        steps: losses.
+
+    Returns:
+        `steps` losses.
+    """
+    variant = StepVariant.parse(name)
     with arithmetic(variant.precision, device):
         training = Training(config, variant, device, dropout=False)
         losses = [training.step(make_batch(config, batch, device, seed)) for seed in range(steps)]

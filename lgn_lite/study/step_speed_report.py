@@ -1,4 +1,4 @@
-"""All variants of a training step, one after another, kept in one file, with what the numbers say about the aim."""
+"""All variants of a training step, one after another, stored in one file, with what the numbers say about the aim."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rich.table import Table
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.study.step_speed import BASELINE, PRECISIONS, Variant, loss_curve, measure_variant
+from lgn_lite.study.step_speed import PRECISIONS, STEP_BASELINE, StepVariant, loss_curve, measure_variant
 from lgn_lite.support.files import write_json
 from lgn_lite.support.processes import in_own_process
 from lgn_lite.support.reading import read_json
 
 AIM = {"tacos": 8.0}  # how many times as fast as the square network in single precision the list has to be
-REFERENCE = "list-fp32"  # whose loss curve the other list variants have to keep to
+REFERENCE_CURVE = "list-fp32"  # whose loss curve the other list variants have to keep to
 SAME_CURVE = 0.02  # largest difference from it, in parts of the first loss
 AS_GOOD = 1.05  # last losses of the list, in parts of the square network's
 
@@ -40,10 +40,26 @@ def run_benchmark(
 ) -> dict:
     """Measure the variants of each preset and their loss curves; what `output` holds already is not done again.
 
-    settings: replaced in the presets. run(work, *arguments) calls the work; None: in a process of its own. A variant
-    that fails is a row with its "error", and is tried again by the next call. Returns what is written, {"about": …,
-    "presets": {preset: {"rows": {variant: row}, "curves": {variant: losses}}}}. Raises InputError for an unknown preset
-    or variant, numbers below 1, and an `output` that holds results of other settings or of another machine.
+    A variant that fails is a row with its "error", and is tried again by the next call.
+
+    Args:
+        output: the file of results.
+        presets: names of presets of LGNConfig.
+        variants: names of STEP_VARIANTS.
+        batch, steps: queries of a step, and timed steps.
+        device: where the network runs.
+        curve_steps, curve_batch: steps of a loss curve, 0 for none, and queries of a step.
+        settings: replaced in the presets.
+        profiled: list the operations that take most of a step.
+        say: takes the lines to show.
+        run: run(work, *arguments) calls the work; None: in a process of its own.
+
+    Returns:
+        What is written, {"about": …, "presets": {preset: {"rows": {variant: row}, "curves": {variant: losses}}}}.
+
+    Raises:
+        InputError: for an unknown preset or variant, numbers below 1, and an `output` that holds results of other
+            settings or of another machine.
     """
     if min(batch, steps, curve_batch) < 1 or curve_steps < 0:
         raise InputError(
@@ -52,30 +68,30 @@ def run_benchmark(
         )
     configs = {preset: LGNConfig.preset(preset, **(settings or {})) for preset in presets}
     for name in variants:
-        Variant.parse(name)
-    asked = {"batch": batch, "steps": steps, "curve_batch": curve_batch, "curve_steps": curve_steps}
-    found = _open(Path(output), machine(device) | asked | {"settings": json.loads(json.dumps(settings or {}))})
+        StepVariant.parse(name)
+    request = {"batch": batch, "steps": steps, "curve_batch": curve_batch, "curve_steps": curve_steps}
+    found = _open(Path(output), machine(device) | request | {"settings": json.loads(json.dumps(settings or {}))})
 
     def row_or_error(work: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return (run or in_own_process)(work, *arguments)
-        except Exception as error:  # whatever it is, the other variants go on
+        except Exception as error:  # whatever it is, the other variants are measured
             return {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0]}
 
     for preset, config in configs.items():
-        kept = found["presets"].setdefault(preset, {"rows": {}, "curves": {}})
+        stored = found["presets"].setdefault(preset, {"rows": {}, "curves": {}})
         for name in variants:
-            row = kept["rows"].get(name, {})
+            row = stored["rows"].get(name, {})
             if "seconds" in row and (row["largest_terms"] or not profiled):
                 continue
-            row = kept["rows"][name] = row_or_error(measure_variant, config, name, batch, steps, device, profiled)
+            row = stored["rows"][name] = row_or_error(measure_variant, config, name, batch, steps, device, profiled)
             write_json(output, found)
-            say(f"{preset} {name}: {row.get('error') or '{:.3g} s a step'.format(row['seconds'])}")
-        for name in _curves_wanted(kept["rows"]) if curve_steps else ():
-            if isinstance(kept["curves"].get(name), list):
+            say(f"{preset} {name}: {row.get('error') or '{:.3g} s per step'.format(row['seconds'])}")
+        for name in _required_curves(stored["rows"]) if curve_steps else ():
+            if isinstance(stored["curves"].get(name), list):
                 continue
             curve = row_or_error(loss_curve, config, name, curve_batch, curve_steps, device)
-            kept["curves"][name] = curve
+            stored["curves"][name] = curve
             write_json(output, found)
             say(f"{preset} {name}: " + (f"{curve_steps} losses" if isinstance(curve, list) else curve["error"]))
     return found
@@ -97,14 +113,14 @@ def machine(device: str) -> dict[str, Any]:
 def _open(output: Path, about: dict[str, Any]) -> dict:
     if not output.exists():
         return {"about": about, "presets": {}}
-    found = read_json(output, "it is no file of this benchmark: choose another --output")
+    found = read_json(output, "it is not a file of this benchmark: choose another --output")
     begun = found.get("about")
     whole = isinstance(found.get("presets"), dict) and all(
-        isinstance(kept, dict) and all(isinstance(kept.get(part), dict) for part in ("rows", "curves"))
-        for kept in found["presets"].values()
+        isinstance(stored, dict) and all(isinstance(stored.get(part), dict) for part in ("rows", "curves"))
+        for stored in found["presets"].values()
     )
     if not isinstance(begun, dict) or not whole:
-        raise InputError(f"{output} is no file of this benchmark: choose another --output")
+        raise InputError(f"{output} is not a file of this benchmark: choose another --output")
     differing = [
         f"{name}: {begun.get(name)} there, {value} now" for name, value in about.items() if begun.get(name) != value
     ]
@@ -113,13 +129,13 @@ def _open(output: Path, about: dict[str, Any]) -> dict:
     return found
 
 
-def _curves_wanted(rows: Mapping[str, dict]) -> list[str]:
+def _required_curves(rows: Mapping[str, dict]) -> list[str]:
     own = [fastest(rows, precision) for precision in PRECISIONS]
-    return list(dict.fromkeys(name for name in (BASELINE, REFERENCE, *own) if name))
+    return list(dict.fromkeys(name for name in (STEP_BASELINE, REFERENCE_CURVE, *own) if name))
 
 
 def fastest(rows: Mapping[str, dict], precision: str = "") -> str | None:
-    """The list variant, of this precision if one is given, that does most queries a second; None where none has run."""
+    """The list variant, of this precision if one is given, that does most queries per second; None if none has run."""
     ran = {
         name: row["queries_per_second"]
         for name, row in rows.items()
@@ -129,10 +145,10 @@ def fastest(rows: Mapping[str, dict], precision: str = "") -> str | None:
 
 
 def ratio(rows: Mapping[str, dict], name: str) -> float | None:
-    """Queries a second of a variant, over those of the square network in single precision."""
-    if "seconds" not in rows.get(name, {}) or "seconds" not in rows.get(BASELINE, {}):
+    """Queries per second of a variant, over those of the square network in single precision."""
+    if "seconds" not in rows.get(name, {}) or "seconds" not in rows.get(STEP_BASELINE, {}):
         return None
-    return rows[name]["queries_per_second"] / rows[BASELINE]["queries_per_second"]
+    return rows[name]["queries_per_second"] / rows[STEP_BASELINE]["queries_per_second"]
 
 
 def difference(a: Sequence[float], b: Sequence[float]) -> float:
@@ -146,41 +162,41 @@ def last_losses(curve: Sequence[float]) -> float:
     return sum(last) / len(last)
 
 
-def verdicts(preset: str, kept: Mapping[str, dict]) -> list[tuple[bool | None, str]]:
-    """What the results say about the aim: whether it is reached, None where that was not measured, and in words."""
-    best, said = fastest(kept["rows"]), []
-    times = ratio(kept["rows"], best) if best else None
+def verdicts(preset: str, stored: Mapping[str, dict]) -> list[tuple[bool | None, str]]:
+    """What the results say about the aim: whether it is reached, None if that was not measured, and in words."""
+    best, said = fastest(stored["rows"]), []
+    times = ratio(stored["rows"], best) if best else None
     if preset in AIM:
-        text = "not measured" if times is None else f"{best} is {times:.2f} times as fast as {BASELINE}"
+        text = "not measured" if times is None else f"{best} is {times:.2f} times as fast as {STEP_BASELINE}"
         said.append((None if times is None else times >= AIM[preset], f"speed, at least {AIM[preset]:g} times: {text}"))
-    curves = {name: curve for name, curve in kept["curves"].items() if isinstance(curve, list)}
-    for name in curves if REFERENCE in curves else ():
-        if name in (BASELINE, REFERENCE):
+    curves = {name: curve for name, curve in stored["curves"].items() if isinstance(curve, list)}
+    for name in curves if REFERENCE_CURVE in curves else ():
+        if name in (STEP_BASELINE, REFERENCE_CURVE):
             continue
-        off = difference(curves[name], curves[REFERENCE]) / curves[REFERENCE][0]
+        off = difference(curves[name], curves[REFERENCE_CURVE]) / curves[REFERENCE_CURVE][0]
         rule = f"the same loss curve, within {SAME_CURVE:.0%} of the first loss"
-        said.append((off <= SAME_CURVE, f"{rule}: {name} is off {REFERENCE} by at most {off:.2%}"))
-    if best in curves and BASELINE in curves:
-        ours, theirs = last_losses(curves[best]), last_losses(curves[BASELINE])
-        rule = f"last losses at most {AS_GOOD:g} times those of {BASELINE}"
-        off = difference(curves[best], curves[BASELINE])
-        text = f"{best} {ours:.4f}, {BASELINE} {theirs:.4f}; largest difference of a step {off:.4f}"
+        said.append((off <= SAME_CURVE, f"{rule}: {name} is off {REFERENCE_CURVE} by at most {off:.2%}"))
+    if best in curves and STEP_BASELINE in curves:
+        ours, theirs = last_losses(curves[best]), last_losses(curves[STEP_BASELINE])
+        rule = f"last losses at most {AS_GOOD:g} times those of {STEP_BASELINE}"
+        off = difference(curves[best], curves[STEP_BASELINE])
+        text = f"{best} {ours:.4f}, {STEP_BASELINE} {theirs:.4f}; largest difference of a step {off:.4f}"
         said.append((ours <= AS_GOOD * theirs, f"{rule}: {text}"))
     return said
 
 
 def report(found: Mapping[str, Any]) -> Iterator[Table | str]:
     """The results as tables and lines, for rich to print."""
-    for preset, kept in found["presets"].items():
-        yield _rows_table(preset, kept["rows"])
-        yield from (f"  {name}: {row['error']}" for name, row in kept["rows"].items() if "error" in row)
-        for name, row in kept["rows"].items():
+    for preset, stored in found["presets"].items():
+        yield _rows_table(preset, stored["rows"])
+        yield from (f"  {name}: {row['error']}" for name, row in stored["rows"].items() if "error" in row)
+        for name, row in stored["rows"].items():
             if row.get("largest_terms"):
                 yield _terms_table(name, row["largest_terms"])
-        curves = {name: curve for name, curve in kept["curves"].items() if isinstance(curve, list)}
+        curves = {name: curve for name, curve in stored["curves"].items() if isinstance(curve, list)}
         if curves:
             yield _curves_table(curves)
-        for reached, text in verdicts(preset, kept):
+        for reached, text in verdicts(preset, stored):
             yield f"{ {True: 'PASS', False: 'FAIL', None: '–'}[reached] }  {preset}, {text}"
 
 
@@ -200,7 +216,7 @@ def _rows_table(preset: str, rows: Mapping[str, dict]) -> Table:
         "GB",
         "T multiply-adds/s",
         "of peak",
-        f"× {BASELINE}",
+        f"× {STEP_BASELINE}",
         "first s",
     )
     table = _table(preset, "variant", *names)

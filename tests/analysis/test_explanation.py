@@ -1,10 +1,10 @@
-"""What explains an answer: each view is checked against the model run by hand."""
+"""What explains a prediction: each view is checked against the model run by hand."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from lgn_lite.analysis.explanation import explain, mean_alpha, top_answers, word_effects
+from lgn_lite.analysis.explanation import explain, mean_alpha, top_predictions, word_effects
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import temporal_nms
@@ -39,32 +39,33 @@ def test_scores_are_the_model_s_and_read_off_the_features(tiny_config, asked, co
 
 
 @pytest.mark.parametrize("convolution", ["list", "dense"])
-def test_steps_let_one_module_after_the_other_hear_the_sentence(tiny_config, asked, convolution):
+def test_steps_give_one_module_after_the_other_the_sentence(tiny_config, asked, convolution):
     model = lively(tiny_config(convolution=convolution, layers=3, padding=3, guidance=2))
     found = explain(model, *asked)
     assert found.steps.shape == (3, len(model.moments))
-    torch.testing.assert_close(found.steps[-1], found.scores)  # all hear: the model as it is
+    torch.testing.assert_close(found.steps[-1], found.scores)  # with the sentence in all: the model as it is
     with torch.no_grad():
         trace = {}
         model(asked[0][None], asked[1][None], torch.tensor([3]), trace=trace)
         bias = model.attention.bias
-        deaf = model.score(model.convolve(trace["fused"], bias[None])).squeeze().sigmoid()
-        half = torch.stack([trace["alpha"], bias[None]], dim=1)  # the first module hears, the second does not
+        unconditioned = model.score(model.convolve(trace["fused"], bias[None])).squeeze().sigmoid()
+        # the first module gets the sentence, the second does not
+        half = torch.stack([trace["alpha"], bias[None]], dim=1)
         half = model.score(model.convolve(trace["fused"], half)).squeeze().sigmoid()
-    torch.testing.assert_close(found.steps[0], deaf)
+    torch.testing.assert_close(found.steps[0], unconditioned)
     torch.testing.assert_close(found.steps[1], half)
-    assert not torch.allclose(deaf, half) and not torch.allclose(half, found.scores)
+    assert not torch.allclose(unconditioned, half) and not torch.allclose(half, found.scores)
 
 
-def test_the_deaf_modules_may_get_another_alpha(tiny_config, asked):
+def test_modules_without_the_sentence_may_get_another_alpha(tiny_config, asked):
     model = lively(tiny_config(layers=3, padding=3, guidance=2))
     neutral = torch.rand(8) + 0.5
     found = explain(model, *asked, neutral=neutral)
     with torch.no_grad():
         trace = {}
         model(asked[0][None], asked[1][None], torch.tensor([3]), trace=trace)
-        deaf = model.score(model.convolve(trace["fused"], neutral[None])).squeeze().sigmoid()
-    torch.testing.assert_close(found.steps[0], deaf)
+        unconditioned = model.score(model.convolve(trace["fused"], neutral[None])).squeeze().sigmoid()
+    torch.testing.assert_close(found.steps[0], unconditioned)
     torch.testing.assert_close(found.steps[-1], found.scores)
 
 
@@ -114,7 +115,7 @@ def test_gates_are_equation_2(tiny_config, asked):
     assert len(explain(lively(tiny_config(early="none")), video, words).gates) == 0
 
 
-def test_a_shift_is_told_apart_from_a_gate(tiny_config, asked):
+def test_a_shift_is_distinguished_from_a_gate(tiny_config, asked):
     (found,) = explain(lively(tiny_config(early="fc7", modulation="scale-shift")), *asked).gates
     torch.testing.assert_close(found.after, found.gate * found.before + found.shift)
 
@@ -122,14 +123,14 @@ def test_a_shift_is_told_apart_from_a_gate(tiny_config, asked):
 def test_top_answers_are_those_of_nms(tiny_config):
     model = LGN(tiny_config(num_clips=8, scales=(8,)))
     scores = torch.rand(len(model.moments))
-    kept, dropped = top_answers(model, scores, keep=3)
+    kept, dropped = top_predictions(model, scores, keep=3)
     order = scores.argsort(descending=True)
     spans = model.moments.spans(torch.float64)[order]
     assert kept == order[temporal_nms(spans, model.config.nms, 3)].tolist()
     assert not set(kept) & set(dropped)
     worse = scores[kept[-1]]
     assert set(kept) | set(dropped) == {p for p in range(len(scores)) if scores[p] >= worse}
-    everything, none = top_answers(model, scores, keep=len(scores), nms=1.0)
+    everything, none = top_predictions(model, scores, keep=len(scores), nms=1.0)
     assert everything == order.tolist() and none == []
 
 
@@ -146,7 +147,7 @@ def test_word_effects_leave_out_one_word_at_a_time(checkpoint_folder):
     best = whole.argmax()
     assert effects[1].score == pytest.approx(without[best].item(), abs=1e-6)
     assert effects[1].change == pytest.approx((without[best] - whole[best]).item(), abs=1e-6)
-    assert effects[1].answer == pytest.approx(model.moments.spans()[without.argmax()].tolist())
+    assert effects[1].prediction == pytest.approx(model.moments.spans()[without.argmax()].tolist())
     assert word_effects(checkpoint, video, "light") == []
     with pytest.raises(InputError, match="no words"):
         word_effects(checkpoint, video, "?!")

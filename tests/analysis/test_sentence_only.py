@@ -1,4 +1,4 @@
-"""What needs no video: LGN with the sentence alone, beside densities and intervals, and the command that compares."""
+"""What needs no video: LGN with the sentence alone, next to densities and intervals, and the command that compares."""
 
 import json
 import math
@@ -71,7 +71,7 @@ def test_single_seeds_are_put_together_by_data_set():
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (made(_1=30.0, _0=38.0), "CHARADES-STA: seed 0 stands in two runs"),
+        (made(_1=30.0, _0=38.0), "CHARADES-STA: seed 0 is in two runs"),
         (made(_1=30.0, prior=21.0), "CHARADES-STA: two runs read different annotations"),
     ],
 )
@@ -89,7 +89,7 @@ def test_as_text_puts_published_figures_below_ours():
     ]
     assert shown[ALONE] == {"R1@0.5": "5.5 ± 0.7"} and shown["prior only"] == {"R1@0.5": "20.0"}
     assert shown["2D-TAN (Liu et al., 2020, Table 3)"] == {"R1@0.5": "25.32"}
-    assert as_text(made(_0=5.0))[ALONE] == {"R1@0.5": "5.0"}  # one seed has no deviation
+    assert as_text(made(_0=5.0))[ALONE] == {"R1@0.5": "5.0"}  # one seed has no standard deviation
     assert as_text(made("toy-sta", _0=5.0)) == {"prior only": {"R1@0.5": "20.0"}, ALONE: {"R1@0.5": "5.0"}}
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lgn_lite import figures as plots
-from lgn_lite.analysis.explanation import WordEffect, explain, top_answers
+from lgn_lite.analysis.explanation import WordEffect, explain, top_predictions
 from lgn_lite.errors import InputError
 from lgn_lite.figures import maps
 from lgn_lite.figures.explanation import number, signed
@@ -53,7 +53,7 @@ def on_map(moments: Moments, grid) -> np.ndarray:
     return np.asarray(grid)[moments.start_index, moments.end_index]
 
 
-# Answers
+# Predictions
 
 
 def test_answers_have_a_row_each_with_their_seconds_and_overlap():
@@ -86,7 +86,7 @@ def test_answers_that_are_none_are_refused(draw):
 
 def test_map_numbers_the_answers_and_crosses_what_nms_drops(model, explanation):
     moments = model.moments
-    answers, dropped = top_answers(model, explanation.scores, keep=2, nms=0.3)
+    answers, dropped = top_predictions(model, explanation.scores, keep=2, nms=0.3)
     assert dropped  # else nothing is tested
     spans = (moments.spans() * DURATION).numpy()
     ax = drawn(

@@ -17,8 +17,8 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from typer.testing import CliRunner
 
-from lgn_lite.analysis.explanation import top_answers
-from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.analysis.explanation import top_predictions
+from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.checkpoint import About, Checkpoint, load_checkpoint, save_checkpoint
 from lgn_lite.cli.inspector import inspector_app
 from lgn_lite.data_sets import DataSet
@@ -178,7 +178,7 @@ def test_about_has_epoch_settings_and_no_path_of_the_machine(report, checkpoint)
 
 
 def test_queries_are_chosen_by_their_rule_and_ties_by_order(report, data, checkpoint, baseline):
-    own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
+    own, other = (split_predictions(side, data, progress=False) for side in (checkpoint, baseline))
     sorts = {"best": -own.iou, "worst": own.iou, "disputed": -own.disagreement(other)}
     for anchor, values in sorts.items():
         expected = sorted(range(20), key=lambda i, values=values: (values[i].item(), i))[:2]
@@ -194,7 +194,7 @@ def test_queries_are_chosen_by_their_rule_and_ties_by_order(report, data, checkp
 
 
 def test_table_of_all_queries_has_their_overlaps(report, data, checkpoint, baseline):
-    own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
+    own, other = (split_predictions(side, data, progress=False) for side in (checkpoint, baseline))
     head, *rows = cells(report.find("table", id="all"))
     assert head[-3:] == ["IoU", "baseline's IoU", "disagreement"] and len(rows) == 20
     for i, row in enumerate(rows):
@@ -207,18 +207,18 @@ def test_table_of_all_queries_has_their_overlaps(report, data, checkpoint, basel
 def test_a_long_table_keeps_those_of_the_highest_overlap(tmp_path, data, checkpoint, monkeypatch):
     monkeypatch.setattr("lgn_lite.inspector.report.MAX_ROWS", 5)
     report = page(write_report(checkpoint, data, tmp_path / "out.html", count=1, progress=False))
-    own = split_answers(checkpoint, data, progress=False)
+    own = split_predictions(checkpoint, data, progress=False)
     shown = [int(row[0]) for row in cells(report.find("table", id="all"))[1:]]
     assert shown == own.iou.sort(descending=True, stable=True).indices[:5].tolist()
     assert report.find("summary").get_text() == "5 of 20 queries, those of the highest IoU"
 
 
 def test_figures_of_a_query_are_its_predictions_maps_and_words(report, data, checkpoint, baseline):
-    own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
+    own, other = (split_predictions(side, data, progress=False) for side in (checkpoint, baseline))
     i = int(own.iou.argmax())
     section = report.find(id="best-1").parent
     predictions, ours, difference, *words = [json.loads(s.get_text()) for s in section.find_all("script")]
-    kept = [top_answers(side.model, a.logits[i].sigmoid())[0] for side, a in ((checkpoint, own), (baseline, other))]
+    kept = [top_predictions(side.model, a.logits[i].sigmoid())[0] for side, a in ((checkpoint, own), (baseline, other))]
     assert len(predictions["data"]) == 1 + sum(map(len, kept))
     assert predictions["data"][1]["base"][0] == pytest.approx(own.segments[i, 0].item())
     assert {"score", "ground truth", "predictions, best first"} <= {trace.get("name") for trace in ours["data"]}
@@ -279,7 +279,7 @@ def test_nonsense_is_refused_before_anything_is_computed(tmp_path, data, checkpo
 def test_an_output_that_cannot_be_written_is_reported_before_anything_is_computed(
     tmp_path, data, checkpoint, monkeypatch
 ):
-    monkeypatch.setattr("lgn_lite.inspector.report.split_answers", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("lgn_lite.inspector.report.split_predictions", lambda *_: pytest.fail("computed"))
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

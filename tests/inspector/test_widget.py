@@ -15,8 +15,8 @@ import torch
 from helpers.untrained import untrained_models
 
 import lgn_lite.inspector.widget
-from lgn_lite.analysis.explanation import explain, mean_alpha, top_answers, word_effects
-from lgn_lite.analysis.predictions import split_answers
+from lgn_lite.analysis.explanation import explain, mean_alpha, top_predictions, word_effects
+from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query
 from lgn_lite.checkpoint import About, load_checkpoint, save_checkpoint
 from lgn_lite.config import LGNConfig
@@ -40,13 +40,13 @@ def whole(content: bytes) -> list[int]:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, tiny_toy):
-    """Untrained checkpoints of Toy-STA, as a course run leaves them: …/full/best beside …/baseline/best."""
+    """Untrained checkpoints of Toy-STA, as a course run leaves them: …/full/best next to …/baseline/best."""
     return untrained_models(tmp_path_factory.mktemp("models"), tiny_toy)
 
 
 @pytest.fixture
 def inspect(models, tiny_toy):
-    """`inspect(query=3)`: an inspector of the full model beside the baseline, on Toy-STA tiny, with nothing pending."""
+    """`inspect(query=3)`: an inspector of the full model with the baseline, on Toy-STA tiny, with nothing pending."""
     opened = []
 
     def make(checkpoint=models / "full" / "best", data=tiny_toy, **settings) -> Inspector:
@@ -61,12 +61,12 @@ def inspect(models, tiny_toy):
 
 
 def test_a_view_is_what_the_model_gives(inspect, models, tiny_toy):
-    """Scores, labels, answers and removed candidates are those of the model, for the query that was set last."""
+    """Scores, labels, predictions and removed candidates are those of the model, for the query that was set last."""
     inspector = inspect()
     inspector.query = 3
     query = tiny_toy.queries("test")[3]
     assert inspector.sentence == inspector.view["sentence"] == query.sentence
-    assert inspector.view["truth"] == (query.start, query.end)
+    assert inspector.view["ground_truth"] == (query.start, query.end)
     for k, variant in enumerate(("full", "baseline")):
         checkpoint = load_checkpoint(models / variant / "best")
         item = evaluation_set(tiny_toy, checkpoint, "test")[3]
@@ -74,19 +74,19 @@ def test_a_view_is_what_the_model_gives(inspect, models, tiny_toy):
         with torch.inference_mode():
             counts = torch.tensor([len(item["words"])])
             scores = model(item["video"][None], item["words"][None], counts)[0].sigmoid()
-        side = inspector.view["sides"][k]
-        np.testing.assert_allclose(floats(side["scores"]), scores, atol=1e-5)
+        drawn = inspector.view["models"][k]
+        np.testing.assert_allclose(floats(drawn["scores"]), scores, atol=1e-5)
         iou = model.moments.iou(torch.tensor([query.span], dtype=torch.float64))[0]
-        np.testing.assert_allclose(floats(side["iou"]), iou, atol=1e-6)
+        np.testing.assert_allclose(floats(drawn["iou"]), iou, atol=1e-6)
         labels = iou_targets(iou, model.config.t_min, model.config.t_max)
-        np.testing.assert_allclose(floats(side["target"]), labels, atol=1e-6)
-        kept, dropped = top_answers(model, torch.from_numpy(floats(side["scores"]).copy()))
-        assert [answer["candidate"] for answer in side["answers"]] == kept
-        assert whole(side["dropped"]) == dropped
-        first = side["answers"][0]
+        np.testing.assert_allclose(floats(drawn["target"]), labels, atol=1e-6)
+        kept, dropped = top_predictions(model, torch.from_numpy(floats(drawn["scores"]).copy()))
+        assert [found["candidate"] for found in drawn["predictions"]] == kept
+        assert whole(drawn["dropped"]) == dropped
+        first = drawn["predictions"][0]
         assert first["end"] == pytest.approx(model.moments.ends[kept[0]].item() * query.duration)
         assert first["iou"] == pytest.approx(iou[kept[0]].item())
-    starts = whole(inspector.setup["sides"][0]["starts"])
+    starts = whole(inspector.setup["models"][0]["starts"])
     assert starts == load_checkpoint(models / "full" / "best").model.moments.start_index.tolist()
 
 
@@ -97,7 +97,7 @@ def test_the_tabs_are_the_explanation(inspect, models, tiny_toy):
     item = evaluation_set(tiny_toy, checkpoint, "test")[2]
     neutral = mean_alpha(checkpoint, [query.sentence for query in tiny_toy.queries("test")])
     found = explain(checkpoint.model, item["video"], item["words"], neutral)
-    late, baseline = inspector.look_into("late")["sides"]
+    late, baseline = inspector.look_into("late")["models"]
     np.testing.assert_allclose(floats(late["alpha"]), found.alpha, atol=1e-5)
     np.testing.assert_allclose(floats(late["steps"]).reshape(found.steps.shape), found.steps, atol=1e-5)
     raised, lowered = found.strongest(4)
@@ -105,7 +105,7 @@ def test_the_tabs_are_the_explanation(inspect, models, tiny_toy):
     np.testing.assert_allclose(floats(late["lowered"][0]["map"]), found.features[:, lowered[0]], atol=1e-4)
     assert "no late guidance" in baseline["message"]
 
-    early, baseline = inspector.look_into("early")["sides"]
+    early, baseline = inspector.look_into("early")["models"]
     assert len(early["units"]) == 2 and "no early modulation" in baseline["message"]
     for unit, gates in zip(early["units"], found.gates, strict=True):
         np.testing.assert_allclose(floats(unit["gate"]), gates.gate, atol=1e-5)
@@ -115,7 +115,7 @@ def test_the_tabs_are_the_explanation(inspect, models, tiny_toy):
 
     query = tiny_toy.queries("test")[2]
     effects = word_effects(checkpoint, item["video"], query.sentence)
-    words = inspector.look_into("words")["sides"][0]["effects"]
+    words = inspector.look_into("words")["models"][0]["effects"]
     assert [word["word"] for word in words] == [effect.word for effect in effects]
     assert [word["change"] for word in words] == pytest.approx([effect.change for effect in effects], abs=1e-5)
     with pytest.raises(InputError, match="no tab 'lat'"):
@@ -125,16 +125,16 @@ def test_the_tabs_are_the_explanation(inspect, models, tiny_toy):
 def test_an_edited_word_changes_the_map(inspect):
     """Another word gives another map at once; another query brings its own sentence back."""
     inspector = inspect(query=1)
-    before, number = inspector.view["sides"][0]["scores"], inspector.view["number"]
+    before, number = inspector.view["models"][0]["scores"], inspector.view["number"]
     late = inspector.look_into("late")
     inspector.sentence = "The red circle zzz flies a kite"
-    assert inspector.view["sides"][0]["scores"] != before
+    assert inspector.view["models"][0]["scores"] != before
     assert inspector.view["unknown"].count("zzz") == 1 and inspector.view["number"] > number
     assert inspector.view["original"] != inspector.sentence
     assert inspector.look_into("late")["number"] > late["number"]
     inspector.sentence = "  ?! "
-    assert "no words" in inspector.view["message"] and inspector.view["sides"] == []
-    assert inspector.look_into("words")["sides"] == []
+    assert "no words" in inspector.view["message"] and inspector.view["models"] == []
+    assert inspector.look_into("words")["models"] == []
     inspector.query = 0
     assert inspector.sentence == inspector.view["original"] and not inspector.view["message"]
 
@@ -143,7 +143,7 @@ def test_the_page_asks_for_a_tab(inspect):
     """The page's message has a tab computed in the background; one for a view that is gone does nothing."""
     inspector = inspect()
     inspector._on_message(inspector, {"want": "words", "number": inspector.view["number"] - 1}, [])
-    inspector._on_message(inspector, {"want": "_sides", "number": inspector.view["number"]}, [])
+    inspector._on_message(inspector, {"want": "_models", "number": inspector.view["number"]}, [])
     inspector.wait()
     assert inspector.words == {}
     inspector._on_message(inspector, {"want": "words", "number": inspector.view["number"]}, [])
@@ -152,22 +152,22 @@ def test_the_page_asks_for_a_tab(inspect):
 
 
 def test_the_table_has_the_answers_of_both(inspect, tiny_toy):
-    """All queries of the split, with the IoU of both models' answers and how far they disagree."""
+    """All queries of the split, with the IoU of both models' predictions and how far they disagree."""
     inspector = inspect()
     queries = tiny_toy.queries("test")
-    table, answers = inspector.table, inspector.answers
+    table, predictions = inspector.table, inspector.predictions
     assert table["sentence"] == [query.sentence for query in queries]
     assert table["kind"] == [query.tags["kind"] for query in queries]
     np.testing.assert_allclose(floats(table["end"]), [query.end for query in queries], rtol=1e-6)
-    assert answers["progress"] is None and not answers["message"]
-    assert floats(answers["sides"][0]["iou"])[5] == pytest.approx(_first_iou(inspector, 5, 0), abs=1e-6)
-    assert floats(answers["sides"][1]["iou"])[7] == pytest.approx(_first_iou(inspector, 7, 1), abs=1e-6)
-    assert len(floats(answers["disagreement"])) == len(queries)
+    assert predictions["progress"] is None and not predictions["message"]
+    assert floats(predictions["models"][0]["iou"])[5] == pytest.approx(_first_iou(inspector, 5, 0), abs=1e-6)
+    assert floats(predictions["models"][1]["iou"])[7] == pytest.approx(_first_iou(inspector, 7, 1), abs=1e-6)
+    assert len(floats(predictions["disagreement"])) == len(queries)
 
 
-def _first_iou(inspector: Inspector, query: int, side: int) -> float:
+def _first_iou(inspector: Inspector, query: int, k: int) -> float:
     inspector.query = query
-    return inspector.view["sides"][side]["answers"][0]["iou"]
+    return inspector.view["models"][k]["predictions"][0]["iou"]
 
 
 def test_another_split(inspect, tiny_toy):
@@ -177,24 +177,24 @@ def test_another_split(inspect, tiny_toy):
     assert inspector.query == 0
     assert inspector.view["sentence"] == tiny_toy.queries("val")[0].sentence
     assert inspector.table["count"] == len(tiny_toy.queries("val"))
-    assert len(floats(inspector.answers["sides"][0]["iou"])) == inspector.table["count"]
+    assert len(floats(inspector.predictions["models"][0]["iou"])) == inspector.table["count"]
     with pytest.raises(InputError, match="no split 'tets'"):
         inspector.split = "tets"
     assert inspector.split == "val"
 
 
-def test_the_film_is_the_video_file(inspect, tiny_toy):
+def test_the_video_is_the_file(inspect, tiny_toy):
     inspector = inspect()
     name = tiny_toy.queries("test")[0].video
-    assert inspector.film["name"] == name and inspector.film["mime"] == "video/mp4"
-    assert inspector.film["data"] == tiny_toy.video(name).read_bytes()
+    assert inspector.video["name"] == name and inspector.video["mime"] == "video/mp4"
+    assert inspector.video["data"] == tiny_toy.video(name).read_bytes()
 
 
-def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy):
+def test_a_video_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy):
     twice = [replace(query, duration=query.duration * 2) for query in tiny_toy.queries("test")[:3]]
-    film = inspect(data=replace(tiny_toy, reader=lambda folder, split: twice)).film
-    assert film["data"] and film["message"] == "" and f"says {twice[0].duration:.1f} s" in film["note"]
-    assert inspect().film["note"] == ""
+    video = inspect(data=replace(tiny_toy, reader=lambda folder, split: twice)).video
+    assert video["data"] and video["message"] == "" and f"says {twice[0].duration:.1f} s" in video["note"]
+    assert inspect().video["note"] == ""
 
 
 @pytest.mark.parametrize(
@@ -209,16 +209,16 @@ def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy)
 def test_what_fails_for_one_query_is_told_and_the_next_is_shown(inspect, error, said):
     """Its files may be damaged or gone long after the page was opened."""
     inspector = inspect()
-    first = inspector._sides[0]
-    first.answers = None
+    first = inspector._models[0]
+    first.predictions = None
     right, first.video = first.video, Mock(side_effect=error)
     inspector.query = 2
-    message, other = (side["message"] for side in inspector.view["sides"])
+    message, other = (drawn["message"] for drawn in inspector.view["models"])
     assert message.startswith(said) and "\n" not in message and other == ""
-    assert inspector.look_into("words")["sides"][0]["message"]
+    assert inspector.look_into("words")["models"][0]["message"]
     first.video = right
     inspector.query = 3
-    assert [side["message"] for side in inspector.view["sides"]] == ["", ""]
+    assert [drawn["message"] for drawn in inspector.view["models"]] == ["", ""]
 
 
 def test_a_checkpoint_that_is_gone_by_then_answers_from_memory(inspect, tiny_toy, tmp_path):
@@ -227,8 +227,9 @@ def test_a_checkpoint_that_is_gone_by_then_answers_from_memory(inspect, tiny_toy
     shutil.rmtree(models)
     inspector.split = "val"
     inspector.wait()
-    assert [side["message"] for side in inspector.view["sides"]] == ["", ""] and inspector.view["sides"][0]["answers"]
-    assert inspector.answers["message"].count("\n") == 0 and "model.safetensors" in inspector.answers["message"]
+    assert [drawn["message"] for drawn in inspector.view["models"]] == ["", ""]
+    assert inspector.view["models"][0]["predictions"]
+    assert inspector.predictions["message"].count("\n") == 0 and "model.safetensors" in inspector.predictions["message"]
 
 
 def test_a_split_that_cannot_be_had_is_told_in_the_page(inspect, tiny_toy):
@@ -247,11 +248,11 @@ def test_a_pipe_in_a_video_s_place_is_not_waited_for(inspect, models, tiny_toy, 
     with pytest.raises(InputError, match="a folder, a device or a pipe, not a video file"):
         Inspector(models / "full" / "best", video=tmp_path / "mine.mp4", sentence="a red circle")
     found = inspect(data=replace(tiny_toy, video_path=str(tmp_path / "{name}.mp4")))
-    assert "There is no video file" in found.film["message"]
+    assert "There is no video file" in found.video["message"]
 
 
 def test_two_people_have_two_states(inspect):
-    """What one of two inspectors of the same checkpoint is asked leaves the other as it is."""
+    """A query of one of two inspectors of the same checkpoint leaves the other as it is."""
     one, other = inspect(query=1), inspect(query=1)
     view = other.view
     one.query = 5
@@ -271,44 +272,44 @@ def test_html_stays_text(inspect, tiny_toy):
     assert not [way for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write") if way in script]
 
 
-# What is missing is told in its place, and the rest is shown ------------------------------------------------
+# What is missing is reported, and the rest is shown ---------------------------------------------------------
 
 
 def test_no_baseline(inspect, models):
     inspector = inspect(baseline=models / "nowhere")
-    assert len(inspector.view["sides"]) == 1
+    assert len(inspector.view["models"]) == 1
     assert "baseline cannot be opened" in inspector.setup["notices"][0]
-    assert inspector.answers["disagreement"] is None
+    assert inspector.predictions["disagreement"] is None
     alone = inspect(baseline=False)
-    assert len(alone.setup["sides"]) == 1 and alone.setup["notices"] == []
+    assert len(alone.setup["models"]) == 1 and alone.setup["notices"] == []
     second = inspect(models / "baseline" / "best")
-    assert [side["name"] for side in second.setup["sides"]] == ["baseline"]
+    assert [drawn["name"] for drawn in second.setup["models"]] == ["baseline"]
 
 
 def test_no_video_file(inspect, tiny_toy):
     inspector = inspect(data=replace(tiny_toy, video_path="elsewhere/{name}.mp4"))
-    assert "no video file" in inspector.film["message"] and "elsewhere" in inspector.film["message"]
-    assert inspector.view["sides"][0]["answers"]
+    assert "no video file" in inspector.video["message"] and "elsewhere" in inspector.video["message"]
+    assert inspector.view["models"][0]["predictions"]
 
 
 def test_no_features(inspect, tiny_toy):
     inspector = inspect(data=replace(tiny_toy, features=None))
-    assert "no features" in inspector.view["sides"][0]["message"]
-    assert inspector.view["sentence"] and inspector.film["data"] and inspector.table["count"]
-    assert "no features" in inspector.look_into("early")["sides"][0]["message"]
-    assert inspector.answers["sides"] == [None, None]
+    assert "no features" in inspector.view["models"][0]["message"]
+    assert inspector.view["sentence"] and inspector.video["data"] and inspector.table["count"]
+    assert "no features" in inspector.look_into("early")["models"][0]["message"]
+    assert inspector.predictions["models"] == [None, None]
 
 
 def test_a_checkpoint_of_another_data_set(inspect, models, tiny_toy, checkpoint_folder):
     """Features of another width cannot be read; of the same width, they can, and the words may be unknown."""
     inspector = inspect(checkpoint_folder, baseline=models / "baseline" / "best")
-    assert "visual_dim=6" in inspector.view["sides"][0]["message"]
-    assert inspector.view["sides"][1]["answers"]
+    assert "visual_dim=6" in inspector.view["models"][0]["message"]
+    assert inspector.view["models"][1]["predictions"]
     other = load_checkpoint(models / "full" / "best")
     other.about = replace(other.about, data_set="tacos", data="TACoS")
     inspector = inspect(other)
     assert "trained on TACoS, not on Toy-STA" in inspector.setup["notices"][0]
-    assert inspector.view["sides"][0]["answers"]
+    assert inspector.view["models"][0]["predictions"]
 
 
 def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
@@ -317,18 +318,18 @@ def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
     model = LGN(found.model.config.override(num_clips=10, scales=(5,)))
     folder = save_checkpoint(tmp_path / "coarse", model, found.vocabulary, found.about, {})
     inspector = inspect(baseline=folder)
-    one, two = inspector.setup["sides"]
+    one, two = inspector.setup["models"]
     assert (one["name"], two["name"]) == ("full A", "full B")
-    for setup, side in zip((one, two), inspector.view["sides"], strict=True):
-        assert len(floats(side["scores"])) == setup["P"] == len(whole(setup["starts"]))
-    assert one["P"] != two["P"] and inspector.answers["disagreement"] is not None
+    for setup, drawn in zip((one, two), inspector.view["models"], strict=True):
+        assert len(floats(drawn["scores"])) == setup["P"] == len(whole(setup["starts"]))
+    assert one["P"] != two["P"] and inspector.predictions["disagreement"] is not None
 
 
 def test_no_data_set(inspect, models, tmp_path):
     inspector = inspect(data=None, root=tmp_path)
     assert "give data=…" in " ".join(inspector.setup["notices"])
-    assert inspector.view["sides"] == [] and inspector.view["message"]
-    assert inspector.look_into("late")["sides"] == []
+    assert inspector.view["models"] == [] and inspector.view["message"]
+    assert inspector.look_into("late")["models"] == []
 
 
 def test_bad_input(models, tiny_toy, tmp_path):
@@ -349,29 +350,29 @@ def test_bad_input(models, tiny_toy, tmp_path):
 
 
 def test_a_video_and_free_text(inspect, tiny_toy):
-    """Beside a data set or without one; the truth is unknown, so there is no IoU."""
+    """With a data set or without one; the ground truth is unknown, so there is no IoU."""
     path = tiny_toy.video(tiny_toy.queries("test")[0].video)
     inspector = inspect(data=None, video=path, sentence="the circle opens an umbrella")
-    assert inspector.query == -1 and inspector.view["truth"] is None
-    side = inspector.view["sides"][0]
-    assert side["iou"] is None and side["answers"][0]["iou"] is None
-    assert inspector.film["data"] == path.read_bytes()
-    assert inspector.look_into("words")["sides"][0]["effects"]
+    assert inspector.query == -1 and inspector.view["ground_truth"] is None
+    drawn = inspector.view["models"][0]
+    assert drawn["iou"] is None and drawn["predictions"][0]["iou"] is None
+    assert inspector.video["data"] == path.read_bytes()
+    assert inspector.look_into("words")["models"][0]["effects"]
     # the same video of the data set: the same map, up to how its features were stored
-    beside = inspect(video=path, sentence=tiny_toy.queries("test")[0].sentence)
-    own = floats(beside.view["sides"][0]["scores"])
-    beside.query = 0
-    np.testing.assert_allclose(own, floats(beside.view["sides"][0]["scores"]), atol=5e-3)
-    beside.query = -1
-    assert beside.view["truth"] is None
+    with_data = inspect(video=path, sentence=tiny_toy.queries("test")[0].sentence)
+    own = floats(with_data.view["models"][0]["scores"])
+    with_data.query = 0
+    np.testing.assert_allclose(own, floats(with_data.view["models"][0]["scores"]), atol=5e-3)
+    with_data.query = -1
+    assert with_data.view["ground_truth"] is None
 
 
 def test_a_video_without_a_sentence_asks_for_one(inspect, tiny_toy):
     path = tiny_toy.video(tiny_toy.queries("test")[0].video)
     inspector = inspect(data=None, video=path)
-    assert inspector.view["message"] == "Type a sentence." and inspector.film["data"]
+    assert inspector.view["message"] == "Type a sentence." and inspector.video["data"]
     inspector.sentence = "a circle"
-    assert inspector.view["sides"][0]["answers"]
+    assert inspector.view["models"][0]["predictions"]
 
 
 def test_a_video_that_the_model_cannot_see(inspect, tiny_toy, tmp_path, models):
@@ -380,15 +381,15 @@ def test_a_video_that_the_model_cannot_see(inspect, tiny_toy, tmp_path, models):
     folder = save_checkpoint(tmp_path / "bare", found.model, found.vocabulary, found.about, {})
     path = tiny_toy.video(tiny_toy.queries("test")[0].video)
     inspector = inspect(folder, data=None, video=path, sentence="a circle", baseline=False)
-    assert "carries no frame encoder" in inspector.view["sides"][0]["message"]
-    assert inspector.film["data"]
+    assert "carries no frame encoder" in inspector.view["models"][0]["message"]
+    assert inspector.video["data"]
 
 
 # A split of TACoS's size -----------------------------------------------------------------------------------------
 
 
 def test_a_split_of_tacos_size_opens_soon(inspect, tmp_path, monkeypatch):
-    """4,001 queries of 2,548 candidates, given the answers: open in seconds, in little memory."""
+    """4,001 queries of 2,548 candidates, given the predictions: open in seconds, in little memory."""
     words = ["the", "person", "cuts", "a", "carrot", "washes", "knife"]
     sentences = [f"The person {words[2 + n % 5]} the {words[2 + n % 3]}" for n in range(4001)]
     queries = [
@@ -410,16 +411,16 @@ def test_a_split_of_tacos_size_opens_soon(inspect, tmp_path, monkeypatch):
     checkpoint = load_checkpoint(folder)
     assert len(checkpoint.model.moments) == 2548
     monkeypatch.setattr("lgn_lite.analysis.predictions.score_queries", lambda *given, **named: torch.randn(4001, 2548))
-    split_answers(checkpoint, data, progress=False)  # keeps them
+    split_predictions(checkpoint, data, progress=False)  # keeps them
 
     before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     inspector = inspect(folder, data, baseline=False, query=4000)
     took = time.perf_counter() - begin
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB
-    assert len(floats(inspector.answers["sides"][0]["iou"])) == inspector.table["count"] == 4001
+    assert len(floats(inspector.predictions["models"][0]["iou"])) == inspector.table["count"] == 4001
     assert took < 10  # 1 s on two idle cores
     assert used < 1_000_000
-    sent = sum(_size(getattr(inspector, name)) for name in ("setup", "table", "answers", "view"))
+    sent = sum(_size(getattr(inspector, name)) for name in ("setup", "table", "predictions", "view"))
     assert sent < 2_000_000  # the scores of all candidates stay here: only those of one query go to the page
 
 

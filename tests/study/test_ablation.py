@@ -13,7 +13,7 @@ from lgn_lite.figures import plot_seeds
 from lgn_lite.model import LGN
 from lgn_lite.recipes import VARIANTS, Recipe
 from lgn_lite.study.ablation import (
-    BESIDE,
+    ALSO_SHOWN,
     REFERENCE,
     ROWS,
     collect,
@@ -21,17 +21,19 @@ from lgn_lite.study.ablation import (
     rows_of,
     run_study,
     step_costs,
+    stored_name,
     study_table,
     whole_table,
+    with_present_names,
 )
-from lgn_lite.study.statistics import choose_learning_rate, mean_and_deviation, paired_difference, values
+from lgn_lite.study.statistics import choose_learning_rate, mean_and_std, paired_difference, values
 
 
 def record(row, seed, r1, rate=0.002, val=50.0):
     metrics = {"queries": 10, "R1@0.5": r1, "R1@0.7": r1 / 2, "R5@0.5": 90.0, "mIoU": r1 - 5}
     test = {"all": metrics, "kind": {"attribute": metrics | {"R1@0.5": r1 + 5}}, "length": {"< 4 s": metrics}}
-    told = {"row": row, "seed": seed, "learning_rate": rate, "val": {"R1@0.5": val, "R1@0.7": 0.0, "mIoU": 0.0}}
-    return told | {"parameters": 7, "epoch": 3, "test": test}
+    about = {"row": row, "seed": seed, "learning_rate": rate, "val": {"R1@0.5": val, "R1@0.7": 0.0, "mIoU": 0.0}}
+    return about | {"parameters": 7, "epoch": 3, "test": test}
 
 
 def test_every_row_is_another_model_and_every_question_has_its_rows():
@@ -43,13 +45,16 @@ def test_every_row_is_another_model_and_every_question_has_its_rows():
     assert len(made) == len(ROWS)
     assert {row.question for row in ROWS.values()} == set(REFERENCE)
     for question, reference in REFERENCE.items():
-        assert reference in rows_of(question) and set(BESIDE.get(question, ())) <= set(rows_of(question))
+        assert reference in rows_of(question) and set(ALSO_SHOWN.get(question, ())) <= set(rows_of(question))
 
 
-def test_the_study_trains_scores_and_goes_on(small_toy, tmp_path, monkeypatch):
-    runs, folder = [("late-deaf", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
+def test_the_study_trains_scores_and_resumes(small_toy, tmp_path, monkeypatch):
+    runs, folder = [("late-unconditional", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
     found = run_study(small_toy, folder, runs, Recipe(profile="smoke", training={"batch_size": 64}), workers=1)
-    assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [("late-deaf", 0, 2e-3), ("baseline", 0, 1e-3)]
+    assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [
+        ("late-unconditional", 0, 2e-3),
+        ("baseline", 0, 1e-3),
+    ]
     assert sorted(collect(folder), key=str) == sorted(found, key=str)
     assert found[0]["parameters"] > found[1]["parameters"]
     for split in small_toy.tests:
@@ -60,17 +65,17 @@ def test_the_study_trains_scores_and_goes_on(small_toy, tmp_path, monkeypatch):
 
     trained = []
     monkeypatch.setattr(
-        "lgn_lite.study.ablation.train_side_by_side", lambda data, folder, asked, *_, **__: trained.append(asked)
+        "lgn_lite.study.ablation.train_side_by_side", lambda data, folder, recipes, *_, **__: trained.append(recipes)
     )
     assert run_study(small_toy, folder, runs[::-1], Recipe(profile="smoke")) == found[::-1]
     assert trained == []
     with pytest.raises(InputError, match="No such file"):
         run_study(small_toy, folder, [*runs, ("temporal", 3, 0.1)], Recipe(profile="smoke", training={"epochs": 3}))
-    asked = Recipe("baseline", "smoke", 3, {"convolution": "temporal"}, {"learning_rate": 0.1, "epochs": 3})
-    assert trained == [{"temporal/seed-3-lr-0.1": asked}]
+    recipe = Recipe("baseline", "smoke", 3, {"convolution": "temporal"}, {"learning_rate": 0.1, "epochs": 3})
+    assert trained == [{"temporal/seed-3-lr-0.1": recipe}]
 
 
-def test_unknown_rows_and_broken_scores_are_told(small_toy, tmp_path):
+def test_unknown_rows_and_broken_scores_are_reported(small_toy, tmp_path):
     with pytest.raises(InputError, match=r"no row fulll in the study: choose from baseline, early"):
         run_study(small_toy, tmp_path, [("full", 0, None), ("fulll", 0, None)])
     broken = tmp_path / "full" / "seed-0" / "scores.json"
@@ -104,14 +109,14 @@ def test_what_a_row_costs(small_toy, clock, monkeypatch):
     assert costs["temporal"]["parameters"] < costs["baseline"]["parameters"] < costs["square"]["parameters"]
 
 
-def test_mean_deviation_and_paired_interval_are_those_of_scipy():
+def test_mean_standard_deviation_and_paired_interval_are_those_of_scipy():
     a, b = {0: 61.0, 1: 64.5, 2: 60.2, 5: 1.0}, {2: 55.0, 1: 58.1, 0: 57.3, 4: 0.0}
-    assert mean_and_deviation(a) == pytest.approx((np.mean(list(a.values())), np.std(list(a.values()), ddof=1)))
+    assert mean_and_std(a) == pytest.approx((np.mean(list(a.values())), np.std(list(a.values()), ddof=1)))
     mean, low, high, n = paired_difference(a, b)
     known = stats.ttest_rel([61.0, 64.5, 60.2], [57.3, 58.1, 55.0])
     assert n == 3 and mean == pytest.approx((3.7 + 6.4 + 5.2) / 3)
     assert (low, high) == pytest.approx(tuple(known.confidence_interval(0.95)))
-    assert math.isnan(mean_and_deviation({0: 3.0})[1])
+    assert math.isnan(mean_and_std({0: 3.0})[1])
     mean, low, high, n = paired_difference({0: 5.0}, {0: 3.0})
     assert (mean, n) == (2.0, 1) and math.isnan(low) and math.isnan(high)
     assert math.isnan(paired_difference({0: 5.0}, {1: 3.0})[0])
@@ -130,7 +135,7 @@ def test_a_table_shows_spread_and_difference():
     assert table.loc[ROWS["late"].label, "R1@0.5"] == "71.5 ± 2.1"
     mean, low, high, _ = paired_difference({0: 70.0, 1: 73.0}, {0: 60.0, 1: 62.0})
     assert table.iloc[1, -1] == f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]" and table.iloc[0, -1] == ""
-    assert study_table(records[:1], parts).iloc[0]["R1@0.5"] == "60.0"  # one seed has no deviation
+    assert study_table(records[:1], parts).iloc[0]["R1@0.5"] == "60.0"  # one seed has no standard deviation
 
 
 def test_the_whole_table_tests_every_row_against_the_baseline():
@@ -143,6 +148,26 @@ def test_the_whole_table_tests_every_row_against_the_baseline():
     assert table.loc[ROWS["full"].label].tolist() == [3, "67.8 ± 2.8", "72.8 ± 2.8", "+10.2", f"{known.pvalue:.3f}"]
     assert table.loc[ROWS["baseline"].label].tolist()[-2:] == ["", ""]
     assert table.loc[ROWS["bag"].label].tolist() == [1, "45.0", "50.0", "", ""]  # shares no seed with the baseline
+
+
+def test_files_with_former_names_of_rows_are_read(tmp_path):
+    path = tmp_path / "late-deaf" / "seed-0" / "scores.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(record("late-deaf", 0, 60.0)))
+    assert [found["row"] for found in collect(tmp_path)] == ["late-unconditional"]
+    stored = {
+        "size": "full",
+        "rates": {"full-deaf": {}},
+        "costs": {"late": {}},
+        "records": [record("full-deaf", 0, 60.0)],
+    }
+    study = with_present_names(stored)
+    assert (list(study["rates"]), list(study["costs"])) == (["full-unconditional"], ["late"])
+    assert study["size"] == "full" and study["records"] == [record("full-unconditional", 0, 60.0)]
+    assert {row: stored_name(row) for row in ROWS if stored_name(row) != row} == {
+        "late-unconditional": "late-deaf",
+        "full-unconditional": "full-deaf",
+    }
 
 
 def test_compact_records_keep_what_the_tables_show():

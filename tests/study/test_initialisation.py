@@ -1,4 +1,4 @@
-"""How a training starts: the runs of the study, the step at which they pass a level, and the signal at step one."""
+"""Initialisation: the runs of the study, the step at which they pass a level, and the signal at step one."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.errors import InputError
 from lgn_lite.recipes import COURSE, VARIANTS, Recipe, train_variant
-from lgn_lite.study.initialisation import STARTS, choose_rate, run_starts, signal_at_start, steps_to
+from lgn_lite.study.initialisation import INITIALISATIONS, choose_rate, run_initialisations, signal_at_start, steps_to
 
 
 @pytest.fixture(scope="module")
@@ -25,58 +25,59 @@ RUN = ("published", "full", 3, 2e-3)
 @pytest.fixture(scope="module")
 def records(small_toy, folder):
     runs = [RUN, ("course", "baseline", 0, 1e-3)]
-    return run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
+    return run_initialisations(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
 
 
-def test_a_record_tells_its_run_and_its_curve(records, folder):
+def test_a_record_holds_its_run_and_its_curve(records, folder):
     first, second = records
     assert [first[key] for key in ("start", "variant", "seed", "learning_rate")] == list(RUN)
     assert (second["start"], second["variant"], second["learning_rate"]) == ("course", "baseline", 1e-3)
     steps = json.loads((folder / "published/full/seed-3-lr-0.002/history.json").read_text())[-1]["step"]
     assert list(map(int, first["curve"])) == list(range(4, steps + 1, 4))
     assert all(0 <= value <= 100 for record in records for value in record["curve"].values())
-    asked = json.loads((folder / "published/full/seed-3-lr-0.002/settings.json").read_text())
-    assert asked["model"]["init"] == "torch" and asked["training"]["optimiser"] == "adam"
+    settings = json.loads((folder / "published/full/seed-3-lr-0.002/settings.json").read_text())
+    assert settings["model"]["init"] == "torch" and settings["training"]["optimiser"] == "adam"
     json.dumps(records, allow_nan=False)
 
 
-def test_what_is_done_is_kept(records, small_toy, folder):
+def test_finished_runs_are_not_trained_again(records, small_toy, folder):
     path = folder / "course/baseline/seed-0-lr-0.001/history.json"
     before = path.stat().st_mtime_ns
     runs = [("course", "baseline", 0, 1e-3)]
-    again = run_starts(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
+    again = run_initialisations(small_toy, folder, runs, every=4, recipe=Recipe(profile="smoke"), workers=1)
     assert again == records[1:] and path.stat().st_mtime_ns == before
 
 
-def test_to_look_changes_nothing(records, small_toy, folder, tmp_path):
-    training = {**STARTS["published"].training, "learning_rate": 2e-3}
-    recipe = Recipe("full", "smoke", 3, STARTS["published"].model, training)
+def test_validation_changes_nothing(records, small_toy, folder, tmp_path):
+    training = {**INITIALISATIONS["published"].training, "learning_rate": 2e-3}
+    recipe = Recipe("full", "smoke", 3, INITIALISATIONS["published"].model, training)
     train_variant(small_toy, tmp_path, recipe, progress=False)
-    unseen, seen = (
+    without, validated = (
         load_checkpoint(path / "last").model.state_dict()
         for path in (tmp_path, folder / "published/full/seed-3-lr-0.002")
     )
-    assert all(torch.equal(value, seen[name]) for name, value in unseen.items())
+    assert all(torch.equal(value, validated[name]) for name, value in without.items())
 
 
-def test_the_starts_lead_from_2d_tans_to_the_courses():
+def test_the_initialisations_lead_from_2d_tans_to_the_courses():
     published, course, cosine = (
-        Recipe(training=STARTS[name].training).train_settings("toy-sta") for name in ("published", "course", "cosine")
+        Recipe(training=INITIALISATIONS[name].training).train_settings("toy-sta")
+        for name in ("published", "course", "cosine")
     )
     for name in ("optimiser", "weight_decay", "schedule", "warmup"):
         assert getattr(published, name) == getattr(TrainSettings(), name), name
-    assert course == COURSE and not STARTS["course"].model
+    assert course == COURSE and not INITIALISATIONS["course"].model
     differences = []
-    for name in [*STARTS][:-1]:
-        now = {**STARTS[name].model, **STARTS[name].training}
+    for name in [*INITIALISATIONS][:-1]:
+        now = {**INITIALISATIONS[name].model, **INITIALISATIONS[name].training}
         differences.append({key for key in published.__dict__ | {"init": ""} if key in now})
-    assert all(after < before for before, after in pairwise(differences))  # one cure more
+    assert all(after < before for before, after in pairwise(differences))  # one fix more
     assert cosine == replace(COURSE, schedule="cosine")
 
 
-def test_an_unknown_start(small_toy, tmp_path):
-    with pytest.raises(InputError, match="no start 'cold': choose from published, unit"):
-        run_starts(small_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
+def test_an_unknown_initialisation(small_toy, tmp_path):
+    with pytest.raises(InputError, match="no initialisation 'cold': choose from published, unit"):
+        run_initialisations(small_toy, tmp_path, [("cold", "full", 0, 1e-3)], every=4)
 
 
 def test_the_step_that_passes_is_the_first_strictly_above():
@@ -100,7 +101,7 @@ def test_a_rate_is_chosen_by_validation_of_the_first_seed():
         record(0, 4e-3, 90, 90, "warmup"),
     ]
     assert choose_rate(tried, "unit", "full") == 2e-3
-    with pytest.raises(InputError, match="no run of start 'unit', variant 'baseline'"):
+    with pytest.raises(InputError, match="no run of initialisation 'unit', variant 'baseline'"):
         choose_rate(tried, "unit", "baseline")
 
 

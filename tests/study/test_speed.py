@@ -45,7 +45,7 @@ def test_the_benchmark_compares_two_equal_ways(preset, monkeypatch):
 
 
 def test_every_part_of_the_evaluation_has_its_own_seconds(clock, monkeypatch):
-    for name, seconds in {"ranking": 1, "thinned_answers": 2, "recall": 4, "temporal_nms": 0.75}.items():
+    for name, seconds in {"ranking": 1, "predictions_after_nms": 2, "recall": 4, "temporal_nms": 0.75}.items():
         monkeypatch.setattr(speed, name, clock.lasting(seconds, getattr(speed, name)))
     monkeypatch.setattr(speed, "timer", clock.perf_counter)
     found = evaluation_benchmark("toy", queries=28, rounds=1)

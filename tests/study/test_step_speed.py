@@ -19,9 +19,9 @@ from lgn_lite.study import step_speed as benchmark_step
 from lgn_lite.study import step_speed_report as benchmark_run
 from lgn_lite.study.step_speed import (
     CONVOLUTIONS,
-    VARIANTS,
+    STEP_VARIANTS,
+    StepVariant,
     Training,
-    Variant,
     loss_curve,
     make_batch,
     measure_variant,
@@ -34,7 +34,7 @@ from lgn_lite.support.processes import in_own_process
 TINY = dict(visual_dim=8, num_frames=8, num_clips=8, scales=(4, 2), hidden=8, word_dim=4, text_dim=8, text_layers=1)
 TINY |= dict(layers=2, kernel=3, padding=2, guidance=1)
 CONFIG = LGNConfig.preset("charades-sta", **TINY)
-EAGER = [name for name, variant in VARIANTS.items() if not variant.compiled and variant.precision != "tf32"]
+EAGER = [name for name, variant in STEP_VARIANTS.items() if not variant.compiled and variant.precision != "tf32"]
 
 
 def directly(work, *arguments):
@@ -59,13 +59,13 @@ def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path, monkeyp
         return [(work(), next(clock))[1] for _ in range(times)]
 
     monkeypatch.setattr(benchmark_step, "timed", timed)
-    found = small_run(tmp_path / "b.json", [n for n in VARIANTS if not VARIANTS[n].compiled], steps=3)
+    found = small_run(tmp_path / "b.json", [n for n in STEP_VARIANTS if not STEP_VARIANTS[n].compiled], steps=3)
     rows = found["presets"]["charades-sta"]["rows"]
     for name in EAGER:
         row = rows[name]
         assert (row["batch"], row["first_seconds"], row["seconds"]) == (2, 9.0, 0.25)
         assert (row["steps_per_second"], row["queries_per_second"]) == (4, 8)
-        own = CONFIG.override(convolution=CONVOLUTIONS[VARIANTS[name].convolution])
+        own = CONFIG.override(convolution=CONVOLUTIONS[STEP_VARIANTS[name].convolution])
         assert row["share_of_peak"] == pytest.approx(4 * step_multiply_adds(own, 2) / 1e9)
         assert row["peak_memory_bytes"] > 0
     assert "TF32 needs an NVIDIA GPU" in rows["square-tf32"]["error"]
@@ -141,7 +141,7 @@ def test_results_of_other_settings_are_not_mixed(tmp_path):
     with pytest.raises(InputError, match="batch: 2 there, 4 now"):
         small_run(output, ["list-fp32"], batch=4)
     output.write_text("[]", encoding="utf-8")
-    with pytest.raises(InputError, match="no file of this benchmark"):
+    with pytest.raises(InputError, match="not a file of this benchmark"):
         small_run(output, ["list-fp32"])
     with pytest.raises(InputError, match="no variant 'list'"):
         small_run(tmp_path / "c.json", ["list"])
@@ -164,7 +164,7 @@ def test_a_killed_process_is_an_error_of_its_own():
 @pytest.mark.parametrize("convolution", ["square", "list"])
 def test_multiply_adds_are_those_that_are_done(convolution, early):
     config = CONFIG.override(early=early)
-    training, batch = Training(config, Variant(convolution, "fp32"), "cpu"), make_batch(config, 3, "cpu")
+    training, batch = Training(config, StepVariant(convolution, "fp32"), "cpu"), make_batch(config, 3, "cpu")
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counted:
         training.step(batch)
     own = training.model.config
@@ -188,7 +188,7 @@ def test_square_and_list_start_as_the_same_network():
     square.load_state_dict(square_weights(listed.state_dict(), config.kernel))
     given = batch["video"], batch["words"], batch["word_counts"]
     torch.testing.assert_close(square.eval()(*given), listed.eval()(*given))
-    two = [Training(CONFIG, VARIANTS[name], "cpu").model for name in ("square-fp32", "list-bf16")]
+    two = [Training(CONFIG, STEP_VARIANTS[name], "cpu").model for name in ("square-fp32", "list-bf16")]
     assert torch.equal(*(model.fuse_video.weight for model in two))
 
 

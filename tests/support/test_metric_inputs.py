@@ -10,7 +10,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.metrics import (
     best_constant_interval,
     discounted_recall,
-    first_answers,
+    first_predictions,
     mean_iou,
     recall,
     summarise,
@@ -85,7 +85,7 @@ def test_whatever_holds_the_times_the_figures_are_the_same():
 def test_lists_are_read_in_double_precision():
     """In single precision 4/10 passes a strict > 0.4, and 0.1 is not 0.1."""
     assert recall([[[0, 4]]], [[0, 10]], [1], [0.4]) == {(1, 0.4): 0}
-    assert first_answers([[[0.1, 0.7]]], [[0, 1]], 1, None).tolist() == [[[0.1, 0.7]]]
+    assert first_predictions([[[0.1, 0.7]]], [[0, 1]], 1, None).tolist() == [[[0.1, 0.7]]]
     assert temporal_nms([[0, 5.0], [0, 2.0]], 0.4, 5).tolist() == [0, 1]
 
 

@@ -153,7 +153,7 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     page.locator(".lgn-whole").fill("")
     page.get_by_text("Type a sentence.").first.wait_for(timeout=20_000)
     page.get_by_role("button", name="Restore").click()
-    page.locator(".lgn-told", has_text="IoU").first.wait_for(timeout=20_000)
+    page.locator(".lgn-values", has_text="IoU").first.wait_for(timeout=20_000)
     assert _ours(seen.errors) == []
 
 
