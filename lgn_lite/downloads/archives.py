@@ -1,7 +1,7 @@
 """Archives, near and far: safe unpacking of zip and tar, and single members out of a remote zip.
 
-remotezip reads a zip through HTTP Range; the standard library does the rest, and here stands what it leaves open:
-names and sizes are checked before anything is written, every file is atomic, and an interrupted call goes on.
+remotezip reads a zip through HTTP Range; the standard library does the rest, and this module does what they leave open:
+names and sizes are checked before anything is written, every file is atomic, and an interrupted call resumes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Literal
 
-from lgn_lite.downloads.download import PAUSE, TRIES, amount, check_space, disk_errors, wait_after
+from lgn_lite.downloads.download import PAUSE, TRIES, check_space, disk_errors, readable_size, wait_after
 from lgn_lite.downloads.remote_parts import fetcher
 from lgn_lite.downloads.servers import Trouble, in_words
 from lgn_lite.errors import InputError
@@ -35,11 +35,11 @@ DAMAGE = (
     *(struct.error, NotImplementedError, UnicodeDecodeError),
 )
 MOST_FILES = 4_000_000  # in an archive; Charades' tree of features has 1.8 million
-RATIO, FREE = 100, 100_000_000  # what may come out where nobody says how much: so many times the archive, or bytes
+RATIO, FREE = 100, 100_000_000  # at most, if nobody says how much comes out: times the archive's size, or bytes
 LARGEST_VIDEO = 2_000_000_000  # bytes; those of Charades have about one million
 
 
-class Damaged(InputError):
+class DamagedArchive(InputError):
     """An archive that is not what it should be: to fetch it again helps, to open it again does not.
 
     `whole`: it can be opened, only its content is another.
@@ -59,11 +59,11 @@ def unpack(
 ) -> None:
     """Unpack a zip or tar: `members`, {end of a member's name: path to write}, or all of them into `folder`.
 
-    Of all, a first folder of `folder`'s own name is not repeated, and files that are there in full size are kept:
-    an interrupted call goes on. Each file appears whole or not at all. Raises Damaged, an InputError, for a damaged
-    archive and a missing member; and, before anything is written, for what unpacks to more than `at_most` bytes (None:
-    RATIO times the archive's own, at least FREE) or MOST_FILES files, and, naming the member, for one that would land
-    outside of `folder` (.., an absolute path, a Windows drive), and for links and devices.
+    Of all, a first folder of `folder`'s own name is not repeated, and files that are there in full size are left:
+    an interrupted call resumes. Each file appears whole or not at all. Raises DamagedArchive, an InputError, for a
+    damaged archive and a missing member; and, before anything is written, for what unpacks to more than `at_most`
+    bytes (None: RATIO times the archive's own, at least FREE) or MOST_FILES files, and, naming the member, for one
+    that would land outside of `folder` (.., an absolute path, a Windows drive), and for links and devices.
     """
     from tqdm import tqdm
 
@@ -75,15 +75,15 @@ def unpack(
             count += 1
             size += member.size
             if size > most or count > MOST_FILES:
-                what = f"more than {amount(most)}" if size > most else f"more than {MOST_FILES:,} files"
-                raise Damaged(f"{archive}: unpacks to {what}, the most that is expected: do not trust this archive")
+                what = f"more than {readable_size(most)}" if size > most else f"more than {MOST_FILES:,} files"
+                raise DamagedArchive(f"{archive}: unpacks to {what}, the most expected: do not trust this archive")
             need += 0 if members is None and _is_there(member, path) else member.size
             if members is not None:  # of all, the list would be of a million
                 paths.append(path)
         if not count and members is None:
-            raise Damaged(f"{archive}: holds no file: is it another archive?")
+            raise DamagedArchive(f"{archive}: holds no file: is it another archive?")
         if wrong := [end for end, path in (members or {}).items() if paths.count(path) != 1]:
-            raise Damaged(f"{archive}: holds {', '.join(wrong)} not exactly once: is it another archive?")
+            raise DamagedArchive(f"{archive}: holds {', '.join(wrong)} not exactly once: is it another archive?")
         folder.mkdir(parents=True, exist_ok=True)
         check_space(folder, need)
         plan, last = _plan(archive, folder, members, most), None
@@ -104,7 +104,7 @@ def remote_members(
     """Pull single members out of a remote zip through HTTP Range, {name in the zip: path to write}.
 
     Paths that are there are left alone; each file appears whole (zip's checksum holds) or not at all. Raises
-    InputError for a name that the zip does not hold, for a member of more than LARGEST_VIDEO bytes, and where no
+    InputError for a name that the zip does not hold, for a member of more than LARGEST_VIDEO bytes, and if no
     address gives them: then it says why.
     """
     import requests
@@ -166,10 +166,10 @@ class _Member:
 
 
 def _plan(archive: Path, folder: Path, members: Mapping[str, Path] | None, most: int) -> Iterator[tuple[_Member, Path]]:
-    """The files to unpack and where they go, in the archive's order; no member gets past that is a trap."""
+    """The files to unpack and where they go, in the archive's order; a member that is a trap is refused."""
     for member in _members(archive, most):
-        place = PureWindowsPath(member.name)  # knows both slashes and drives
-        if place.anchor or ".." in place.parts:
+        path = PureWindowsPath(member.name)  # knows both slashes and drives
+        if path.anchor or ".." in path.parts:
             raise InputError(f"{archive}: {member.name!r} would land outside of {folder}: do not trust this archive")
         if member.kind == "other":
             raise InputError(f"{archive}: {member.name!r} is a link or a device: do not trust this archive")
@@ -199,7 +199,7 @@ def _members(archive: Path, most: int) -> Iterator[_Member]:
             yield _Member(info.name, kind, info.size, partial(file.extractfile, info))
         rest = 0
         while rest <= most and (block := file.fileobj.read(BLOCK)):
-            rest += len(block)  # to the very end, where gzip's checksum stands
+            rest += len(block)  # to the very end, where gzip's checksum is
 
 
 def _is_there(member: _Member, path: Path) -> bool:
@@ -217,4 +217,4 @@ def _damage(archive: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         what = one_line(str(error))
-        raise Damaged(f"{archive}: damaged, or no archive ({what})") from error
+        raise DamagedArchive(f"{archive}: damaged, or no archive ({what})") from error

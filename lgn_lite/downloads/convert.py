@@ -1,7 +1,7 @@
 """Features as others released them, made into our store: Charades' tree of text files, TALL's windows of TACoS.
 
-Reading takes the time, so other processes do it, a video each; this one writes. Interrupted, or stopped by a
-damaged file, the same call goes on where it was.
+Reading takes the time, so other processes do it, one video each; this one writes. Interrupted, or stopped by a
+damaged file, the same call resumes where it was.
 """
 
 import csv
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lgn_lite.features import FeatureStore
 
 WIDTH = 4096  # D, of VGG16's fc7 and of C3D's fc6
-FRAME_STEP = 4  # Charades: of 24 frames a second, every fourth has its features
+FRAME_STEP = 4  # Charades: of 24 frames per second, every fourth has its features
 WINDOW = 64  # TACoS: frames that C3D saw at once; TALL's windows of 128, 256 and 512 frames are not needed
 STRIDE = WINDOW // 5  # TALL's windows overlap by 0.8
 FILE_LIMIT = 2**20  # bytes of a file of 4096 numbers: 256 each
@@ -33,9 +33,9 @@ def convert_charades(
 ) -> "FeatureStore":
     """Convert the official `Charades_v1_features_rgb` tree, fc7 after ReLU, at 24 / 4 = 6 Hz.
 
-    `tree` holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers a file. `workers` processes read (0: this
+    `tree` holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers per file. `workers` processes read (0: this
     one). `videos` leaves all others out: Charades-STA has sentences for 6,670 of Charades' 9,848. Raises InputError,
-    naming the file, where files are missing, of another name, or no 4096 finite numbers.
+    naming the file, if files are missing, of another name, or not 4096 finite numbers.
     """
     folders = {folder.name: (folder,) for folder in _entries(Path(tree)) if folder.is_dir()}
     if not folders:
@@ -54,8 +54,8 @@ def convert_tacos(
     """Convert TALL's C3D fc6 of windows of 64 frames, one each 12 frames, for the videos of some annotations.
 
     `windows` holds VIDEO_{s}_{s + 64}.npy of (4096,), s = 1, 13, …; how many a video has follows from
-    `num_frames` in the json files `annotations`. The rate noted is fps / 12 Hz, or 0 where videos differ in fps.
-    Raises InputError, naming the file, where one is missing or does not hold 4096 finite numbers.
+    `num_frames` in the json files `annotations`. The rate noted is fps / 12 Hz, or 0 if videos differ in fps.
+    Raises InputError, naming the file, if one is missing or does not hold 4096 finite numbers.
     """
     if not Path(windows).is_dir():
         raise InputError(f"{windows}: no such folder; give the unpacked Interval64_128_256_512_overlap0.8_c3d_fc6")
@@ -206,7 +206,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _finite(rows: np.ndarray, files: Sequence[Path]) -> np.ndarray:
-    """The rows, each from its file; InputError, naming the first file, where one holds NaN or infinity."""
+    """The rows, each from its file; InputError, naming the first file, if one holds NaN or infinity."""
     faulty = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(faulty):
         raise InputError(f"{files[faulty[0]]}: holds NaN or an infinite number; unpack the archive again")
