@@ -217,4 +217,4 @@ def _damage(archive: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         what = one_line(str(error))
-        raise DamagedArchive(f"{archive}: damaged, or no archive ({what})") from error
+        raise DamagedArchive(f"{archive}: damaged, or not an archive ({what})") from error

@@ -104,11 +104,13 @@ def read_charades_video(folder: Path) -> np.ndarray:
         match = re.fullmatch(re.escape(folder.name) + r"-(\d{6})\.txt", file.name)
         if file.is_dir():
             raise InputError(
-                f"{file}: is a folder, and is no {folder.name}-NUMBER.txt; the videos' folders seem to lie one deeper "
+                f"{file}: is a folder, and is not {folder.name}-NUMBER.txt; the videos' folders seem to lie one deeper "
                 f"than {folder.parent}: give the folder above the videos', such as {folder}"
             )
         if not match:
-            raise InputError(f"{file}: is no {folder.name}-NUMBER.txt; remove it, or give the folder above the videos'")
+            raise InputError(
+                f"{file}: is not {folder.name}-NUMBER.txt; remove it, or give the folder above the videos'"
+            )
         numbered[int(match[1])] = file
     if not numbered:
         raise InputError(f"{folder}: holds no features of its video; unpack the archive again")
@@ -135,7 +137,7 @@ def read_charades_video(folder: Path) -> np.ndarray:
 def _read_text(file: Path) -> bytes:
     """The bytes of one text file, which may be no pipe, and no longer than its numbers can be."""
     if not file.is_file():
-        raise InputError(f"{file}: is no file, but a pipe or a link to nothing; unpack the archive again")
+        raise InputError(f"{file}: is not a file, but a pipe or a link to nothing; unpack the archive again")
     try:
         with file.open("rb") as opened:
             text = opened.read(FILE_LIMIT + 1)
@@ -183,7 +185,7 @@ def _vector(path: Path) -> np.ndarray:
             raise InputError(f"{path}: is missing, but lies one folder deeper; give {deeper[0]}")
         raise InputError(f"{path}: is missing, but num_frames asks for it; unpack the archive again")
     if not path.is_file():
-        raise InputError(f"{path}: is no file, but a folder or a pipe; unpack the archive again")
+        raise InputError(f"{path}: is not a file, but a folder or a pipe; unpack the archive again")
     if (size := path.stat().st_size) > FILE_LIMIT:
         raise InputError(f"{path}: {size / 1e6:.1f} MB, more than {WIDTH} numbers take; unpack the archive again")
     try:

@@ -53,7 +53,7 @@ def _zip(path: Path, _start: bytes) -> str:
             wrong = archive.testzip() if small else None
             return f"is damaged: {wrong}" if wrong else "" if archive.infolist() else "is a zip of nothing"
     except Exception as error:  # zipfile has many words for one thing: zlib's, struct's, NotImplementedError
-        return f"is damaged, or no zip ({one_line(str(error))})"
+        return f"is damaged, or not a zip ({one_line(str(error))})"
 
 
 def _tar(path: Path, _start: bytes) -> str:
@@ -65,35 +65,35 @@ def _tar(path: Path, _start: bytes) -> str:
                     read += len(block)  # to the very end, where gzip's checksum is
             return "" if first else "is a tar of nothing"
     except Exception as error:
-        return f"is damaged, or no tar ({one_line(str(error))})"
+        return f"is damaged, or not a tar ({one_line(str(error))})"
 
 
 def _json(path: Path, start: bytes) -> str:
     if path.stat().st_size > READ_WHOLE:
-        return "" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "is no json"
+        return "" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") else "is not json"
     try:
         parse_json(path.read_text(encoding="utf-8-sig"), "")
     except (UnicodeDecodeError, InputError) as error:
-        return f"is no json ({one_line(str(error).lstrip(': '))})"
+        return f"is not json ({one_line(str(error).lstrip(': '))})"
     return ""
 
 
 def _begins(what: str, *beginnings: bytes) -> Callable[[Path, bytes], str]:
-    return lambda _path, start: "" if start.startswith(beginnings) else f"is no {what}"
+    return lambda _path, start: "" if start.startswith(beginnings) else f"is not a {what}"
 
 
 def _hdf5(path: Path, _start: bytes) -> str:
     import h5py
 
-    return "" if h5py.is_hdf5(path) else "is no HDF5 file"
+    return "" if h5py.is_hdf5(path) else "is not an HDF5 file"
 
 
 def _text(_path: Path, start: bytes) -> str:
-    return "is no text" if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
+    return "is not text" if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
 
 
 def _mp4(_path: Path, start: bytes) -> str:
-    return "" if start[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide") else "is no MP4"
+    return "" if start[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide") else "is not an MP4"
 
 
 CHECKS: dict[tuple[str, ...], Callable[[Path, bytes], str]] = {

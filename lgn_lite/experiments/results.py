@@ -92,7 +92,7 @@ def _flat(content: Any, name: Name) -> dict[Name, float]:
 
 
 def _is_number(value: Any) -> bool:
-    """A number that fits into a float: longer ones are no measurements."""
+    """A number that fits into a float: longer ones are not measurements."""
     return isinstance(value, float) or (type(value) is int and value.bit_length() < 1024)
 
 

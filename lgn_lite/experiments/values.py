@@ -134,7 +134,7 @@ class _Constructor(SafeConstructor):
     def scalar(self, node: Node) -> Any:
         name, text = node.tag.removeprefix(TAG), self.construct_scalar(node)
         if name != "str" and not re.fullmatch(CORE[name], text, re.DOTALL):
-            raise _error(node, f"the tag !!{name}: {short(text)} is no such value")
+            raise _error(node, f"the tag !!{name}: {short(text)} is not such a value")
         if name == "int" and len(text) > MAX_DIGITS:
             raise _error(node, f"a number of {len(text):,} digits; at most {MAX_DIGITS} are read")
         if name in ("null", "bool", "int", "float"):

@@ -36,7 +36,7 @@ def main() -> None:
     """Read a job from standard input, run it, and report on it in lines of JSON on standard output."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # scripts start their background jobs without it
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no event
+    os.dup2(2, 1)  # what libraries print is not an event
     with os.fdopen(0, "rb", buffering=0, closefd=False) as pipe:
         job = Job(**json.loads(pipe.readline()))
     stopper = _Stopper()

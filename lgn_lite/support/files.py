@@ -213,7 +213,7 @@ def write_json(path: str | Path, content: object) -> Path:
     """Write a JSON file, whole or not at all."""
     with atomic_path(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # NaN is not JSON
-        # a name of bytes that are no UTF-8 becomes an escape, as json writes it
+        # a name of bytes that are not UTF-8 becomes an escape, as json writes it
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")
     return Path(path)
 

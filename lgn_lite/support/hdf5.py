@@ -74,7 +74,7 @@ def _explained(path: Path, error: Exception) -> Exception:
         )
     if number:
         return OSError(number, os.strerror(number), str(path))
-    return DamagedHDF5(f"{path}: is no readable HDF5 file ({reason(error)}); extract or fetch it again")
+    return DamagedHDF5(f"{path}: is not a readable HDF5 file ({reason(error)}); extract or fetch it again")
 
 
 def write_error(path: Path, error: Exception) -> OSError:
@@ -201,7 +201,7 @@ def _check_sources(file: h5py.File, item: h5py.Dataset) -> None:
             raise Unfit(f"numbers in another file, {source.file_name!r}: copy them into this one")
         target = _follow(file, file, source.dset_name)
         if not isinstance(target, h5py.Dataset) or target.is_virtual:
-            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is no plain one")
+            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is not a plain one")
         _check_storage(file, target)
         count = source.vspace.get_select_npoints()
         if source.src_space.get_select_type() == h5py.h5s.SEL_ALL:

@@ -33,7 +33,7 @@ def exact(values: Any, what: str = "times") -> Tensor:
         return values.detach().to("cpu", torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{what}: {shown(values)} are no numbers in rows of equal length ({reason[:100]})") from error
+        raise InputError(f"{what}: {shown(values)} are not numbers in rows of equal length ({reason[:100]})") from error
 
 
 def checked_segments(values: Any, what: str) -> Tensor:

@@ -64,7 +64,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if called := re.search(r"GLOBAL (\S+)", str(error)):
             what = f"more than weights: reading it would run {called[1]}; nothing was run"
             raise InputError(f"{path}: holds {what}; give a file of a state dict only") from error
-        what = "is damaged, or no file of weights"
+        what = "is damaged, or not a file of weights"
         raise InputError(f"{path}: {what} ({type(error).__name__}); fetch it again") from error
     if isinstance(weights, Mapping):
         weights = weights.get("state_dict", weights)
