@@ -57,13 +57,21 @@ def unpack(
     progress: bool = True,
     at_most: int | None = None,
 ) -> None:
-    """Unpack a zip or tar: `members`, {end of a member's name: path to write}, or all of them into `folder`.
+    """Unpack a zip or tar; each file appears whole or not at all, and an interrupted call resumes.
 
-    Of all, a first folder of `folder`'s own name is not repeated, and files that are there in full size are left:
-    an interrupted call resumes. Each file appears whole or not at all. Raises DamagedArchive, an InputError, for a
-    damaged archive and a missing member; and, before anything is written, for what unpacks to more than `at_most`
-    bytes (None: RATIO times the archive's own, at least FREE) or MOST_FILES files, and, naming the member, for one
-    that would land outside of `folder` (.., an absolute path, a Windows drive), and for links and devices.
+    Args:
+        archive: its path.
+        folder: where everything goes; a first folder of this name within the archive is not repeated, and files that
+            are there in full size are left.
+        members: only these, {end of a member's name: path to write}.
+        progress: whether to show a bar.
+        at_most: bytes that may come out (None: RATIO times the archive's own, at least FREE).
+
+    Raises:
+        DamagedArchive: a damaged archive, or a missing member; and, before anything is written, more than `at_most`
+            bytes or MOST_FILES files.
+        InputError: before anything is written, a member that would land outside of `folder` (.., an absolute path, a
+            Windows drive), a link or a device; or a full disk.
     """
     from tqdm import tqdm
 
@@ -101,11 +109,19 @@ def remote_members(
     tries: int = TRIES,
     pause: float = PAUSE,
 ) -> None:
-    """Pull single members out of a remote zip through HTTP Range, {name in the zip: path to write}.
+    """Pull single members out of a remote zip through HTTP Range.
 
-    Paths that are there are left alone; each file appears whole (zip's checksum holds) or not at all. Raises
-    InputError for a name that the zip does not hold, for a member of more than LARGEST_VIDEO bytes, and if no
-    address gives them: then it says why.
+    Args:
+        addresses: of the zip, tried in turn.
+        members: {name in the zip: path to write}; what is there is left alone. Each file appears whole (zip's checksum
+            holds) or not at all.
+        progress: whether to show a bar.
+        tries: of each address.
+        pause: seconds before the second try; then twice, four times as long.
+
+    Raises:
+        InputError: a name that the zip does not hold, a member of more than LARGEST_VIDEO bytes, or no address gives
+            them: then it says why.
     """
     import requests
     import urllib3

@@ -33,9 +33,18 @@ def convert_charades(
 ) -> "FeatureStore":
     """Convert the official `Charades_v1_features_rgb` tree, fc7 after ReLU, at 24 / 4 = 6 Hz.
 
-    `tree` holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers per file. `workers` processes read (0: this
-    one). `videos` leaves all others out: Charades-STA has sentences for 6,670 of Charades' 9,848. Raises InputError,
-    naming the file, if files are missing, of another name, or not 4096 finite numbers.
+    Args:
+        tree: holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers per file.
+        out: the HDF5 file to write, (T, 4096) per video.
+        workers: processes that read; 0: this one.
+        progress: whether to show a bar.
+        videos: leaves all others out: Charades-STA has sentences for 6,670 of Charades' 9,848.
+
+    Returns:
+        The store in `out`.
+
+    Raises:
+        InputError: names the file that is missing, has another name, or does not hold 4096 finite numbers.
     """
     folders = {folder.name: (folder,) for folder in _entries(Path(tree)) if folder.is_dir()}
     if not folders:
@@ -53,9 +62,18 @@ def convert_tacos(
 ) -> "FeatureStore":
     """Convert TALL's C3D fc6 of windows of 64 frames, one each 12 frames, for the videos of some annotations.
 
-    `windows` holds VIDEO_{s}_{s + 64}.npy of (4096,), s = 1, 13, …; how many a video has follows from
-    `num_frames` in the json files `annotations`. The rate noted is fps / 12 Hz, or 0 if videos differ in fps.
-    Raises InputError, naming the file, if one is missing or does not hold 4096 finite numbers.
+    Args:
+        windows: holds VIDEO_{s}_{s + 64}.npy of (4096,), s = 1, 13, …
+        out: the HDF5 file to write, (T, 4096) per video; its rate is fps / 12 Hz, or 0 if videos differ in fps.
+        annotations: json files; T follows from a video's `num_frames` in them.
+        workers: processes that read; 0: this one.
+        progress: whether to show a bar.
+
+    Returns:
+        The store in `out`.
+
+    Raises:
+        InputError: names the file that is missing or does not hold 4096 finite numbers.
     """
     if not Path(windows).is_dir():
         raise InputError(f"{windows}: no such folder; give the unpacked Interval64_128_256_512_overlap0.8_c3d_fc6")

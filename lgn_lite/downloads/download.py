@@ -44,15 +44,28 @@ def fetch(
     pause: float = PAUSE,
     at_most: int | None = None,
 ) -> Path:
-    """Download a file from the first address that gives it whole, checked by `size` (bytes) and `sha256`.
+    """Download a file from the first address that gives it whole.
 
-    Without a checksum its content has to fit its name (`signatures.strange`), and may have `at_most` bytes.
-    A file that is there and right stays; one that is not is renamed when the right one is whole. Bytes gather in
-    `partial_path(path)`, which an interruption leaves and the next call resumes from; they are continued only if
-    the server vouches for the same file (ETag, Last-Modified) or a checksum will show it. A broken connection and a
-    server's passing fault are tried again, `tries` times in a row, after `pause` seconds, then twice as long, and so
-    on, or when the server says (Retry-After, up to LONGEST_PAUSE). Another process that fetches the same file is
-    waited for. Raises InputError, saying what was wrong with each address, or with the disk.
+    Bytes gather in `partial_path(path)`, which an interruption leaves and the next call resumes from; they are
+    continued only if the server vouches for the same file (ETag, Last-Modified) or a checksum will show it. Another
+    process that fetches the same file is waited for.
+
+    Args:
+        addresses: tried in turn.
+        path: of the file. One that is there and right stays; one that is not is renamed when the right one is whole.
+        size: bytes, checked if given.
+        sha256: checked if given; without it the content has to fit the file's name (`signatures.strange`).
+        progress: whether to show a bar.
+        tries: failures in a row of one address, of a broken connection or a server's passing fault.
+        pause: seconds before the second try, then twice as long, and so on, or as long as the server says
+            (Retry-After, up to LONGEST_PAUSE).
+        at_most: bytes that are accepted if `size` is not known.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: says what was wrong with each address, or with the disk.
     """
     path = Path(path)
     with disk_errors(path):

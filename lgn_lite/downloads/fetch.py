@@ -55,9 +55,16 @@ def get(
 ) -> None:
     """Fetch assets to their paths below `root`; those that are there already are left alone.
 
-    `mirror`: an address below which the files lie under the same paths as below `root` (archives too); it is tried
-    first. An archive is removed when its members are unpacked, unless `keep_archives`. Raises InputError, and before
-    anything is fetched if a file of another content is in the way: somebody may have made it.
+    Args:
+        assets: those that are not fetchable are left out.
+        root: the folder of all data sets.
+        mirror: an address tried first, below which the files (archives too) lie under the same paths as below `root`.
+        keep_archives: do not remove an archive when its members are unpacked.
+        progress: whether to show bars.
+
+    Raises:
+        InputError: an asset cannot be fetched; or, before anything is, a file of another content is in the way:
+            somebody may have made it.
     """
     root = Path(root)
     states = {asset: state(asset, root, verify=True) for asset in assets if asset.fetchable}

@@ -68,14 +68,26 @@ def run_notebooks(
 ) -> list[Outcome]:
     """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
 
-    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run
-    since. Each parameter goes to the notebooks whose parameters cell declares it; `run_dir` is set by this
-    function. Kernels start in `root` (default: the project's folder). `progress` gets every notebook and cell;
-    without it, `console` shows bars or lines. With `held` the caller holds the folder's lock (`hold_run`).
+    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run since.
 
-    Raises InputError (no such notebook, unknown parameter, a value that JSON cannot hold, unreadable run.json, a run
-    in this folder already), NotebookFailed, and KeyboardInterrupt, whose text is the position; in each case what was
-    done before stays.
+    Args:
+        notebooks: paths, in the order to run.
+        run_dir: the run's folder; relative to `root`. Notebooks get it as the parameter `run_dir`.
+        parameters: {name: value}; each goes to the notebooks whose parameters cell declares it.
+        force: run also what is done and unchanged.
+        root: the folder in which kernels start; default: the project's.
+        console: where bars or lines are shown, if there is no `progress`.
+        progress: gets every notebook and cell.
+        held: the caller holds the folder's lock already (`hold_run`).
+
+    Returns:
+        An outcome for each notebook, in the same order.
+
+    Raises:
+        InputError: no such notebook, an unknown parameter, a value that JSON cannot hold, an unreadable run.json, or
+            another process running notebooks in this folder.
+        NotebookFailed: a cell raised an error.
+        KeyboardInterrupt: its text is the position. In each case what was done before stays.
     """
     parameters = dict(parameters or {})
     root = (root or project_root()).resolve()
@@ -147,10 +159,21 @@ def _run(
 def run_state(
     notebook: Path, run_dir: str | Path, parameters: dict[str, Any], root: Path
 ) -> tuple[str, dict[str, Any]]:
-    """The state of a run of one notebook, without running it, and its entry in run.json.
+    """The state of a run of one notebook, without running it.
 
-    The state is `done` (`run_notebooks` would skip it), `changed` (done, but with other code or parameters),
-    `failed`, `interrupted`, `running` (or killed), or `new`. Raises InputError as `run_notebooks`.
+    Args:
+        notebook: its path.
+        run_dir: the run's folder; relative to `root`.
+        parameters: {name: value} that the run would get.
+        root: the project's folder.
+
+    Returns:
+        The state, and the notebook's entry in run.json ({} if it has none). The state is `done` (`run_notebooks` would
+        skip it), `changed` (done, but with other code or parameters), `failed`, `interrupted`, `running` (or killed),
+        or `new`.
+
+    Raises:
+        InputError: as `run_notebooks`.
     """
     run_dir, notebook = (root / run_dir).resolve(), notebook.resolve()
     entry = read_record(run_dir)["notebooks"].get(notebook.stem, {})

@@ -34,9 +34,15 @@ LOST = "5 minutes"  # after which a local worker that does not come back is give
 class Sweep:
     """The runs of a sweep, in a folder of their own, and the status of each.
 
-    `runs` are {name: parameters}, as `grid.read_grid` gives them; folder and notebook are paths from `root`
-    (default: the project's folder). Raises InputError for what is not a notebook, parameters that it does not know,
-    and a folder whose files are broken; nothing is written before `run`.
+    Args:
+        notebook: its path; relative to `root`.
+        runs: {name: parameters}, as `grid.read_grid` gives them.
+        folder: the sweep's folder; relative to `root`. Nothing is written there before `run`.
+        root: default: the project's folder.
+        force: run also what is done.
+
+    Raises:
+        InputError: not a notebook, parameters that it does not declare, or a folder whose files are broken.
     """
 
     def __init__(
@@ -167,10 +173,17 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
 
 @contextlib.contextmanager
 def running_cluster(address: str, ca: str | Path = "", cert: str | Path = "", key: str | Path = "") -> Iterator[Any]:
-    """A dask client of a scheduler that runs already; InputError if none answers there within CONNECT_TIMEOUT seconds.
+    """A dask client of a scheduler that runs already.
 
-    `ca`, `cert` and `key` are PEM files for TLS, which an address tls://… asks for; without them dask's own settings
-    are taken (distributed.comm.tls). Warns if the connection is not encrypted and leaves this machine.
+    Args:
+        address: such as tls://host:8786; warns if the connection is not encrypted and leaves this machine.
+        ca, cert, key: PEM files for TLS, all three or none; without them, dask's settings (distributed.comm.tls).
+
+    Returns:
+        A context manager that gives the client.
+
+    Raises:
+        InputError: none answers there within CONNECT_TIMEOUT seconds, or the files do not fit.
     """
     from distributed import Client
     from distributed.security import Security

@@ -140,9 +140,17 @@ def hold_folder(
 ) -> Iterator[None]:
     """Hold a folder against other processes; the lock of a killed process is free.
 
-    If one has it, it is waited for, `wait` seconds long (below 0: without end). A file system without locks (ENOLCK,
-    as on some NFS and Lustre) gets a lock file that names the process. The file `lock` stays, unless `leave` is False.
-    Raises InputError, with what `doing` says, such as "training in it", if another process keeps it.
+    A file system without locks (ENOLCK, as on some NFS and Lustre) gets a lock file that names the process.
+
+    Args:
+        folder: made if it is not there.
+        doing: what the message says that another process is doing, such as "training in it".
+        wait: seconds for another process to release it; below 0: without end.
+        lock: the lock file's name in the folder.
+        leave: whether the lock file stays.
+
+    Raises:
+        InputError: another process still holds it.
     """
     from filelock import FileLock, SoftFileLock, Timeout
 
@@ -179,7 +187,12 @@ def wait_for_folder(
 ) -> Iterator[None]:
     """Hold a folder as `hold_folder` does; if another process has it, say so and wait until that has ended.
 
-    `of`: what is said to be held, if that is not the folder itself.
+    Args:
+        folder, doing, lock, leave: as in `hold_folder`.
+        of: what is said to be held, if that is not the folder itself.
+
+    Raises:
+        InputError: this is a worker process of the one that holds it.
     """
     held = partial(hold_folder, folder, doing, lock=lock, leave=leave)
     with ExitStack() as stack:

@@ -144,10 +144,19 @@ def regular_file(path: Path, most: int | None = None) -> os.stat_result:
 def finite_number(
     value: Any, what: str, *, text: bool = False, least: float | None = None, most: float | None = None
 ) -> float:
-    """A finite number, from `least` to `most`; else InputError, which begins with `what`.
+    """A finite number; the one reader of numbers.
 
-    The one reader of numbers. A number of a json file must be one there, not a quoted one or a boolean; with `text`,
-    for a csv or a line, the value must be a decimal number in ASCII, such as 12, -0.5 or 1e-3.
+    Args:
+        value: of a json file: a number there, not a quoted one or a boolean.
+        what: the beginning of the message.
+        text: for a csv or a line: the value must be a decimal number in ASCII, such as 12, -0.5 or 1e-3.
+        least, most: the range, both included.
+
+    Returns:
+        The number as a float.
+
+    Raises:
+        InputError: not a number, not finite, or out of the range.
     """
     number = math.nan
     if text and isinstance(value, str):
