@@ -28,7 +28,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.support.error_lines import one_line
 from lgn_lite.support.files import atomic_path, remove_leftovers
 
-BLOCK = 1 << 20  # bytes copied at once
+COPY_BLOCK = 1 << 20  # bytes copied at once
 # what zipfile, tarfile and their decompressors raise for a damaged, cut or encrypted archive
 DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError),
@@ -214,7 +214,7 @@ def _members(archive: Path, most: int) -> Iterator[_Member]:
             kind = "folder" if info.isdir() else "file" if info.isfile() else "other"
             yield _Member(info.name, kind, info.size, partial(file.extractfile, info))
         rest = 0
-        while rest <= most and (block := file.fileobj.read(BLOCK)):
+        while rest <= most and (block := file.fileobj.read(COPY_BLOCK)):
             rest += len(block)  # to the very end, where gzip's checksum is
 
 
@@ -224,7 +224,7 @@ def _is_there(member: _Member, path: Path) -> bool:
 
 def _write_member(open_member: Callable[[], AbstractContextManager[IO[bytes]]], path: Path) -> None:
     with atomic_path(path) as temporary, open_member() as source, temporary.open("wb") as target:
-        shutil.copyfileobj(source, target, BLOCK)
+        shutil.copyfileobj(source, target, COPY_BLOCK)
 
 
 @contextmanager

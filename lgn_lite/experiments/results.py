@@ -172,7 +172,7 @@ def results_table(folders: Iterable[str | Path], metrics: Sequence[str] = (), ov
 
 
 def _over(runs: Sequence[RunResult], parameters: Sequence[str], metrics: Sequence[Name]) -> list[list[Any]]:
-    """A row for all runs that agree in the parameters: these, how many, each metric's mean, standard deviation."""
+    """A row per group of runs with equal parameters: these, the count, each metric's mean and standard deviation."""
     numbers = pd.DataFrame([[run.numbers.get(metric) for metric in metrics] for run in runs], dtype=float)
     # by their text: a parameter may be a list, and 1 is not true
     same = [_text([run.parameters.get(key) for key in parameters]) for run in runs]
