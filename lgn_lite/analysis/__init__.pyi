@@ -1,5 +1,5 @@
-from .blind import PUBLISHED as PUBLISHED
-from .blind import blind_answers as blind_answers
+from .blind import PUBLISHED_RESULTS as PUBLISHED_RESULTS
+from .blind import blind_predictions as blind_predictions
 from .blind import compare as compare
 from .blind import frequent_verbs as frequent_verbs
 from .blind import most_hits_first as most_hits_first
@@ -12,10 +12,10 @@ from .explanation import top_answers as top_answers
 from .explanation import word_effects as word_effects
 from .mistakes import CONTENTS as CONTENTS
 from .mistakes import HIT as HIT
-from .mistakes import PLACES as PLACES
+from .mistakes import TIMINGS as TIMINGS
 from .mistakes import content_of as content_of
-from .mistakes import place_of as place_of
 from .mistakes import scene_of as scene_of
+from .mistakes import timing_of as timing_of
 from .model_summary import map_cells as map_cells
 from .model_summary import map_products as map_products
 from .model_summary import model_summary as model_summary

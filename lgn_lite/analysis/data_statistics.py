@@ -1,4 +1,4 @@
-"""The data sets in numbers: what the released files hold, the paper's Table 1 beside it, and why the two differ."""
+"""The data sets in numbers: what the released files hold, the paper's Table 1 next to it, and why the two differ."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from lgn_lite.moments import Moments
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-WHOLE = ("pairs", "pairs as written", "videos", "candidates")  # columns of whole numbers
+WHOLE_NUMBERS = ("pairs", "pairs as written", "videos", "candidates")  # columns
 COLUMNS = (
-    "pairs", "pairs as written", "videos", "words a sentence", "moments a video", "moment s", "candidates",
-    "best R1@0.5", "best R1@0.7",
+    "pairs", "pairs as written", "videos", "words per sentence", "moments per video", "seconds per moment",
+    "candidates", "best R1@0.5", "best R1@0.7",
 )  # fmt: skip
 
 # The paper's Table 1, for the data set as a whole.
 TABLE_1 = {
-    "charades-sta": {"words a sentence": 6.2, "moments a video": 2.3, "moment s": 8.2},
-    "tacos": {"words a sentence": 8.5, "moments a video": 136.6, "moment s": 27.9},
+    "charades-sta": {"words per sentence": 6.2, "moments per video": 2.3, "seconds per moment": 8.2},
+    "tacos": {"words per sentence": 8.5, "moments per video": 136.6, "seconds per moment": 27.9},
 }
 
 DIFFERENCES = (
     "Charades-STA, Table 1: the three figures together are those of the training split alone (6.21 words, 2.32 "
-    "moments a video, 8.17 s). Both splits have 2.42 moments a video, of 8.09 s, or 8.22 s before their ends are "
+    "moments per video, 8.17 s). Both splits have 2.42 moments per video, of 8.09 s, or 8.22 s before their ends are "
     "clipped to the video.",
     "Charades-STA, section 4.1: 12,408 training pairs and 6,672 videos are as written. In 4 pairs the start is not "
     "before the end once it is clipped to the video; 2D-TAN drops them, and so do we: 12,404 pairs and 6,670 videos.",
     "TACoS, Table 1: 8.5 words and 27.9 s are those of the three splits that 2D-TAN released, taken together (8.50 "
-    "words, 27.88 s). 136.6 moments a video are section 4.1's 17,344 pairs over 127 videos, while the released files "
-    "hold 18,227 pairs of 127 videos: 143.52. Which files had 17,344 the paper does not say.",
+    "words, 27.88 s). 136.6 moments per video are section 4.1's 17,344 pairs over 127 videos, while the released files "
+    "hold 18,227 pairs of 127 videos: 143.52. The paper does not say which files had 17,344.",
     "TACoS, section 4.1: split 50/25/25 %. The released splits hold 54/24/22 % of the pairs and 59/21/20 % of the "
     "videos.",
 )
@@ -44,11 +44,12 @@ DIFFERENCES = (
 def survey(splits: Mapping[str, Mapping[str, Sequence[Query]]]) -> DataFrame:
     """Describe data sets, {name of the preset: {split: what its reader returned}}.
 
-    A row for each data set and split, for all splits of a data set together, and for the paper's Table 1 where it
-    has the data set. Columns: pairs kept and as written, videos, means (words a sentence, moments a video, seconds of
-    a moment), candidates of the preset, and "best R1@0.5", "best R1@0.7": percent of pairs that the best candidate
-    hits, which no model can pass. Empty where the paper, or a data set without a preset, has no figure.
-    Raises InputError where a split has no queries.
+    A row for each data set and split, for all splits of a data set together, and for the paper's Table 1 if it has the
+    data set. Columns: pairs after cleaning and as written, videos, means (words per sentence, moments per video,
+    seconds per moment), candidates of the preset, and "best R1@0.5", "best R1@0.7": percent of pairs that the best
+    candidate hits, which no model can exceed. A cell is empty if the paper, or a data set without a preset, has no
+    such number.
+    Raises InputError if a split has no queries.
     """
     import pandas as pd  # here: slow to import, and the command line names this module
 
@@ -70,7 +71,7 @@ def survey(splits: Mapping[str, Mapping[str, Sequence[Query]]]) -> DataFrame:
         if name in TABLE_1:
             rows.append({"data set": name, "split": "Table 1"} | TABLE_1[name])
     table = pd.DataFrame(rows, columns=["data set", "split", *COLUMNS]).set_index(["data set", "split"])
-    return table.astype(dict.fromkeys(WHOLE, "Int64"))  # whole numbers that may be absent
+    return table.astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))  # whole numbers that may be absent
 
 
 def _row(queries: Sequence[Query], moments: Moments | None) -> dict[str, Any]:
@@ -79,9 +80,9 @@ def _row(queries: Sequence[Query], moments: Moments | None) -> dict[str, Any]:
         "pairs": found["pairs"],
         "pairs as written": _written(queries),
         "videos": found["videos"],
-        "words a sentence": found["words"],
-        "moments a video": found["moments_per_video"],
-        "moment s": found["moment_seconds"],
+        "words per sentence": found["words"],
+        "moments per video": found["moments_per_video"],
+        "seconds per moment": found["moment_seconds"],
     }
     if moments is not None:
         spans = torch.tensor([query.span for query in queries], dtype=torch.float64)

@@ -1,7 +1,7 @@
-"""A taxonomy of mistakes: how an answer misses in time, and, on Toy-STA, what it shows instead.
+"""A taxonomy of mistakes: how a prediction misses in time, and, on Toy-STA, what it shows instead.
 
 The first sort needs the annotations alone and fits any data set; the second needs to know all that happens in a
-video, which only a drawn one tells.
+video, which is known of drawn videos only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from lgn_lite.toy.world import Scene
 
 Span = tuple[float, float]  # start and end, seconds
 
-VIDEO = re.compile(r"(?:toy-)?(?P<split>.+)-(?P<index>[0-9]{1,9})")
+VIDEO_NAME = re.compile(r"(?:toy-)?(?P<split>.+)-(?P<index>[0-9]{1,9})")
 
 HIT = "hit"
-# In the order of how near they come
-PLACES = (HIT, "too long", "too short", "shifted", "elsewhere")
+# In the order of how close they come
+TIMINGS = (HIT, "too long", "too short", "shifted", "elsewhere")
+# Keys of saved results, whose spelling therefore stays: "borders"
 CONTENTS = (HIT, "right event, wrong borders", "same pair at another time", "another figure does it")
 CONTENTS += ("the figure does something else", "another figure, something else", "no event")
 
@@ -38,18 +39,25 @@ def _iou(a: Span, b: Span) -> float:
     return interval_iou(torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)).item()
 
 
-def place_of(answer: Span, truth: Span, threshold: float = 0.5, most: float = 0.9) -> str:
-    """How an answer misses in time, one of PLACES; both in seconds.
+def timing_of(prediction: Span, ground_truth: Span, threshold: float = 0.5, most: float = 0.9) -> str:
+    """How a prediction misses in time.
 
-    "hit": IoU above the threshold, strictly. "too long": it holds at least `most` of the truth. "too short": at least
-    `most` of it lies in the truth. "shifted": the two share some other part. "elsewhere": they share nothing.
+    Args:
+        prediction, ground_truth: (start, end), seconds.
+        threshold: above this IoU, strictly, the prediction is a hit.
+        most: the share of one of the two that lies in the other, from which it is too long or too short.
+
+    Returns:
+        One of TIMINGS. "too long": the prediction holds at least `most` of the ground truth. "too short": at least
+        `most` of the prediction lies in the ground truth. "shifted": the two share some other part. "elsewhere": they
+        share nothing.
     """
-    shared = _overlap(answer, truth)
-    if _iou(answer, truth) > threshold:
+    shared = _overlap(prediction, ground_truth)
+    if _iou(prediction, ground_truth) > threshold:
         return HIT
-    if shared >= most * (truth[1] - truth[0]):
+    if shared >= most * (ground_truth[1] - ground_truth[0]):
         return "too long"
-    if shared >= most * (answer[1] - answer[0]):
+    if shared >= most * (prediction[1] - prediction[0]):
         return "too short"
     return "shifted" if shared > 0 else "elsewhere"
 
@@ -57,36 +65,44 @@ def place_of(answer: Span, truth: Span, threshold: float = 0.5, most: float = 0.
 def scene_of(query: Query, folder: str | Path) -> Scene:
     """All that happens in a Toy-STA video, from the seed that its folder was drawn with.
 
-    Raises InputError where the folder is no Toy-STA, or the query is none of its.
+    Raises InputError if the folder does not hold Toy-STA, or the query is not one of it.
     """
     path = Path(folder) / "toy_sta.json"
     try:
         drawn = read_json(path, "draw the data set again")
-        name = VIDEO.fullmatch(query.video)
+        name = VIDEO_NAME.fullmatch(query.video)
         if name is None:
-            raise InputError("no name of a drawn one, such as toy-test-0000")
+            raise InputError("not the name of a drawn one, such as toy-test-0000")
         seed, figures = (finite_number(drawn.get(key), key, least=0) for key in ("seed", "num_figures"))
         scene = make_scene(int(seed), name["split"], int(name["index"]), int(figures))
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise InputError(
-            f"{path}: tells nothing of the video {shown(query.video)}, as only Toy-STA can: {reason}"
+            f"{path}: says nothing about the video {shown(query.video)}, as only Toy-STA can: {reason}"
         ) from error
     if not any((event.start, event.end) == (query.start, query.end) for event in scene.events):
         raise InputError(f"{path}: video {shown(query.video)} has no event from {query.start} to {query.end} s")
     return scene
 
 
-def content_of(answer: Span, query: Query, scene: Scene, threshold: float = 0.5) -> str:
-    """What an answer to a Toy-STA query shows, one of CONTENTS: the event that it shares the most seconds with.
+def content_of(prediction: Span, query: Query, scene: Scene, threshold: float = 0.5) -> str:
+    """What the prediction for a Toy-STA query shows: the event that it shares the most seconds with.
 
-    Of two events with the same share the one with the larger IoU counts. An answer during which nobody does
-    anything is "no event".
+    Of two events with the same share the one with the larger IoU counts.
+
+    Args:
+        prediction: (start, end), seconds.
+        query: of Toy-STA.
+        scene: all that happens in the query's video, `scene_of`.
+        threshold: above this IoU, strictly, the prediction is a hit.
+
+    Returns:
+        One of CONTENTS; "no event" if nobody does anything during the prediction.
     """
-    if _iou(answer, (query.start, query.end)) > threshold:
+    if _iou(prediction, (query.start, query.end)) > threshold:
         return HIT
-    best = max(scene.events, key=lambda event: _closeness(answer, (event.start, event.end)))
-    if _overlap(answer, (best.start, best.end)) == 0:
+    best = max(scene.events, key=lambda event: _closeness(prediction, (event.start, event.end)))
+    if _overlap(prediction, (best.start, best.end)) == 0:
         return "no event"
     if (best.start, best.end) == (query.start, query.end):
         return "right event, wrong borders"
@@ -99,5 +115,5 @@ def content_of(answer: Span, query: Query, scene: Scene, threshold: float = 0.5)
     return "the figure does something else" if same_figure else "another figure, something else"
 
 
-def _closeness(answer: Span, event: Span) -> tuple[float, float]:
-    return _overlap(answer, event), _iou(answer, event)
+def _closeness(prediction: Span, event: Span) -> tuple[float, float]:
+    return _overlap(prediction, event), _iou(prediction, event)

@@ -80,7 +80,7 @@ def layer_products(model: LGN, counter: FlopCounterMode) -> dict[str, int]:
     The square map's count of valid cells is a convolution too, but in none of the layers, and is left out.
     """
     flops = {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
-    layers = [name for name, layer in model.named_modules() if not any(True for _ in layer.children())]
+    layers = [name for name, layer in model.named_modules() if not list(layer.children())]
     return {name: flops.get(f"LGN.{name}", 0) // 2 for name in layers}
 
 

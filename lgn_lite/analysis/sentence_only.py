@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lgn_lite.analysis.blind import PUBLISHED, compare
+from lgn_lite.analysis.blind import PUBLISHED_RESULTS, compare
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
@@ -100,7 +100,7 @@ def _comparison(name: str, title: str, rows: Mapping[str, Any], seeds: Mapping[s
         "rows": dict(rows) | {ALONE: {metric: float(np.mean(value)) for metric, value in values.items()}},
         "seeds": dict(seeds),
         "spread": {metric: value for metric, value in spread.items() if metric != "queries"},
-        "published": PUBLISHED.get(name, {}),
+        "published": PUBLISHED_RESULTS.get(name, {}),
     }
 
 

@@ -98,10 +98,10 @@ def report(
     """Write results and the best, worst and most disputed predictions into one HTML file that needs no network."""
     from lgn_lite.checkpoint import load_checkpoint
     from lgn_lite.data_sets import open_data_set
-    from lgn_lite.inspector.report import baseline_beside, write_report
+    from lgn_lite.inspector.report import sibling_baseline, write_report
 
     loaded = load_checkpoint(checkpoint, device)
-    compared = load_checkpoint(baseline, device) if baseline is not None else baseline_beside(loaded, device)
+    compared = load_checkpoint(baseline, device) if baseline is not None else sibling_baseline(loaded, device)
     data_set = open_data_set(data or loaded.about.data_set, size, root)
     out = output or checkpoint / f"report-{split}.html"
     console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)

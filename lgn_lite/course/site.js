@@ -7,7 +7,7 @@ document.getElementById("theme").onclick = () => {
   try { localStorage.setItem("theme", root.dataset.theme); } catch { /* a page opened as a file may not */ }
 };
 
-// plotly's figures: the data stand in a script element behind each box. plotly's own bar offers to upload a figure to
+// plotly's figures: the data are in a script element behind each box. plotly's own bar offers to upload a figure to
 // its company's server; the course offers no such thing.
 const config = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
 for (const box of document.querySelectorAll("div.plotly")) {

@@ -38,8 +38,8 @@ from lgn_lite.support.templates import render
 TITLE = "Language-guided moment retrieval, the course"
 HERE = Path(__file__).parent
 PLOTLY = "application/vnd.plotly.v1+json"
-# Of an output's kinds the first of these is shown
-KINDS = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain"]
+# Of an output's MIME types the first of these is shown
+MIME_TYPES = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain"]
 FETCHED = ("script", "link", "img", "iframe", "video", "audio", "source", "embed", "object")  # what a browser loads
 
 
@@ -75,7 +75,7 @@ def build_site(notebooks: Sequence[Path], out: Path) -> Path:
     if not notebooks:
         raise InputError("no notebooks: a site needs at least one")
     if out.exists() and any(out.iterdir()) and not (out / "search.js").exists():
-        raise InputError(f"{out}: holds something else than a site; give another folder")
+        raise InputError(f"{out}: holds something other than a site; give another folder")
     with atomic_path(out) as new:
         (new / "files").mkdir(parents=True)
         _write(notebooks, new)
@@ -126,7 +126,7 @@ def _exporter() -> TemplateExporter:
     """nbconvert with the site's template; its HTMLExporter would parse each page once more for JupyterLab's classes."""
     highlight = Highlight2HTML(pygments_lexer="ipython3")
     return TemplateExporter(
-        config=Config(NbConvertBase={"display_data_priority": [PLOTLY, *KINDS]}),
+        config=Config(NbConvertBase={"display_data_priority": [PLOTLY, *MIME_TYPES]}),
         extra_template_basedirs=[str(HERE)],
         template_name="template",
         file_extension=".html",
@@ -215,7 +215,7 @@ class _Links:
         self.notebook, self.known, self.out = notebook, known, out
 
     def localise(self, soup: BeautifulSoup) -> None:
-        """Change links and addresses in place; take out what a browser would fetch from elsewhere."""
+        """Rewrite links and addresses; remove what a browser would fetch from elsewhere."""
         for tag in soup.find_all(FETCHED):
             key = next((key for key in ("src", "href", "data") if tag.get(key)), None)
             if key is None:

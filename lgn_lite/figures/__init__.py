@@ -1,4 +1,4 @@
-"""Figures: matplotlib for print, plotly for the page. Each function returns its figure."""
+"""Figures: matplotlib for print, plotly for web pages. Each function returns its figure."""
 
 import lazy_loader
 

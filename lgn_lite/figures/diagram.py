@@ -1,4 +1,4 @@
-"""The drawing of the model, the paper's Figure 2 redrawn: each notebook lights the part that it builds.
+"""The diagram of the model, the paper's Figure 2 redrawn: each notebook highlights the part that it builds.
 
 The upper lane is the sentence, the lower one the video; arrows of the guide colour are the sentence at work.
 """
@@ -13,21 +13,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
 from lgn_lite.errors import InputError
-from lgn_lite.figures.style import BASELINE, GUIDE, INK, OURS, SCORES, STYLE, TRUTH, new_axes
+from lgn_lite.figures.style import BASELINE, GROUND_TRUTH, GUIDE, INK, OURS, SCORES, STYLE, new_axes
 
-PARTS = ("video", "features", "sentence", "early", "map", "fusion", "convolution", "late", "scores")
+DIAGRAM_PARTS = ("video", "features", "sentence", "early", "map", "fusion", "convolution", "late", "scores")
 VIDEO_LANE, SENTENCE_LANE, BUS = 2.0, 3.9, 3.15  # heights of the lanes' middles and of f_s's line, in inches
 RED, BLUE = "#C8442E", "#3B6FB6"  # the figures of a toy video
 
 
-class Pen:
+class DiagramPen:
     """Draws in inches on one axes; parts that are not lit come out pale."""
 
     def __init__(self, ax: Axes, lit: Collection[str]) -> None:
         self.ax, self.lit = ax, lit
 
     def tone(self, part: str, colour) -> np.ndarray:
-        """The colour (3,) in which the part is drawn: mostly white where it is not lit."""
+        """The colour (3,) in which the part is drawn: mostly white if it is not lit."""
         rgb = np.array(mpl.colors.to_rgb(colour))
         return rgb if part in self.lit else 1 - (1 - rgb) * 0.3
 
@@ -78,18 +78,20 @@ class Pen:
 
 @mpl.rc_context(STYLE)
 def draw_model(lit: Collection[str] | None = None) -> Figure:
-    """Draw LGN from video and sentence to the answer; with `lit`, all but those parts are pale.
+    """Draw LGN from video and sentence to the prediction; with `lit`, all but those parts are pale.
 
-    The parts are named in PARTS; None lights all. Raises InputError for a part of another name.
+    The parts are named in DIAGRAM_PARTS; None lights all. Raises InputError for a part of another name.
     """
-    lit = PARTS if lit is None else lit
-    if unknown := set(lit) - set(PARTS):
-        raise InputError(f"no part {', '.join(sorted(unknown))} in the drawing; the parts are {', '.join(PARTS)}")
+    lit = DIAGRAM_PARTS if lit is None else lit
+    if unknown := set(lit) - set(DIAGRAM_PARTS):
+        raise InputError(
+            f"no part {', '.join(sorted(unknown))} in the drawing; the parts are {', '.join(DIAGRAM_PARTS)}"
+        )
     figure, ((ax,),) = new_axes(size=(12, 4.5))
     figure.set_layout_engine("none")  # inches: nothing may move
     ax.set(position=(0, 0, 1, 1), xlim=(0, 12), ylim=(0, 4.5))
     ax.axis("off")
-    pen = Pen(ax, lit)
+    pen = DiagramPen(ax, lit)
     _sentence(pen)
     _features(pen)
     _map_and_fusion(pen)
@@ -97,7 +99,7 @@ def draw_model(lit: Collection[str] | None = None) -> Figure:
     return figure
 
 
-def _sentence(pen: Pen) -> None:
+def _sentence(pen: DiagramPen) -> None:
     y = SENTENCE_LANE
     pen.text("sentence", 0.2, y + 0.42, "sentence", 9.5, weight="bold", ha="left")
     pen.text("sentence", 0.2, y, "“the red circle\nholds a flag”", 9, ha="left", linespacing=1.5)
@@ -109,7 +111,7 @@ def _sentence(pen: Pen) -> None:
     pen.box("sentence", 4.2, y, 0.6, 0.55, "$f_s$", GUIDE, 13)
 
 
-def _features(pen: Pen) -> None:
+def _features(pen: DiagramPen) -> None:
     y = VIDEO_LANE
     pen.text("video", 0.2, y + 0.85, "video", 9.5, weight="bold", ha="left")
     for k in range(3):  # frames of a toy video, the last in front
@@ -138,10 +140,10 @@ def _features(pen: Pen) -> None:
     pen.text("early", 4.16, y - 0.68, "early modulation (eq. 2)", 8.5, GUIDE)
 
 
-def _map_and_fusion(pen: Pen) -> None:
+def _map_and_fusion(pen: DiagramPen) -> None:
     y = VIDEO_LANE
     pen.arrow("map", (4.96, y), (5.22, y))
-    pen.box("map", 5.57, y, 0.7, 1.0, "moment\npooling", TRUTH)
+    pen.box("map", 5.57, y, 0.7, 1.0, "moment\npooling", GROUND_TRUTH)
     pen.arrow("map", (5.92, y), (6.14, y))
     steps = np.add.outer(np.arange(6), -np.arange(6)) / -5  # a moment's length
     pen.triangle("map", 6.57, y, 0.86, 0.25 + 0.55 * steps, "Greens")
@@ -153,7 +155,7 @@ def _map_and_fusion(pen: Pen) -> None:
     pen.guide("fusion", 7.62, y + 0.5)
 
 
-def _localiser(pen: Pen) -> None:
+def _localiser(pen: DiagramPen) -> None:
     y = VIDEO_LANE
     pen.arrow("convolution", (7.98, y), (8.24, y))
     for x, words in ((8.48, "conv"), (9.68, "conv")):
@@ -173,11 +175,11 @@ def _localiser(pen: Pen) -> None:
     pen.text("scores", 11.22, y + 0.68, "scores", 8.5)
 
     pen.arrow("scores", (10.95, y - 0.54), (10.95, 0.66))
-    low, left, width = 0.4, 9.0, 2.85  # the video's time axis; the answer is the map's best cell, (3, 4) of 6
+    low, left, width = 0.4, 9.0, 2.85  # the video's time axis; the prediction is the map's best cell, (3, 4) of 6
     for x, w, colour in ((left, width, "#E4E4E4"), (left + width * 3 / 6, width * 2 / 6, OURS)):
         face = pen.tone("scores", colour)
         pen.ax.add_patch(Rectangle((x, low), w, 0.2, facecolor=face, zorder=3))
-    pen.text("scores", left - 0.15, low + 0.1, "answer", 9.5, weight="bold", ha="right")
+    pen.text("scores", left - 0.15, low + 0.1, "prediction", 9.5, weight="bold", ha="right")
     pen.text("scores", left + width * 4 / 6, low - 0.16, "the best candidate (eq. 1)", 8.5)
     pen.text("scores", left, low - 0.16, "0 s", 7.5, ha="left")
     words = "training: labels from the overlap (eq. 4), binary cross entropy (eq. 5)"

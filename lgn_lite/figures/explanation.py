@@ -1,7 +1,8 @@
-"""Why a model answers as it does: static counterparts of the inspector's views.
+"""Why a model predicts what it does: static counterparts of the inspector's views.
 
-Each takes what `explain` found for one video and one sentence and returns its Figure; interactive.py draws answers and
-words by plotly, maps.py the single map. Late guidance and early modulation have the guide's colour, the truth is green.
+Each takes what `explain` found for one video and one sentence and returns its Figure; interactive.py draws
+predictions and words with plotly, maps.py the single map. Late guidance and early modulation have the guide's colour,
+the ground truth is green.
 """
 
 from __future__ import annotations
@@ -19,54 +20,54 @@ from lgn_lite.analysis.explanation import Explanation, Gates, WordEffect
 from lgn_lite.errors import InputError
 from lgn_lite.figures.maps import CHANGE, MARK, best_span, draw_map, map_grid, moment_span, widest
 from lgn_lite.figures.style import (
+    GROUND_TRUTH,
     GUIDE,
     INK,
     OURS,
     SCORES,
     STYLE,
-    TRUTH,
     draw_rows,
     draw_span,
     fill,
-    looks,
+    model_styles,
     new_axes,
     to_array,
 )
 from lgn_lite.moments import Moments, interval_iou
 
-LOWERED = "#6E6E6E"  # what the sentence takes back, dark enough to be seen beside the guide's colour
+LOWERED = "#6E6E6E"  # what the sentence lowers, dark enough to be seen next to the guide's colour
 MANY = 128  # channels: up to here each bar of α can have its number
 
 
 # What static and interactive figures share ----------------------------------------------------------------------
 
 
-def answer_rows(answers: Mapping[str, Sequence], duration: float, truth=None) -> list[dict]:
-    """A row for the truth and for each answer, {model: [(start, end), …]} best first, in seconds.
+def prediction_rows(predictions: Mapping[str, Sequence], duration: float, ground_truth=None) -> list[dict]:
+    """A row for the ground truth and for each prediction, {model: [(start, end), …]} best first, in seconds.
 
-    A row has label, name (of the model), rank, start, end, and tIoU where the truth is known. Raises InputError for
-    an answer that is no moment of the video, and where there is none.
+    A row has label, name (of the model), rank, start, end, and "iou" if the ground truth is known. Raises InputError
+    for a prediction that is not a moment of the video, and if there is no prediction.
     """
     rows = []
-    for name, spans in answers.items():
+    for name, spans in predictions.items():
         for rank, span in enumerate(spans, start=1):
             label = f"{name} {rank}" if len(spans) > 1 else name
             start, end = moment_span(span, duration, label)
             rows.append({"label": label, "name": name, "rank": rank, "start": start, "end": end})
     if not rows:
-        raise InputError("no answers to draw: give {model: [(start, end), …]}")
-    if truth is None:
+        raise InputError("no predictions to draw: give {model: [(start, end), …]}")
+    if ground_truth is None:
         return rows
-    start, end = moment_span(truth, duration, "truth")
+    start, end = moment_span(ground_truth, duration, "ground truth")
     for row in rows:
         row["iou"] = interval_iou(torch.tensor([row["start"], row["end"]]), torch.tensor([start, end])).item()
-    return [{"label": "truth", "name": "truth", "rank": 1, "start": start, "end": end}, *rows]
+    return [{"label": "ground truth", "name": "ground truth", "rank": 1, "start": start, "end": end}, *rows]
 
 
 def paler(colour: str, rank: int) -> str:
-    """The colour of a model's answer of this rank: its own for the first, nearer to white for later ones."""
-    kept = max(0.4, 1 - 0.13 * (rank - 1))
-    return mpl.colors.to_hex(1 - (1 - np.array(mpl.colors.to_rgb(colour))) * kept)
+    """The colour of a model's prediction of this rank: its own for the first, nearer to white for later ones."""
+    strength = max(0.4, 1 - 0.13 * (rank - 1))
+    return mpl.colors.to_hex(1 - (1 - np.array(mpl.colors.to_rgb(colour))) * strength)
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -81,7 +82,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str, float, float, float]]:
-    """(word, change of the score, start, end in seconds of what is answered without it), in sentence order.
+    """(word, change of the score, start, end in seconds of the prediction without it), in sentence order.
 
     Raises InputError for no effects: a sentence of one word has nothing to leave out.
     """
@@ -90,34 +91,45 @@ def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str,
     return [(effect.word, effect.change, *(duration * second for second in effect.answer)) for effect in effects]
 
 
-def _shade(ax: Axes, truth, duration: float) -> None:
-    if truth is not None:
-        start, end = moment_span(truth, duration, "truth")
-        ax.axvspan(start, end, color=TRUTH, alpha=0.16, lw=0, zorder=0)
+def _shade(ax: Axes, ground_truth, duration: float) -> None:
+    if ground_truth is not None:
+        start, end = moment_span(ground_truth, duration, "ground truth")
+        ax.axvspan(start, end, color=GROUND_TRUTH, alpha=0.16, lw=0, zorder=0)
         for second in (start, end):
-            ax.axvline(second, color=TRUTH, lw=1.2, ls="--", zorder=0.5)
+            ax.axvline(second, color=GROUND_TRUTH, lw=1.2, ls="--", zorder=0.5)
 
 
 # The views ------------------------------------------------------------------------------------------------------
 
 
 @mpl.rc_context(STYLE)
-def plot_answers(
-    answers: Mapping[str, Sequence], duration: float, truth=None, sentence: str = "", ax: Axes | None = None
+def plot_predictions(
+    predictions: Mapping[str, Sequence], duration: float, ground_truth=None, sentence: str = "", ax: Axes | None = None
 ) -> Figure:
-    """Draw the answers of one or more models on the video's time axis, a row each, with their tIoU.
+    """Draw the predictions of one or more models on the video's time axis, a row each, with their tIoU.
 
-    answers: {model: [(start, end), …]}, best first, in seconds, such as {"LGN": five, "baseline": five}; truth is
-    such a pair too. Later answers are paler. Raises InputError for an answer that is no moment of the video.
+    Args:
+        predictions: {model: [(start, end), …]}, best first, in seconds, such as {"LGN": five, "baseline": five};
+            later ones are paler.
+        duration: of the video, seconds.
+        ground_truth: (start, end) in seconds, shaded; None if it is not known.
+        sentence: the title.
+        ax: where to draw; None makes a new figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for a prediction that is not a moment of the video, and if there is no prediction.
     """
-    rows = answer_rows(answers, duration, truth)
-    look = looks([row["name"] for row in rows])
+    rows = prediction_rows(predictions, duration, ground_truth)
+    styles = model_styles([row["name"] for row in rows])
     ax = new_axes(size=(9, 1.0 + 0.3 * len(rows)))[1][0, 0] if ax is None else ax
     for y, row in enumerate(rows):
-        bar = fill(look[row["name"]])
+        bar = fill(styles[row["name"]])
         bar["color"] = paler(bar["color"], row["rank"])
         draw_span(ax, y, (row["start"], row["end"]), duration, 0.7, 0.16, row.get("iou"), **bar)
-    _shade(ax, truth, duration)
+    _shade(ax, ground_truth, duration)
     ax.set(xlabel="time (seconds)", xlim=(0, duration))
     draw_rows(ax, [row["label"] for row in rows], above=0.6, below=0.6)
     if sentence:
@@ -127,12 +139,26 @@ def plot_answers(
 
 
 @mpl.rc_context(STYLE)
-def plot_guidance(moments: Moments, explanation: Explanation, duration: float, truth=None, count: int = 4) -> Figure:
+def plot_guidance(
+    moments: Moments, explanation: Explanation, duration: float, ground_truth=None, count: int = 4
+) -> Figure:
     """Draw what a sentence does late: α of eq. 3 over the channels, sorted, and the maps of the strongest channels.
 
-    The `count` channels that are raised and lowered most are named by their numbers; their maps are those that the
-    score is read off, so after the last guidance module, all on one scale with zero in the middle. truth: (start,
-    end) in seconds, framed. Raises InputError for a model without late guidance.
+    The maps are those that the score is computed from, after the last guidance module, all on one scale with zero in
+    the middle.
+
+    Args:
+        moments: the P candidates.
+        explanation: of `explain`.
+        duration: of the video, seconds.
+        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        count: how many of the most raised and of the most lowered channels are named by their numbers and drawn.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for a model without late guidance.
     """
     strongest = zip(("raised", "lowered"), explanation.strongest(count), strict=True)
     named = {channel: what for what, channels in strongest for channel in channels.tolist()}
@@ -145,9 +171,9 @@ def plot_guidance(moments: Moments, explanation: Explanation, duration: float, t
     edge = widest(explanation.features[:, list(named)])
     for ax, (channel, what) in zip(axes.flat, named.items(), strict=True):
         grid = map_grid(moments, explanation.features[:, channel], f"channel {channel}")
-        image = draw_map(ax, grid, duration, CHANGE, -edge, edge, truth)
-        told = f"α {number(float(alpha[channel]))}, weight {signed(float(explanation.readout[channel]))}"
-        ax.set_title(f"{what}: channel {channel}\n{told}", fontsize=9)
+        image = draw_map(ax, grid, duration, CHANGE, -edge, edge, ground_truth)
+        values = f"α {number(float(alpha[channel]))}, weight {signed(float(explanation.readout[channel]))}"
+        ax.set_title(f"{what}: channel {channel}\n{values}", fontsize=9)
     for ax in axes[-1]:
         ax.set_xlabel("end (seconds)")
     for ax in axes[:, 0]:
@@ -172,8 +198,8 @@ def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
             x = len(channels) - 0.5 if what == "raised" else len(alpha) - len(channels) - 0.5
             y = alpha[channels[0]]
             shift = {"xytext": (4 if side == "left" else -4, 0), "textcoords": "offset points"}
-            words = f"{what}: {', '.join(map(str, channels))}"
-            ax.annotate(words, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
+            text = f"{what}: {', '.join(map(str, channels))}"
+            ax.annotate(text, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
     ax.axhline(0, color=INK, lw=0.8)
     ax.axhline(1, color=INK, lw=1, ls="--")
     at_end = {"ha": "right", "va": "bottom", "fontsize": 8.5}
@@ -184,12 +210,23 @@ def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
 
 
 @mpl.rc_context(STYLE)
-def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: int = 4) -> Figure:
-    """Draw the score map where 0, 1, … K guidance modules hear the sentence, and below each what its module changed.
+def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, columns: int = 4) -> Figure:
+    """Draw the score map if 0, 1, … K guidance modules are given the sentence, and below each what its module changed.
 
-    steps: (K + 1, P) scores, `Explanation.steps`. All scores share one scale, all changes another with zero
-    in the middle; a star marks the highest score, a frame the truth, (start, end) in seconds. Raises InputError for
-    a model without late guidance.
+    All scores share one scale, all changes another with zero in the middle; a star marks the highest score.
+
+    Args:
+        moments: the P candidates.
+        steps: (K + 1, P) scores, `Explanation.steps`.
+        duration: of the video, seconds.
+        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        columns: maps per row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for a model without late guidance.
     """
     scores = to_array(steps)
     if scores.ndim != 2 or len(scores) < 2:
@@ -205,15 +242,15 @@ def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: in
         block, column = divmod(k, columns)
         upper, lower = axes[2 * block, column], axes[2 * block + 1, column]
         upper.set_visible(True)
-        image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, low, high, truth)
+        image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, low, high, ground_truth)
         start, end = best_span(moments, values, duration)
         upper.plot(end, start, "*", ms=8, label="highest score", **MARK)
-        heard = "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
-        upper.set_title(heard, fontsize=10)
+        guided = "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
+        upper.set_title(guided, fontsize=10)
         if k:
             lower.set_visible(True)
             grid = map_grid(moments, changes[k - 1], "change")
-            change = draw_map(lower, grid, duration, CHANGE, -edge, edge, truth)
+            change = draw_map(lower, grid, duration, CHANGE, -edge, edge, ground_truth)
             lower.set_title(f"changed by module {k}", fontsize=10)
         for ax in (upper, lower):
             ax.tick_params(labelbottom=True, labelleft=column == 0)
@@ -228,12 +265,23 @@ def plot_steps(moments: Moments, steps, duration: float, truth=None, columns: in
 
 
 @mpl.rc_context(STYLE)
-def plot_modulation(gates: Sequence[Gates], duration: float, truth=None, count: int = 3) -> Figure:
+def plot_modulation(gates: Sequence[Gates], duration: float, ground_truth=None, count: int = 3) -> Figure:
     """Draw what a sentence does early, a column for each unit of eq. 2.
 
     From top to bottom: the gate of every channel, sorted; how far each frame is moved, ‖after − before‖ / ‖before‖;
-    the `count` channels that change most, before and after. truth: (start, end) in seconds, shaded. Raises
-    InputError for a model without an early unit.
+    the channels that change most, before and after.
+
+    Args:
+        gates: a unit each, `Explanation.gates`.
+        duration: of the video, seconds.
+        ground_truth: (start, end) in seconds, shaded; None if it is not known.
+        count: channels drawn before and after.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for a model without an early unit.
     """
     if not gates:
         raise InputError("this model has no early modulation: no unit scales its frames")
@@ -264,7 +312,7 @@ def plot_modulation(gates: Sequence[Gates], duration: float, truth=None, count: 
             ax.plot(times, to_array(unit.after[:, channel]), color=GUIDE, label="after")
             ax.set(title=f"channel {channel}: gate {number(float(unit.gate[channel]))}", ylabel="feature")
         for ax in (moved, *panels):
-            _shade(ax, truth, duration)
+            _shade(ax, ground_truth, duration)
             ax.set(xlim=(0, duration))
         if panels:
             panels[0].legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1, ncols=2)
@@ -273,38 +321,46 @@ def plot_modulation(gates: Sequence[Gates], duration: float, truth=None, count: 
 
 
 @mpl.rc_context(STYLE)
-def plot_words(effects: Sequence[WordEffect], duration: float, answer=None, truth=None) -> Figure:
-    """Draw what each word of a sentence does: the score of the answer without it, and what is answered instead.
+def plot_words(effects: Sequence[WordEffect], duration: float, prediction=None, ground_truth=None) -> Figure:
+    """Draw what each word of a sentence does: the score of the prediction without it, and what is predicted instead.
 
-    effects: of `word_effects`, in sentence order from the top. answer: (start, end) in seconds of the whole
-    sentence's first answer, outlined at the right; truth likewise, shaded. Raises InputError where there is no
-    effect.
+    Args:
+        effects: of `word_effects`, in sentence order from the top.
+        duration: of the video, seconds.
+        prediction: (start, end) in seconds, the first prediction for the whole sentence, outlined at the right.
+        ground_truth: (start, end) in seconds, shaded; None if it is not known.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: if there is no effect.
     """
     rows = word_rows(effects, duration)
     figure, ((left, right),) = new_axes(
         1, 2, size=(9, 1.1 + 0.3 * len(rows)), sharey=True, gridspec_kw={"width_ratios": (1, 1.15)}
     )
-    own = None if answer is None else moment_span(answer, duration, "answer")
+    own = None if prediction is None else moment_span(prediction, duration, "prediction")
     for y, (_, change, start, end) in enumerate(rows):
         lower = change < 0
         left.barh(y, change, 0.7, color=GUIDE if lower else LOWERED, hatch="" if lower else "///", ec="white")
-        beside = {"xytext": (-4 if lower else 4, 0), "textcoords": "offset points", "ha": "right" if lower else "left"}
-        left.annotate(signed(change), (change, y), va="center", fontsize=8.5, **beside)
+        outside = {"xytext": (-4 if lower else 4, 0), "textcoords": "offset points", "ha": "right" if lower else "left"}
+        left.annotate(signed(change), (change, y), va="center", fontsize=8.5, **outside)
         same = own is not None and np.allclose((start, end), own, atol=1e-3)
-        look = {"color": "#BFD9EA", "hatch": ""} if same else {"color": OURS, "hatch": "..."}
-        right.barh(y, end - start, 0.7, left=start, ec="white", **look)
+        style = {"color": "#BFD9EA", "hatch": ""} if same else {"color": OURS, "hatch": "..."}
+        right.barh(y, end - start, 0.7, left=start, ec="white", **style)
         note = "the same" if same else f"{start:.1f} – {end:.1f} s"
         right.text(1.02, y, note, fontsize=8.5, va="center", transform=right.get_yaxis_transform())
     if own is not None:
         for second in own:
             right.axvline(second, color=OURS, lw=1.2, ls=":")
-    _shade(right, truth, duration)
+    _shade(right, ground_truth, duration)
     left.axvline(0, color=INK, lw=0.9)
-    left.set(title="score of the answer without the word", xlabel="change of the score")
+    left.set(title="score of the prediction without the word", xlabel="change of the score")
     low, high = (edge(0.0, *(row[1] for row in rows)) for edge in (min, max))
-    room = 0.22 * (high - low or 1)  # for the numbers beside the bars
+    room = 0.22 * (high - low or 1)  # for the numbers next to the bars
     left.set_xlim(low - room, high + room)
-    right.set(title="answer without the word", xlabel="time (seconds)", xlim=(0, duration))
+    right.set(title="prediction without the word", xlabel="time (seconds)", xlim=(0, duration))
     for ax in (left, right):
         draw_rows(ax, [row[0] for row in rows], above=0.6, below=0.6)
     return figure

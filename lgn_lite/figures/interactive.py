@@ -1,4 +1,4 @@
-"""Interactive figures by plotly: what plot_map, plot_answers and plot_words draw, with numbers on hovering.
+"""Interactive figures by plotly: what plot_map, plot_predictions and plot_words draw, with numbers on hovering.
 
 Arguments, what is drawn and what is refused are those of the static counterparts.
 """
@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from lgn_lite.analysis.explanation import WordEffect
-from lgn_lite.figures.explanation import LOWERED, answer_rows, paler, signed, word_rows
+from lgn_lite.figures.explanation import LOWERED, paler, prediction_rows, signed, word_rows
 from lgn_lite.figures.maps import DIFFERENCE, best_span, dropped_spans, map_grid, moment_span, stairs, widest
-from lgn_lite.figures.style import GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, TRUTH, looks
+from lgn_lite.figures.style import GROUND_TRUTH, GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, model_styles
 from lgn_lite.moments import Moments
 
 # matplotlib's hatches, and plotly's patterns
@@ -28,53 +28,65 @@ PATTERNS = {
     "---": "-",
     "+++": "+",
 }
-MARK = {"color": "white", "line": {"color": "black", "width": 1}}
+MARKER = {"color": "white", "line": {"color": "black", "width": 1}}
 
 
 def map_figure(
     moments: Moments,
     scores,
     duration: float,
-    truth=None,
-    answer=None,
+    ground_truth=None,
+    prediction=None,
     iou=None,
     title: str = "",
     label: str = "score",
-    answers: Sequence = (),
+    predictions: Sequence = (),
     dropped: Sequence[int] = (),
     difference: bool = False,
 ) -> go.Figure:
-    """Make plot_map's interactive figure: hovering shows start, end, score and, if given, IoU (P,)."""
+    """Make plot_map's interactive figure, where hovering shows start, end, score and, if given, IoU.
+
+    Args:
+        moments, scores, duration, ground_truth, prediction, label, predictions, dropped, difference: as in plot_map.
+        iou: (P,) of each candidate with the ground truth.
+        title: above the map.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: as plot_map does.
+    """
     grid = map_grid(moments, scores, label)
     overlaps = None if iou is None else map_grid(moments, iou, "IoU")
     figure = go.Figure(_heatmaps(grid, duration, label, difference, overlaps))
-    if truth is not None:
-        start, end = moment_span(truth, duration, "truth")
-        told = {"name": "truth", "hovertemplate": f"truth: {start:.1f} – {end:.1f} s<extra></extra>"}
+    if ground_truth is not None:
+        start, end = moment_span(ground_truth, duration, "ground truth")
+        named = {"name": "ground truth", "hovertemplate": f"ground truth: {start:.1f} – {end:.1f} s<extra></extra>"}
         unnamed = {"hoverinfo": "skip", "showlegend": False}
-        for colour, width, settings in (("white", 6, unnamed), (TRUTH, 3, told)):  # a rim for contrast
+        for colour, width, settings in (("white", 6, unnamed), (GROUND_TRUTH, 3, named)):  # a rim for contrast
             frame = {"symbol": "square-open", "size": 15, "color": colour, "line": {"width": width}}
             figure.add_scatter(x=[end], y=[start], mode="markers", marker=frame, **settings)
-    if answer is None and not difference:
-        answer = best_span(moments, scores, duration)
-    if answer is not None and not len(answers):
-        start, end = moment_span(answer, duration, "answer")
-        text = f"answer: {start:.1f} – {end:.1f} s<extra></extra>"
-        star = {"symbol": "star", "size": 13, **MARK}
-        figure.add_scatter(x=[end], y=[start], mode="markers", name="answer", marker=star, hovertemplate=text)
+    if prediction is None and not difference:
+        prediction = best_span(moments, scores, duration)
+    if prediction is not None and not len(predictions):
+        start, end = moment_span(prediction, duration, "prediction")
+        text = f"prediction: {start:.1f} – {end:.1f} s<extra></extra>"
+        star = {"symbol": "star", "size": 13, **MARKER}
+        figure.add_scatter(x=[end], y=[start], mode="markers", name="prediction", marker=star, hovertemplate=text)
     starts, ends = dropped_spans(moments, dropped, duration).T
     if len(starts):
         cross = {"symbol": "x", "size": 6, "color": "black", "line": {"color": "white", "width": 1}}
-        told = {"name": "dropped by NMS", "hoverinfo": "skip"}  # the cell under it shows its score
-        figure.add_scatter(x=ends, y=starts, mode="markers", marker=cross, **told)
-    if len(answers):
-        spans = [moment_span(span, duration, f"answer {i}") for i, span in enumerate(answers, start=1)]
+        hover = {"name": "dropped by NMS", "hoverinfo": "skip"}  # the cell under it shows its score
+        figure.add_scatter(x=ends, y=starts, mode="markers", marker=cross, **hover)
+    if len(predictions):
+        spans = [moment_span(span, duration, f"prediction {i}") for i, span in enumerate(predictions, start=1)]
         starts, ends = zip(*spans, strict=True)
         numbers = [str(i) for i in range(1, len(spans) + 1)]
-        told = {"name": "answers, best first", "textfont": {"size": 11, "color": "black"}}
-        told["hovertemplate"] = "answer %{text}: %{y:.1f} – %{x:.1f} s<extra></extra>"
-        circle = {"symbol": "circle", "size": 16, **MARK}
-        figure.add_scatter(x=ends, y=starts, mode="markers+text", text=numbers, marker=circle, **told)
+        hover = {"name": "predictions, best first", "textfont": {"size": 11, "color": "black"}}
+        hover["hovertemplate"] = "prediction %{text}: %{y:.1f} – %{x:.1f} s<extra></extra>"
+        circle = {"symbol": "circle", "size": 16, **MARKER}
+        figure.add_scatter(x=ends, y=starts, mode="markers+text", text=numbers, marker=circle, **hover)
     step = duration / len(grid)
     shared = {"constrain": "domain", "showgrid": False, "zeroline": False}
     ends, starts = [step / 2, duration + step / 2], [duration - step / 2, -step / 2]  # the starts run downwards
@@ -90,20 +102,20 @@ def _heatmaps(grid: np.ndarray, duration: float, label: str, difference: bool, i
     """The heat map of a map (N, N) of `map_grid`, and under it that of the holes, if it has any."""
     N, step = len(grid), duration / len(grid)
     cells = {"x": np.arange(1, N + 1) * step, "y": np.arange(N) * step, "hoverongaps": False}
-    place = "start %{y:.1f} s<br>end %{x:.1f} s"
+    times = "start %{y:.1f} s<br>end %{x:.1f} s"
     traces = []
     holes = np.where(np.isnan(grid) & np.triu(np.ones((N, N), bool)), 1.0, np.nan).astype(np.float32)
     if (holes == 1).any():
         flat = {"colorscale": [HOLE, HOLE], "showscale": False}
-        told = f"{place}<extra>no candidate</extra>"
-        traces.append(go.Heatmap(z=holes, name="no candidate", hovertemplate=told, **cells, **flat))
+        hover = f"{times}<extra>no candidate</extra>"
+        traces.append(go.Heatmap(z=holes, name="no candidate", hovertemplate=hover, **cells, **flat))
     known_iou = "" if iou is None else "<br>IoU %{customdata:.2f}"
-    told = f"{place}<br>{label} %{{z:.3f}}{known_iou}<extra></extra>"
+    hover = f"{times}<br>{label} %{{z:.3f}}{known_iou}<extra></extra>"
     scale = {"colorscale": SCORES, "colorbar": {"title": {"text": label, "side": "right"}}}
     if difference:
         edge = widest(grid[~np.isnan(grid)])
         scale |= {"colorscale": DIFFERENCE, "zmin": -edge, "zmax": edge}
-    traces.append(go.Heatmap(z=grid, customdata=iou, name=label, hovertemplate=told, **cells, **scale))
+    traces.append(go.Heatmap(z=grid, customdata=iou, name=label, hovertemplate=hover, **cells, **scale))
     if difference:  # white is a value there: a line separates it from the impossible half
         line = {"mode": "lines", "line": {"color": "#BBBBBB", "width": 1}, "hoverinfo": "skip", "showlegend": False}
         x, y = stairs(N).T * step
@@ -112,7 +124,7 @@ def _heatmaps(grid: np.ndarray, duration: float, label: str, difference: bool, i
 
 
 def _finish(figure: go.Figure, width: int, height: int, **settings) -> go.Figure:
-    """The style of all: a white card of a fixed size, the same in print, without a legend unless asked for."""
+    """The style of all: a white card of a fixed size, the same in print, without a legend by default."""
     margin = {"l": 70, "r": 20, "t": 40, "b": 50} | settings.pop("margin", {})
     figure.update_layout(template="plotly_white", paper_bgcolor="white", width=width, height=height, margin=margin)
     figure.update_layout(**{"showlegend": False} | settings)
@@ -124,34 +136,39 @@ def _fill(colour: str, shape: str) -> dict:
     return {"color": colour, "pattern": {"shape": shape, "fgcolor": "white", "size": 6}}
 
 
-def _shade(figure: go.Figure, truth, duration: float, **place) -> None:
-    if truth is not None:
-        start, end = moment_span(truth, duration, "truth")
-        line = {"color": TRUTH, "dash": "dash", "width": 1.2}
-        figure.add_vrect(start, end, fillcolor=TRUTH, opacity=0.16, line_width=0, layer="below", **place)
+def _shade(figure: go.Figure, ground_truth, duration: float, **panel) -> None:
+    if ground_truth is not None:
+        start, end = moment_span(ground_truth, duration, "ground truth")
+        line = {"color": GROUND_TRUTH, "dash": "dash", "width": 1.2}
+        figure.add_vrect(start, end, fillcolor=GROUND_TRUTH, opacity=0.16, line_width=0, layer="below", **panel)
         for second in (start, end):
-            figure.add_vline(second, line=line, layer="below", **place)
+            figure.add_vline(second, line=line, layer="below", **panel)
 
 
-def _beside(figure: go.Figure, y: int, text: str, **place) -> None:
-    """Words at the right of row y, outside the axes."""
-    at = {"x": 1.01, "xref": place.pop("xref", "x domain"), "xanchor": "left", "showarrow": False}
-    figure.add_annotation(y=y, text=text, font={"size": 12}, **at | place)
+def _note(figure: go.Figure, y: int, text: str, **axes) -> None:
+    """A note on the right of row y, outside the axes."""
+    at = {"x": 1.01, "xref": axes.pop("xref", "x domain"), "xanchor": "left", "showarrow": False}
+    figure.add_annotation(y=y, text=text, font={"size": 12}, **at | axes)
 
 
-def answers_figure(answers: Mapping[str, Sequence], duration: float, truth=None, sentence: str = "") -> go.Figure:
-    """Make plot_answers' interactive figure."""
-    rows = answer_rows(answers, duration, truth)
-    look = looks([row["name"] for row in rows])
+def predictions_figure(
+    predictions: Mapping[str, Sequence], duration: float, ground_truth=None, sentence: str = ""
+) -> go.Figure:
+    """Make plot_predictions' interactive figure.
+
+    Args, Returns, Raises: as plot_predictions, without `ax`.
+    """
+    rows = prediction_rows(predictions, duration, ground_truth)
+    styles = model_styles([row["name"] for row in rows])
     figure = go.Figure()
     for y, row in enumerate(rows):
-        start, end, style = row["start"], row["end"], look[row["name"]]
+        start, end, style = row["start"], row["end"], styles[row["name"]]
         overlap = f" · tIoU {row['iou']:.2f}" if "iou" in row else ""
         fill = _fill(paler(style["color"], row["rank"]), PATTERNS[style["hatch"]])
-        told = {"name": row["label"], "hovertemplate": f"{start:.1f} – {end:.1f} s{overlap}"}
-        figure.add_bar(x=[end - start], base=[start], y=[y], orientation="h", width=0.7, marker=fill, **told)
-        _beside(figure, y, f"{start:.1f} – {end:.1f} s{overlap}")
-    _shade(figure, truth, duration)
+        hover = {"name": row["label"], "hovertemplate": f"{start:.1f} – {end:.1f} s{overlap}"}
+        figure.add_bar(x=[end - start], base=[start], y=[y], orientation="h", width=0.7, marker=fill, **hover)
+        _note(figure, y, f"{start:.1f} – {end:.1f} s{overlap}")
+    _shade(figure, ground_truth, duration)
     labels = [escape(row["label"]) for row in rows]
     figure.update_yaxes(range=[len(rows) - 0.4, -0.6], tickvals=list(range(len(rows))), ticktext=labels, showgrid=False)
     figure.update_xaxes(title="time (seconds)", range=[0, duration])
@@ -160,41 +177,44 @@ def answers_figure(answers: Mapping[str, Sequence], duration: float, truth=None,
     return _finish(figure, 760, 80 + 26 * len(rows) + margin["t"], margin=margin, **title)
 
 
-def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], looks: Mapping[str, tuple[str, str]], **settings):
-    """Horizontal bars of two looks, {name: (colour, pattern)}: the rows that are `first` have the first look.
+def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], styles: Mapping[str, tuple[str, str]], **settings):
+    """Horizontal bars of two styles, {name: (colour, pattern)}: the rows that are `first` have the first style.
 
-    Two traces, since plotly warns where one has several colours and patterns.
+    Two traces, since plotly warns if one has several colours and patterns.
     """
-    for (name, (colour, shape)), wanted in zip(looks.items(), (True, False), strict=True):
-        rows = [i for i, is_first in enumerate(first) if is_first == wanted]
+    for (name, (colour, shape)), in_first in zip(styles.items(), (True, False), strict=True):
+        rows = [i for i, is_first in enumerate(first) if is_first == in_first]
         chosen = {key: [values[i] for i in rows] for key, values in columns.items()}
         figure.add_bar(**chosen, name=name, marker=_fill(colour, shape), orientation="h", width=0.7, **settings)
 
 
-def words_figure(effects: Sequence[WordEffect], duration: float, answer=None, truth=None) -> go.Figure:
-    """Make plot_words' interactive figure."""
+def words_figure(effects: Sequence[WordEffect], duration: float, prediction=None, ground_truth=None) -> go.Figure:
+    """Make plot_words' interactive figure.
+
+    Args, Returns, Raises: as plot_words.
+    """
     rows = word_rows(effects, duration)
     words, changes, starts, ends = (list(column) for column in zip(*rows, strict=True))
-    own = None if answer is None else moment_span(answer, duration, "answer")
+    own = None if prediction is None else moment_span(prediction, duration, "prediction")
     same = [own is not None and np.allclose(span, own, atol=1e-3) for span in zip(starts, ends, strict=True)]
-    titles = ("score of the answer without the word", "answer without the word")
+    titles = ("score of the prediction without the word", "prediction without the word")
     figure = make_subplots(
         1, 2, shared_yaxes=True, column_widths=[0.45, 0.55], horizontal_spacing=0.04, subplot_titles=titles
     )
     at, words = list(range(len(rows))), [escape(word) for word in words]
     spans = [f"{start:.1f} – {end:.1f} s" for start, end in zip(starts, ends, strict=True)]
     lower = [change < 0 for change in changes]
-    told = {"textposition": "outside", "cliponaxis": False, "hovertemplate": "without “%{customdata}”: %{x:+.3f}"}
+    text = {"textposition": "outside", "cliponaxis": False, "hovertemplate": "without “%{customdata}”: %{x:+.3f}"}
     columns = {"x": changes, "y": at, "customdata": words, "text": [signed(change) for change in changes]}
-    _bars(figure, columns, lower, {"lowered": (GUIDE, ""), "raised": (LOWERED, "/")}, **told, row=1, col=1)
-    told = {"textposition": "none", "hovertemplate": "without “%{customdata}”: %{text}"}
+    _bars(figure, columns, lower, {"lowered": (GUIDE, ""), "raised": (LOWERED, "/")}, **text, row=1, col=1)
+    text = {"textposition": "none", "hovertemplate": "without “%{customdata}”: %{text}"}
     columns |= {"x": [end - start for start, end in zip(starts, ends, strict=True)], "base": starts, "text": spans}
-    _bars(figure, columns, same, {"the same": ("#BFD9EA", ""), "another": (OURS, ".")}, **told, row=1, col=2)
+    _bars(figure, columns, same, {"the same": ("#BFD9EA", ""), "another": (OURS, ".")}, **text, row=1, col=2)
     for y in at:
-        _beside(figure, y, "the same" if same[y] else spans[y], xref="x2 domain", yref="y")
+        _note(figure, y, "the same" if same[y] else spans[y], xref="x2 domain", yref="y")
     for second in own or ():
         figure.add_vline(second, line={"color": OURS, "dash": "dot", "width": 1.2}, row=1, col=2)
-    _shade(figure, truth, duration, row=1, col=2)
+    _shade(figure, ground_truth, duration, row=1, col=2)
     low, high = min(0.0, *changes), max(0.0, *changes)
     room = 0.3 * (high - low or 1)
     figure.update_xaxes(title="change of the score", range=[low - room, high + room], row=1, col=1)

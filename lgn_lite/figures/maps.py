@@ -10,26 +10,37 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Polygon, Rectangle
 
 from lgn_lite.errors import InputError
-from lgn_lite.figures.style import BASELINE, GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, STYLE, TRUTH, new_axes, to_array
+from lgn_lite.figures.style import (
+    BASELINE,
+    GROUND_TRUTH,
+    GUIDE,
+    HOLE,
+    IMPOSSIBLE,
+    OURS,
+    SCORES,
+    STYLE,
+    new_axes,
+    to_array,
+)
 from lgn_lite.moments import Moments
 
-# White is zero. The ends differ in lightness too, so that a grey print still tells the strong from the weak.
+# White is zero. The ends differ in lightness too, so that strong and weak stay distinct in a grey print.
 DIFFERENCE = ["#8A4B00", BASELINE, "#FFFFFF", OURS, "#00304F"]  # below zero the baseline has more, above it we
 CHANGE = ["#222222", "#8A8A8A", "#FFFFFF", "#F0A070", GUIDE]  # below zero lowered, above it raised by the sentence
 MARK = {"mfc": "white", "mec": "black", "ls": "none"}
 
 
 def moment_span(span, duration: float, name: str) -> tuple[float, float]:
-    """(start, end) in seconds as floats; InputError, naming it, where it is no moment of the video."""
+    """(start, end) in seconds as floats; InputError, naming it, if it is not a moment of the video."""
     start, end = (float(second) for second in span)
     if not -1e-3 <= start < end <= duration + 1e-3:  # a millisecond: spans may have been float32 fractions
-        where = f"{name}: {start:g} to {end:g} s is no moment of a video of {duration:g} s"
+        where = f"{name}: {start:g} to {end:g} s is not a moment of a video of {duration:g} s"
         raise InputError(f"{where}; give start < end in seconds")
     return start, end
 
 
 def map_grid(moments: Moments, values, name: str) -> np.ndarray:
-    """Values (P,) as a map (N, N) of start and end, NaN where there is no candidate."""
+    """Values (P,) as a map (N, N) of start and end, NaN for cells without a candidate."""
     values, N = to_array(values), len(moments.mask)  # (P,), map size
     if values.shape != (len(moments),):
         raise InputError(f"{name}: shape {values.shape} for {len(moments)} candidates; give one value for each")
@@ -58,10 +69,19 @@ def dropped_spans(moments: Moments, dropped: Sequence[int], duration: float) -> 
     return moments.spans().cpu().numpy()[numbers].reshape(-1, 2) * duration
 
 
-def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, high=None, truth=None) -> AxesImage:
-    """Draw a map (N, N) of `map_grid` into axes, the truth (seconds) framed; returns the image, for a colour bar.
+def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, high=None, ground_truth=None) -> AxesImage:
+    """Draw a map into axes; a cell is centred at its moment's exact start and end: any moment is a point of the axes.
 
-    A cell is centred at its moment's exact start and end, so that any moment is a point of the axes.
+    Args:
+        ax: where to draw.
+        grid: (N, N) of `map_grid`.
+        duration: of the video, seconds.
+        palette: the name of a colormap, or its colours.
+        low, high: the values at the ends of the palette; None takes those of the map.
+        ground_truth: (start, end) in seconds, framed; None if it is not known.
+
+    Returns:
+        The image, for a colour bar.
     """
     N, step = len(grid), duration / len(grid)
     edges = (step / 2, duration + step / 2, duration - step / 2, -step / 2)  # left, right, bottom, top
@@ -71,12 +91,12 @@ def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, hig
     ax.imshow(impossible, extent=edges, cmap=mpl.colors.ListedColormap([IMPOSSIBLE]))
     ax.add_patch(Polygon(stairs(N) * step, closed=False, fill=False, ec="#BBBBBB", lw=0.8))
     image = ax.imshow(np.ma.masked_invalid(grid), extent=edges, cmap=_colormap(palette), vmin=low, vmax=high)
-    if truth is not None:
-        start, end = moment_span(truth, duration, "truth")
+    if ground_truth is not None:
+        start, end = moment_span(ground_truth, duration, "ground truth")
         side = max(step, duration / 32)  # the cell, or what can be seen on a fine map
         corner = (end - side / 2, start - side / 2)
         ax.add_patch(Rectangle(corner, side, side, fill=False, ec="white", lw=4))  # a rim for contrast
-        ax.add_patch(Rectangle(corner, side, side, fill=False, ec=TRUTH, lw=2.2, label="truth"))
+        ax.add_patch(Rectangle(corner, side, side, fill=False, ec=GROUND_TRUTH, lw=2.2, label="ground truth"))
     if np.isnan(grid[np.triu_indices(N)]).any():
         hole.set_label("no candidate")
     ax.set(xlim=edges[:2], ylim=edges[2:])
@@ -98,45 +118,59 @@ def plot_map(
     moments: Moments,
     scores,
     duration: float,
-    truth=None,
-    answer=None,
+    ground_truth=None,
+    prediction=None,
     ax: Axes | None = None,
     label: str = "score",
-    answers: Sequence = (),
+    predictions: Sequence = (),
     dropped: Sequence[int] = (),
     difference: bool = False,
 ) -> Figure:
     """Draw scores (P,) as the 2D temporal map: end on the x axis, start on the y axis downwards, in seconds.
 
-    A cell is centred at its moment's exact start and end, so that any moment is a point of the map. `truth`
-    and `answer` are (start, end) in seconds; without an answer the highest score is marked. `answers`, several
-    such spans, best first, are numbered in place of it, and `dropped`, numbers of the candidates that NMS takes out
-    (`top_answers` gives both), are crossed. With `difference` the colours have zero in the middle: ours
-    minus the baseline's, or an error. Cells without a candidate are hatched, impossible ones (end before start)
-    pale. Raises InputError for scores that do not fit the candidates, and for a span that is no moment of the video.
+    A cell is centred at its moment's exact start and end, so that any moment is a point of the map. Cells without a
+    candidate are hatched, impossible ones (end before start) pale.
+
+    Args:
+        moments: the P candidates.
+        scores: (P,), or other values of the candidates.
+        duration: of the video, seconds.
+        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        prediction: (start, end) in seconds, marked by a star; None marks the highest score.
+        ax: where to draw; None makes a new figure.
+        label: what the values are.
+        predictions: several (start, end) in seconds, best first, numbered; the star is left out.
+        dropped: numbers of the candidates that NMS removes, crossed; `top_answers` gives these and the predictions.
+        difference: whether the colours have zero in the middle: for ours minus the baseline's, or an error.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for scores that do not fit the candidates, and for a span that is not a moment of the video.
     """
     grid = map_grid(moments, scores, label)
     ax = new_axes(size=(6, 4.9))[1][0, 0] if ax is None else ax
     edge = widest(scores) if difference else None
     palette = DIFFERENCE if difference else SCORES
-    image = draw_map(ax, grid, duration, palette, edge and -edge, edge, truth)
+    image = draw_map(ax, grid, duration, palette, edge and -edge, edge, ground_truth)
     ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9)
     starts, ends = dropped_spans(moments, dropped, duration).T
     if len(starts):
         crosses = {"ms": 4.5, "mec": "black", "mew": 1.2, "ls": "none", "label": "dropped by NMS"}
         ax.plot(ends, starts, "x", **crosses | {"mec": "white", "mew": 2.6, "label": None})
         ax.plot(ends, starts, "x", **crosses)
-    if len(answers):
-        spans = [moment_span(span, duration, f"answer {i}") for i, span in enumerate(answers, start=1)]
+    if len(predictions):
+        spans = [moment_span(span, duration, f"prediction {i}") for i, span in enumerate(predictions, start=1)]
         starts, ends = zip(*spans, strict=True)
-        ax.plot(ends, starts, "o", ms=12, **MARK, label="answers, best first")
+        ax.plot(ends, starts, "o", ms=12, **MARK, label="predictions, best first")
         for i, (start, end) in enumerate(spans, start=1):
             ax.text(end, start, str(i), ha="center", va="center_baseline", fontsize=8.5, weight="bold", color="black")
     else:
-        name = "answer" if answer is not None else "" if difference else f"highest {label}"
-        if name:  # of a difference the highest is nobody's answer
-            span = best_span(moments, scores, duration) if answer is None else answer
-            start, end = moment_span(span, duration, "answer")
+        name = "prediction" if prediction is not None else "" if difference else f"highest {label}"
+        if name:  # of a difference the highest is nobody's prediction
+            span = best_span(moments, scores, duration) if prediction is None else prediction
+            start, end = moment_span(span, duration, "prediction")
             ax.plot(end, start, "*", ms=12, **MARK, label=name)
     ax.set(xlabel="end (seconds)", ylabel="start (seconds)")
     if ax.get_legend_handles_labels()[0]:

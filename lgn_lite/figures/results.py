@@ -16,7 +16,7 @@ from lgn_lite.figures.style import (
     draw_grid,
     draw_rows,
     fill,
-    looks,
+    model_styles,
     new_axes,
     to_array,
 )
@@ -30,14 +30,14 @@ def plot_curves(history, metrics: Sequence[str] = ("R1@0.5", "R1@0.7")) -> Figur
     """
     histories = history if isinstance(history, Mapping) else {"": history}
     figure, ((left, right),) = new_axes(1, 2, size=(10, 3.5))
-    for name, look in looks(histories).items():
+    for name, style in model_styles(histories).items():
         losses = [(record["step"], record["loss"]) for record in histories[name] if "loss" in record]
         if losses:
-            left.plot(*zip(*losses, strict=True), color=look["color"], label=name)
+            left.plot(*zip(*losses, strict=True), color=style["color"], label=name)
         for metric, line in zip(metrics, ("-", "--", ":", "-."), strict=False):
             points = [(record["epoch"], record[metric]) for record in histories[name] if metric in record]
             if points:
-                mark = {"color": look["color"], "marker": look["marker"], "ms": 5, "linestyle": line}
+                mark = {"color": style["color"], "marker": style["marker"], "ms": 5, "linestyle": line}
                 right.plot(*zip(*points, strict=True), label=f"{name} {metric}".strip(), **mark)
     left.set(xlabel="training step", ylabel="loss", title="Training loss")
     right.set(xlabel="epoch", ylabel="percent of queries", title="Validation", ylim=(0, 100))
@@ -67,9 +67,18 @@ def plot_results(
 ) -> Figure:
     """Draw what metrics.summarise says of several models, {model name: summary}, as bars, values in percent.
 
-    One panel over all queries, or with `group`, such as "kind", one panel per metric and in it one cluster of
-    bars per value of the group. `chance` is one more summary, that of the best constant interval, drawn as a
-    line. Raises InputError for a result that a summary does not hold.
+    Args:
+        table: {model name: summary}.
+        metrics: names of metrics, such as "R1@0.5".
+        group: None draws one panel over all queries; a group, such as "kind", one panel per metric and in it one
+            cluster of bars per value of the group.
+        chance: one more summary, that of the best constant interval, drawn as a line.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for a result that a summary does not hold.
     """
     panels = {"": [("", metric) for metric in metrics]}  # title -> clusters: value of the group, metric
     if group is not None:
@@ -81,9 +90,9 @@ def plot_results(
     for ax, (title, clusters) in zip(axes[:, 0], panels.items(), strict=True):
         at = np.arange(len(clusters))
         handles = []
-        for i, (name, look) in enumerate(looks(table).items()):
+        for i, (name, style) in enumerate(model_styles(table).items()):
             values = [_result(table[name], name, group, *cluster) for cluster in clusters]
-            handles.append(ax.bar(at + (i - (len(table) - 1) / 2) * width, values, width, label=name, **fill(look)))
+            handles.append(ax.bar(at + (i - (len(table) - 1) / 2) * width, values, width, label=name, **fill(style)))
             ax.bar_label(handles[-1], fmt="%.1f", fontsize=8)
         if chance is not None:
             values = [_result(chance, "chance", group, *cluster) for cluster in clusters]
@@ -97,12 +106,11 @@ def plot_results(
 
 @mpl.rc_context(STYLE)
 def plot_gates(gates: Mapping[str, object], label: str = "α") -> Figure:
-    """Draw the gates (C,) of one sentence or a few, {sentence: gates}, all in the order of the first one's
-    gates.
+    """Draw the gates (C,) of one sentence or a few, {sentence: gates}, all in the order of the first sentence's.
 
-    Gates are the factors that a sentence gives the channels: α of eq. 3, or W_M f_s of eq. 2. Where the
-    second panel looks disordered, its sentence asks for other channels; the correlation says how much. Raises
-    InputError for gates of different numbers.
+    Gates are the factors that a sentence gives the channels: α of eq. 3, or W_M f_s of eq. 2. If the
+    second panel is disordered, its sentence raises other channels; the correlation says how much. Raises InputError
+    for gates of different numbers.
     """
     values = {sentence: to_array(gate).ravel() for sentence, gate in gates.items()}
     first = next(iter(values.values()))
@@ -131,29 +139,38 @@ def plot_seeds(
     metric: str = "R1@0.5",
     reference: str = "",
 ) -> Figure:
-    """Draw each row's runs and what sets the row apart: {row: {seed: percent}}, {row: (mean, low, high)} in points.
+    """Draw each row's runs, and how the row differs from a reference.
 
-    Left a dot a seed and a line at their mean; right the paired difference to the row `reference` with its interval;
-    filled where the interval leaves out zero, open where it does not. A row without a difference stays empty there.
+    Left a dot per seed and a line at their mean; right the paired difference with its interval, filled if the
+    interval excludes zero, open if it does not.
+
+    Args:
+        found: {row: {seed: percent}}.
+        differences: {row: (mean, low, high)} in points; a row without one stays empty on the right.
+        metric: what was measured.
+        reference: the row that the others are compared to, for the label.
+
+    Returns:
+        The figure.
     """
     names = list(found)
     figure, ((left, right),) = new_axes(1, 2, size=(10, 0.9 + 0.42 * len(names)), sharey=True)
     keys = {name: "baseline" if name.startswith("baseline") else name for name in names}
-    table = looks(sorted(keys.values(), key="LGN".__eq__))  # ours is the last one
+    table = model_styles(sorted(keys.values(), key="LGN".__eq__))  # ours is the last one
     for y, name in enumerate(names):
-        look = table[keys[name]]
+        style = table[keys[name]]
         numbers = np.array(list(found[name].values()))
-        left.plot(numbers, np.full(len(numbers), y), look["marker"], color=look["color"], alpha=0.75, ms=6)
+        left.plot(numbers, np.full(len(numbers), y), style["marker"], color=style["color"], alpha=0.75, ms=6)
         left.vlines(numbers.mean(), y - 0.32, y + 0.32, color=INK, linewidth=1.6)
         left.annotate(f"{numbers.mean():.1f}", (numbers.mean(), y - 0.34), ha="center", va="bottom", fontsize=8)
         if name in differences:
             mean, low, high = differences[name]
-            sure = not low <= 0 <= high
-            right.hlines(y, low, high, color=look["color"], linewidth=2.2)
-            inside = look["color"] if sure else "white"
-            right.plot(mean, y, look["marker"], mfc=inside, mec=look["color"], ms=7, mew=1.6)
+            excludes_zero = not low <= 0 <= high
+            right.hlines(y, low, high, color=style["color"], linewidth=2.2)
+            inside = style["color"] if excludes_zero else "white"
+            right.plot(mean, y, style["marker"], mfc=inside, mec=style["color"], ms=7, mew=1.6)
     right.axvline(0, color=INK, linewidth=0.9, linestyle=":")
-    left.set(xlabel=f"{metric}, percent", title="a dot a seed, their mean")
+    left.set(xlabel=f"{metric}, percent", title="a dot per seed, and the mean")
     about = f" over {reference}" if reference else ""
     right.set(xlabel=f"{metric}, points{about}", title="paired difference, 95 % interval")
     for ax in (left, right):
@@ -163,18 +180,21 @@ def plot_seeds(
 
 @mpl.rc_context(STYLE)
 def plot_overlaps(overlaps: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how the first answers' IoU (Q,) of one or more models is distributed, and R1 at every threshold."""
+    """Draw how the first predictions' IoU (Q,) of one or more models is distributed, and R1 at every threshold."""
     figure, ((left, right),) = new_axes(1, 2, size=(9, 3.3))
     edges, width = np.linspace(0, 1, 11), 0.088 / len(overlaps)
-    for i, (name, look) in enumerate(looks(overlaps).items()):
+    for i, (name, style) in enumerate(model_styles(overlaps).items()):
         values = np.asarray(overlaps[name])
         share = 100 * np.histogram(values, edges)[0] / len(values)
-        left.bar(edges[:-1] + 0.006 + (i + 0.5) * width, share, width, label=name, **fill(look))
+        left.bar(edges[:-1] + 0.006 + (i + 0.5) * width, share, width, label=name, **fill(style))
         at = np.linspace(0, 1, 201)
         above = 100 * (values[:, None] > at).mean(axis=0)  # strict, as R@n,IoU=m has it
-        right.plot(at, above, color=look["color"], marker=look["marker"], markevery=20, ms=5, label=name)
+        right.plot(at, above, color=style["color"], marker=style["marker"], markevery=20, ms=5, label=name)
     left.set(
-        xlabel="IoU of the first answer", ylabel="percent of queries", title="how good the answers are", xlim=(0, 1)
+        xlabel="IoU of the first prediction",
+        ylabel="percent of queries",
+        title="how good the predictions are",
+        xlim=(0, 1),
     )
     right.set(xlabel="m", title="R1@m at every m", xlim=(0, 1), ylim=(0, 100))
     for ax in (left, right):

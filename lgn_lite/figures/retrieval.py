@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from lgn_lite.errors import InputError
 from lgn_lite.figures.maps import moment_span
-from lgn_lite.figures.style import INK, STYLE, TRUTH, draw_rows, draw_span, fill, looks, new_axes
+from lgn_lite.figures.style import GROUND_TRUTH, INK, STYLE, draw_rows, draw_span, fill, model_styles, new_axes
 from lgn_lite.moments import interval_iou
 from lgn_lite.video.frames import read_frames
 
@@ -31,15 +31,26 @@ def plot_retrieval(
     bars: Mapping[str, tuple[float, float]],
     ax: Axes | None = None,
 ) -> Figure:
-    """Draw one query, its video and the answers to it, as in the paper's Figure 3.
+    """Draw one query, its video and the predictions for it, as in the paper's Figure 3.
 
-    frames (T, h, w, 3) uint8 at `times` (T,) in seconds: at most twelve are shown, each centred at its own
-    time; with None, where there is no video file, the bars stand alone. `bars` maps a label to (start, end) in
-    seconds, from top to bottom; with a bar "truth", the others get their tIoU. Raises InputError for times that
-    do not fit the frames, and for a bar that is no moment of the video.
+    Args:
+        frames: (T, h, w, 3) uint8; at most twelve are shown, each centred at its own time. None, if there is no
+            video file, draws the bars alone.
+        times: (T,) of the frames, seconds.
+        duration: of the video, seconds.
+        sentence: the title.
+        bars: {label: (start, end)} in seconds, from top to bottom; with a bar "ground truth", the others get their
+            tIoU.
+        ax: where to draw; None makes a new figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: for times that do not fit the frames, and for a bar that is not a moment of the video.
     """
     bars = {label: moment_span(span, duration, label) for label, span in bars.items()}
-    row, strip, left, right = 0.034 * duration, 0.0, 0.0, duration
+    row, strip_height, left, right = 0.034 * duration, 0.0, 0.0, duration
     if frames is not None:
         frames, times = np.asarray(frames), np.asarray(times, dtype=float)
         if frames.ndim != 4 or len(frames) != len(times) or not len(times):
@@ -50,26 +61,27 @@ def plot_retrieval(
         # Both axes count seconds, equally scaled: a thumbnail cannot be distorted, whatever the figure's size.
         gap = np.diff(times[shown]).min(initial=duration / 6)
         size = min(0.96 * gap, 0.13 * duration * width / height)  # a thumbnail's width; none higher than 0.13
-        strip = size * height / width
+        strip_height = size * height / width
         left, right = min(0, times[shown[0]] - size / 2), max(duration, times[shown[-1]] + size / 2)
     alone = ax is None
     ax = new_axes()[1][0, 0] if alone else ax
     if frames is not None:
         for t, frame in zip(times[shown], frames[shown], strict=True):
-            ax.imshow(frame, extent=(t - size / 2, t + size / 2, 0, strip))
+            ax.imshow(frame, extent=(t - size / 2, t + size / 2, 0, strip_height))
     at = {label: -(i + 0.8) * row for i, label in enumerate(bars)}
-    for label, look in looks(bars).items():
+    for label, style in model_styles(bars).items():
         iou = None
-        if "truth" in bars and label != "truth":
-            iou = interval_iou(torch.tensor(bars[label]), torch.tensor(bars["truth"])).item()
-        draw_span(ax, at[label], bars[label], duration, 0.66 * row, 0.13, iou, **fill(look))
-    if "truth" in bars:
-        ax.vlines(bars["truth"], at["truth"] + 0.33 * row, strip, color=TRUTH, linestyle="--", lw=1.4, clip_on=False)
+        if "ground truth" in bars and label != "ground truth":
+            iou = interval_iou(torch.tensor(bars[label]), torch.tensor(bars["ground truth"])).item()
+        draw_span(ax, at[label], bars[label], duration, 0.66 * row, 0.13, iou, **fill(style))
+    if "ground truth" in bars:
+        line = {"color": GROUND_TRUTH, "linestyle": "--", "lw": 1.4, "clip_on": False}
+        ax.vlines(bars["ground truth"], at["ground truth"] + 0.33 * row, strip_height, **line)
     ax.set(
         title=textwrap.fill(f"“{sentence}”", 95),
         xlabel="time (seconds)",
         xlim=(left, right),
-        ylim=(-(len(bars) + 0.35) * row, strip),
+        ylim=(-(len(bars) + 0.35) * row, strip_height),
         yticks=list(at.values()),
         yticklabels=list(at),
         aspect="equal",
@@ -103,7 +115,7 @@ def plot_retrievals(examples: Sequence[Mapping]) -> Figure:
 def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = None) -> Figure:
     """Draw who does what when, each row label in its own row, in order of appearance.
 
-    Events are (row label, start, end, text, colour), in seconds. Raises InputError where one is not within
+    Events are (row label, start, end, text, colour), in seconds. Raises InputError if one is not within
     the video.
     """
     rows = list(dict.fromkeys(event[0] for event in events))
@@ -122,7 +134,7 @@ def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = No
     return ax.figure
 
 
-def strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray, np.ndarray]:
+def frame_strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray, np.ndarray]:
     """Frames (count, 96, 96, 3) and times of a video for plot_retrieval, from the middles of equal parts."""
     frames, times = read_frames(path, 2 * count / duration, (96, 96))
     return frames[1::2][:count], times[1::2][:count]

@@ -12,7 +12,7 @@ import torch
 from matplotlib.axes import Axes
 
 # Okabe and Ito's palette: its colours stay apart for colour-blind readers
-TRUTH, BASELINE, OURS = "#009E73", "#E69F00", "#0072B2"
+GROUND_TRUTH, BASELINE, OURS = "#009E73", "#E69F00", "#0072B2"
 GUIDE = "#D55E00"  # the sentence at work: arrows, units and gates
 SCORES = "viridis"  # colormap of scores: low is dark, also in grey print; it has no grey, which means a hole
 HOLE, IMPOSSIBLE, INK, GRID = "#E4E4E4", "#F8F8F8", "#222222", "#DDDDDD"
@@ -25,7 +25,7 @@ STYLE = {
     "figure.constrained_layout.h_pad": 0.1,
     "figure.dpi": 110,
     "savefig.dpi": 110,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure on every machine
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -45,13 +45,13 @@ STYLE = {
 
 
 def style() -> None:
-    """Set matplotlib to the course's style, for the reader's own figures; the package's have it anyway."""
+    """Set matplotlib to the course's style, for the reader's own figures; the package's use it anyway."""
     mpl.rcParams.update(STYLE)
 
 
-def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Give each name color, hatch and marker: truth and baseline have their own, the last other is ours."""
-    table = {"truth": (TRUTH, "", "D"), "baseline": (BASELINE, "///", "s")}
+def model_styles(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Give each name color, hatch and marker: "ground truth" and "baseline" have their own, the last other is ours."""
+    table = {"ground truth": (GROUND_TRUTH, "", "D"), "baseline": (BASELINE, "///", "s")}
     spare = [
         ("#56B4E9", "\\\\\\", "^"),
         ("#CC79A7", "xxx", "v"),
@@ -65,9 +65,9 @@ def looks(names: Iterable[str]) -> dict[str, dict[str, str]]:
     return {n: dict(zip(keys, table.get(n) or table[n.lower()], strict=True)) for n in names}
 
 
-def fill(look: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a bar in one of the `looks`."""
-    return {"color": look["color"], "hatch": look["hatch"], "edgecolor": "white"}
+def fill(model_style: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a bar in one of `model_styles`."""
+    return {"color": model_style["color"], "hatch": model_style["hatch"], "edgecolor": "white"}
 
 
 def new_axes(rows: int = 1, columns: int = 1, size: tuple[float, float] = (9, 4), **settings):
@@ -84,16 +84,24 @@ def draw_grid(ax: Axes, axis: str) -> None:
 
 
 def draw_rows(ax: Axes, labels: Sequence[str], above: float = 0.5, below: float = 0.5) -> None:
-    """Set the y axis to one row per label, the first on top, with so much room above the first and below the last."""
+    """Set the y axis to one row per label, the first on top, with this much room above the first and below the last."""
     ax.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - 1 + below, -above))
     ax.tick_params(axis="y", length=0)
     draw_grid(ax, "x")
 
 
 def draw_span(ax: Axes, y: float, span, duration: float, height: float, room: float, iou=None, **bar) -> None:
-    """Draw a moment as a bar with its seconds next to it, and its tIoU, if given, right of the axes.
+    """Draw a moment as a bar with its seconds next to it: on its right, else on its left, else on it.
 
-    The seconds are right of the bar, else left, else on it, for they take the fraction `room` of the video.
+    Args:
+        ax: where to draw.
+        y: height of the bar's middle.
+        span: (start, end), seconds.
+        duration: of the video, seconds.
+        height: of the bar.
+        room: what the text of the seconds takes, as a fraction of the video.
+        iou: tIoU, written on the right of the axes; None writes nothing.
+        bar: further settings of the bar, such as those of `fill`.
     """
     start, end = span
     ax.barh(y, end - start, height, left=start, **bar)

@@ -1,7 +1,7 @@
-"""The inspector as a page of its own: Voilà serves one notebook of one cell, written for the occasion.
+"""The inspector as a page of its own: Voilà serves one notebook of one cell, written for this purpose.
 
 Each visitor gets a process with an inspector of their own. Nothing else is served: neither the project's files nor a
-way to run code. The page asks no other host for anything, and its headers forbid a browser to.
+way to run code. The page requests nothing from other hosts, and its headers forbid a browser to.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PORT = 8866  # Voilà's own
 IDLE = 3600  # seconds after which a process ends that nobody has used, though its page is open
 FOLDER = "lgn_lite-page-"  # what the names of the servers' temporary folders begin with
 SOCKET = "/voila_12345678/kernel-12345678-1234-1234-1234-123456789012-ipc-1"  # as long as a socket's path in the folder
-# What a page may load: itself, and what its scripts make in memory (widgets are blob: modules, films blob: or data:).
+# What a page may load: itself, and what its scripts make in memory (widgets are blob: modules, videos blob: or data:).
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; frame-ancestors 'self'; object-src 'none'"
 # Voilà's page without its icons from a CDN, MathJax and diagrams, in the visitor's choice of light or dark.
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -50,10 +50,18 @@ def serve(
 ) -> None:
     """Serve `show(arguments)` to browsers until Ctrl-C or SIGTERM.
 
-    arguments: of `Inspector`, as JSON holds them, paths absolute; `encoder` is the file of VGG16's weights.
-    host, port: where to listen; None is 8866, or the next port that is free. token: whether a visitor needs the
-    secret that is part of the address. `ready` is called with the address once it can be opened.
-    Raises InputError where the port cannot be had.
+    Args:
+        arguments: of `Inspector`, as JSON holds them, paths absolute; `encoder` is the file of VGG16's weights.
+        host: where to listen.
+        port: None takes 8866, or the next port that is free.
+        token: whether a visitor needs the secret that is part of the address.
+        ready: called with the address once it can be opened.
+
+    Returns:
+        None, once the server has stopped.
+
+    Raises:
+        InputError: if the port is not available.
     """
     with _until_signal() as serving, own_folder() as folder:
         sockets = _listen(host, port)
@@ -98,7 +106,7 @@ def _until_signal() -> Iterator[Callable[[], None]]:
 def own_folder() -> Iterator[Path]:
     """A temporary folder that is this server's alone, and goes with it; those of killed servers go first.
 
-    Here are the page, and the files and sockets of the visitors' processes. A lock tells whose server still runs.
+    Here are the page, and the files and sockets of the visitors' processes. A lock shows whose server still runs.
     """
     base = Path(tempfile.gettempdir())
     for folder in base.glob(f"{FOLDER}*"):
@@ -129,7 +137,7 @@ def _remove_dead(folder: Path) -> None:
 def write_page(folder: Path, arguments: dict[str, Any]) -> Path:
     """Write the notebook of the page, and its template, into a folder.
 
-    The arguments stand in the cell as a literal of JSON, so that no path or sentence can be read as code.
+    The arguments are in the cell as a literal of JSON, so that no path or sentence can be read as code.
     """
     source = f"import json\nfrom lgn_lite.inspector.server import show\nshow(json.loads({json.dumps(arguments)!r}))"
     cell = {"cell_type": "code", "id": "page", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
@@ -169,10 +177,10 @@ def inspector(arguments: dict[str, Any]) -> Any:
 
 
 def free_port(host: str, port: int | None = None) -> int:
-    """The port, if it is free; for None, 8866 or the first free one above it. InputError where there is none."""
-    for wanted in [port] if port is not None else [*range(PORT, PORT + 20), 0]:
+    """The port, if it is free; for None, 8866 or the first free one above it. InputError if there is none."""
+    for candidate in [port] if port is not None else [*range(PORT, PORT + 20), 0]:
         try:
-            family, kind, *_, address = socket.getaddrinfo(host, wanted, type=socket.SOCK_STREAM)[0]
+            family, kind, *_, address = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as probe:
                 if sys.platform != "win32":
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server itself does
@@ -180,11 +188,11 @@ def free_port(host: str, port: int | None = None) -> int:
                 return probe.getsockname()[1]
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-    raise InputError(f"cannot listen on {host}, port {wanted}: {reason}; give another --port or --host")
+    raise InputError(f"cannot listen on {host}, port {candidate}: {reason}; give another --port or --host")
 
 
 def _listen(host: str, port: int | None) -> list[socket.socket]:
-    """The sockets of `free_port`'s port, also where another server takes it in the same instant."""
+    """The sockets of `free_port`'s port, even if another server takes it in the same instant."""
     from tornado.netutil import bind_sockets
 
     for _ in range(20):
@@ -247,9 +255,9 @@ def _server(folder: Path, host: str, sockets: list[socket.socket], secret: str, 
         prelaunch_hook=with_cookie,
     )
     config.MappingKernelManager.update(cull_idle_timeout=IDLE, cull_interval=min(5, IDLE), cull_connected=True)
-    # One that dies is not started again: it would know nothing of the page, which would wait for it.
+    # One that dies is not started again: it would not know the page, which would wait for it.
     config.KernelRestarter.update(restart_limit=0, time_to_dead=1.0)
-    config.VoilaExecutor.cell_error_instruction = "The terminal that serves this page tells more."
+    config.VoilaExecutor.cell_error_instruction = "See the terminal that serves this page for more."
     if sys.platform != "win32" and len(os.fsencode(folder)) + len(SOCKET) <= IPC_PATH_MAX_LEN:
         config.KernelManager.transport = "ipc"  # files of this user, not ports that all can reach
     settings: dict[str, Any] = {
@@ -275,7 +283,7 @@ def _server(folder: Path, host: str, sockets: list[socket.socket], secret: str, 
     server.initialize([])
     server.template_paths.insert(0, str(folder))
     for log in (server.log, logging.getLogger("asyncio")):
-        log.addFilter(_worth_telling)
+        log.addFilter(_is_news)
     return server
 
 
@@ -285,10 +293,10 @@ def _log_refused(log: logging.Logger, handler: Any) -> None:
         log.warning("%d: %s %.80s", handler.get_status(), handler.request.method, handler.request.path)
 
 
-def _worth_telling(record: logging.LogRecord) -> bool:
+def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of the log is news.
 
-    Neither trust in outputs that a notebook brings along is, for this one brings none, nor what Voilà, in the middle of
+    Neither trust in a notebook's saved outputs is, since this one has none, nor what Voilà, in the middle of
     a page, makes of the end of its process: the visitor has left, or a line of `Visits` says so.
     """
     error = record.exc_info[1] if record.exc_info else None
@@ -297,7 +305,7 @@ def _worth_telling(record: logging.LogRecord) -> bool:
 
 
 def _name(host: str) -> str:
-    """The host as it stands in an address that can be opened."""
+    """The host as written in an address that can be opened."""
     if host in ("", "0.0.0.0", "::"):
         return socket.gethostname()
     return f"[{host}]" if ":" in host else host

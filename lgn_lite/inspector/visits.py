@@ -1,8 +1,8 @@
 """Who may visit the inspector's page, and how long a visitor's process lives: Voilà's handlers, each of them guarded.
 
-Another site's page can make a visitor's browser ask this server for anything; it gets nothing, not even a process.
-A process ends when its page is closed, when its visitor leaves while it loads, and soon after nobody looks; one that
-dies is not started again behind the page, which says so.
+Another site's page can make a visitor's browser send any request to this server; it gets nothing, not even a process.
+A process ends when its page is closed, when its visitor leaves while it loads, and soon after nobody has it open; one
+that dies is not started again behind the page, which says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from voila.voila_identity_provider import VoilaLoginHandler
 from lgn_lite.support.templates import render
 
 AWAY = 30  # seconds without a connection after which a visitor's process ends; a browser connects again before that
-UNSEEN = 60  # the same for a page that has not connected yet, since it was last heard of
+UNSEEN = 60  # the same for a page that has not connected yet, since its last sign of life
 VISITORS = 16  # processes at most: each takes up to a gigabyte
 PROTOCOL = "v1.kernel.websocket.jupyter.org"  # of the channel between page and process
 REFUSED = Path(__file__).with_name("refused.html.jinja")
@@ -69,9 +69,9 @@ class Door:
 
     def refuses(self, request: HTTPServerRequest) -> str:
         if not self._knows(request.host):
-            return "This server does not answer to that name: use the address that it printed."
+            return "This server is not known by that name: use the address that it printed."
         if self._foreign(request) and not (request.path == "/" and self._has_secret(request)):
-            return "Another site's page has asked for this."
+            return "Another site's page has requested this."
         return ""
 
     def _knows(self, host: str) -> bool:
@@ -84,15 +84,15 @@ class Door:
             return host.rpartition(":")[0].lower() in self.names or host.lower() in self.names
 
     def _foreign(self, request: HTTPServerRequest) -> bool:
-        """Whether a browser says that another origin asks: another site, or another port of this machine."""
+        """Whether, by its headers, another origin sends this: another site, or another port of this machine."""
         headers = request.headers
         if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             return True
-        asking = [headers.get("Origin"), headers.get("Sec-WebSocket-Origin")]
+        origins = [headers.get("Origin"), headers.get("Sec-WebSocket-Origin")]
         if "Sec-Fetch-Site" not in headers:  # an older browser, or an address that is neither https nor this machine
-            asking.append(headers.get("Referer"))
+            origins.append(headers.get("Referer"))
         try:
-            return any(urlsplit(address).netloc.lower() != request.host.lower() for address in asking if address)
+            return any(urlsplit(address).netloc.lower() != request.host.lower() for address in origins if address)
         except ValueError:
             return True
 
@@ -102,30 +102,30 @@ class Door:
 
 
 class Visits(AsyncMappingKernelManager):
-    """The visitors' processes (kernels), each with when its page was last heard of."""
+    """The visitors' processes (kernels), each with the time of its page's last sign of life."""
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.loading: set[Page] = set()
+        self.loading: set[InspectorPage] = set()
         self.connections: Counter[str] = Counter()
         self.connected: set[str] = set()  # that were so once
-        self.heard: dict[str, float] = {}
+        self.last_seen: dict[str, float] = {}
         self._ending: set[str] = set()
 
-    def admit(self, page: Page) -> None:
-        """Let a page begin to load; HTTPError where there are too many."""
+    def admit(self, page: InspectorPage) -> None:
+        """Let a page begin to load; HTTPError if there are too many."""
         if len(self) + sum(page.kernel_id is None for page in self.loading) >= VISITORS:
-            raise Refusal(503, f"{VISITORS} visitors look at this page already; try again later.")
+            raise Refusal(503, f"{VISITORS} visitors have this page open already; try again later.")
         self.loading.add(page)
 
-    def hear(self, kernel_id: str) -> None:
-        self.heard[kernel_id] = time.monotonic()
+    def mark_seen(self, kernel_id: str) -> None:
+        self.last_seen[kernel_id] = time.monotonic()
 
     async def start_kernel(self, **options: Any) -> str:
         page = CallContext.get(CallContext.JUPYTER_HANDLER)
         options["env"] |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.connection_dir)  # which goes with the server
         kernel_id = await super().start_kernel(**options)
-        self.hear(kernel_id)
+        self.mark_seen(kernel_id)
         page.kernel_id = kernel_id
         if page.left:  # in the meantime
             await self.end(kernel_id)
@@ -142,7 +142,7 @@ class Visits(AsyncMappingKernelManager):
             await super()._async_shutdown_kernel(kernel_id, now=now, restart=restart)
         finally:
             self._ending.discard(kernel_id)
-            self.heard.pop(kernel_id, None)
+            self.last_seen.pop(kernel_id, None)
             self.connected.discard(kernel_id)
             for page in [page for page in self.loading if page.kernel_id == kernel_id]:
                 page.end()
@@ -159,12 +159,12 @@ class Visits(AsyncMappingKernelManager):
         IOLoop.current().add_callback(self.end, kernel_id, now=True)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """End a process that nobody looks at, and one that nobody has used for long (`cull_idle_timeout`)."""
+        """End a process whose page nobody has open, and one that nobody has used for long (`cull_idle_timeout`)."""
         if kernel_id not in self or kernel_id in self._ending:
             return
         if self.connections[kernel_id] or any(page.kernel_id == kernel_id for page in self.loading):
-            self.hear(kernel_id)
-        elif time.monotonic() - self.heard.setdefault(kernel_id, time.monotonic()) > (
+            self.mark_seen(kernel_id)
+        elif time.monotonic() - self.last_seen.setdefault(kernel_id, time.monotonic()) > (
             AWAY if kernel_id in self.connected else UNSEEN
         ):
             await self.end(kernel_id)
@@ -173,11 +173,11 @@ class Visits(AsyncMappingKernelManager):
 
 
 class Guarded:
-    """A handler that asks the door first, and answers every failure with one sentence."""
+    """A handler that checks the door first, and responds to every failure with one sentence."""
 
     async def prepare(self) -> None:
         if reason := self.settings["door"].refuses(self.request):
-            self.current_user = self._jupyter_current_user = None  # which others would look up to render an error
+            self.current_user = self._jupyter_current_user = None  # which others would read to render an error
             raise Refusal(403, reason)
         if (prepared := super().prepare()) is not None:
             await ensure_async(prepared)
@@ -193,7 +193,7 @@ class Guarded:
             super().log_exception(kind, error, trace)
 
 
-class Page(Guarded, TornadoVoilaHandler):
+class InspectorPage(Guarded, TornadoVoilaHandler):
     """The page itself, whose process ends with the connection for as long as it loads."""
 
     kernel_id: str | None = None
@@ -205,7 +205,7 @@ class Page(Guarded, TornadoVoilaHandler):
         if path:
             raise HTTPError(404)
         if "prefetch" in self.request.headers.get("Sec-Purpose", ""):
-            raise Refusal(503, "Nobody looks yet.")
+            raise Refusal(503, "This page is not open yet.")
         self.kernel_manager.admit(self)
         try:
             self._writing = asyncio.ensure_future(self._write())
@@ -215,7 +215,7 @@ class Page(Guarded, TornadoVoilaHandler):
         finally:
             self.kernel_manager.loading.discard(self)
             if self.kernel_id is not None and self.kernel_id in self.kernel_manager:
-                self.kernel_manager.hear(self.kernel_id)
+                self.kernel_manager.mark_seen(self.kernel_id)
 
     async def _write(self) -> None:
         try:
@@ -239,12 +239,12 @@ class Page(Guarded, TornadoVoilaHandler):
 
 
 class Process(Guarded, KernelHandler):
-    """Whether a visitor's process is there; the page asks again and again."""
+    """Whether a visitor's process is there; the page checks again and again."""
 
     async def get(self, kernel_id: str) -> None:
         await super().get(kernel_id)
         if kernel_id not in self.kernel_manager.connected:
-            self.kernel_manager.hear(kernel_id)
+            self.kernel_manager.mark_seen(kernel_id)
 
     async def delete(self, kernel_id: str) -> None:
         raise HTTPError(405)
@@ -266,7 +266,7 @@ class Channels(Guarded, VoilaKernelWebsocketHandler):
             await super().get(kernel_id)
         except HTTPError:
             raise
-        except Exception as error:  # the process, or whoever asked, has gone in the middle of it
+        except Exception as error:  # the process, or the visitor, has gone meanwhile
             self.log.warning("A connection that ended as it was opened: %s", error)
             if self.ws_connection is None and not self._headers_written:
                 raise Refusal(404, "That process has ended.") from None
@@ -300,7 +300,7 @@ class Channels(Guarded, VoilaKernelWebsocketHandler):
             if not manager.connections[self._process]:
                 del manager.connections[self._process]
             if self._process in manager:
-                manager.hear(self._process)
+                manager.mark_seen(self._process)
         super().on_close()
 
 
@@ -362,7 +362,7 @@ def routes(application: Any) -> list[tuple]:
         (r"/voila/static/(.+)", Scripts, {"paths": application.static_paths}),
         (r"/voila/labextensions/(.+)", Extensions, {"path": application.labextensions_path, "no_cache_paths": ["/"]}),
         *login,
-        (r"/(.*)", Page, page),
+        (r"/(.*)", InspectorPage, page),
     ]
 
 

@@ -6,7 +6,6 @@ splits once; its `scores.json` lies beside its checkpoints, and `collect` reads 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
 from lgn_lite.recipes import COURSE, Recipe, evaluate_checkpoint, train_side_by_side
+from lgn_lite.study.speed import in_turn
 from lgn_lite.study.statistics import (
     Record,
     choose_learning_rate,
@@ -251,13 +251,7 @@ def step_costs(
         steps[row] = _training_step(LGN(config), collate([items[i] for i in range(len(items))]))
         total = model_summary(config, batch=len(queries), words=10).loc["total"]
         costs[row] = {"parameters": int(total["parameters"]), "multiply_adds": int(total["multiply_adds"])}
-        steps[row]()  # warm up
-    seconds = {row: [] for row in rows}
-    for _ in range(rounds):
-        for row, step in steps.items():
-            begin = time.perf_counter()
-            step()
-            seconds[row].append(time.perf_counter() - begin)
+    seconds = in_turn(steps, rounds)
     for row, cost in costs.items():
         cost["milliseconds"] = round(1e3 * float(np.median(seconds[row])), 1)
         cost["ratio"] = round(float(np.median(np.array(seconds[row]) / np.array(seconds[rows[0]]))), 3)

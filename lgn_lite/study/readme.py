@@ -99,7 +99,7 @@ def picture(models: Path, target: Path) -> None:
         if overlap["full"] > 0.7 and overlap["baseline"] < 0.1:
             break
     frames, times = read_frames(video, rate=10 / query.duration)
-    bars = {"truth": truth, "baseline": answers["baseline"], "LGN": answers["full"]}
+    bars = {"ground truth": truth, "baseline": answers["baseline"], "LGN": answers["full"]}
     target.parent.mkdir(exist_ok=True)
     plot_retrieval(frames, times, query.duration, query.sentence, bars).savefig(target)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgn_lite.analysis.blind import (
-    PUBLISHED,
-    blind_answers,
+    PUBLISHED_RESULTS,
+    blind_predictions,
     compare,
     densest_first,
     first_verb,
@@ -55,7 +55,7 @@ def test_verbs_that_decide_the_place_are_found():
         assert table[blind]["R1@0.5"] <= 50  # one of the two places at best
         assert table[aware]["R1@0.5"] == 100
     assert all(row["queries"] == 48 for row in table.values())
-    assert table["best constant interval"]["R5@0.5"] == 100  # five answers have room for both
+    assert table["best constant interval"]["R5@0.5"] == 100  # five predictions have room for both
 
 
 def test_without_verbs_only_the_prior_is_left():
@@ -69,28 +69,28 @@ def test_without_verbs_only_the_prior_is_left():
 def test_a_sentence_without_a_frequent_verb_gets_the_prior():
     train = OPEN_AND_CLOSE + made({"person closes the box": END})  # now most moments are at the end
     test = [Query("new", sentence, 0, 1, 10.0) for sentence in ("person opens it", "the door", "person juggles")]
-    answers = blind_answers(train, test, most_hits_first, ["open", "close"])
-    assert answers[0, 0, 1] < 5 < answers[1, 0, 0]  # seconds
-    assert torch.equal(answers[1], answers[2])
+    predictions = blind_predictions(train, test, most_hits_first, ["open", "close"])
+    assert predictions[0, 0, 1] < 5 < predictions[1, 0, 0]  # seconds
+    assert torch.equal(predictions[1], predictions[2])
 
 
 @pytest.mark.parametrize("ranking", [densest_first, most_hits_first])
 def test_answers_grow_with_the_video(ranking):
     longer = [Query(q.video, q.sentence, 3 * q.start, 3 * q.end, 3 * q.duration) for q in OPEN_AND_CLOSE]
     verbs = ["open", "close"]
-    answers = blind_answers(OPEN_AND_CLOSE, OPEN_AND_CLOSE, ranking, verbs)
-    torch.testing.assert_close(blind_answers(longer, longer, ranking, verbs), 3 * answers)
-    torch.testing.assert_close(blind_answers(longer, OPEN_AND_CLOSE, ranking, verbs), answers)
+    predictions = blind_predictions(OPEN_AND_CLOSE, OPEN_AND_CLOSE, ranking, verbs)
+    torch.testing.assert_close(blind_predictions(longer, longer, ranking, verbs), 3 * predictions)
+    torch.testing.assert_close(blind_predictions(longer, OPEN_AND_CLOSE, ranking, verbs), predictions)
 
 
 def test_the_first_answer_fills_up_what_nms_leaves():
-    answers = blind_answers(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:1], most_hits_first, keep=200, nms=0.0)
-    kept = answers[0].unique(dim=0)
-    assert answers.shape == (1, 200, 2)
+    predictions = blind_predictions(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:1], most_hits_first, keep=200, nms=0.0)
+    kept = predictions[0].unique(dim=0)
+    assert predictions.shape == (1, 200, 2)
     assert 1 < len(kept) <= 16  # disjoint
-    assert (answers[0, len(kept) :] == answers[0, 0]).all()
-    unthinned = blind_answers(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:1], most_hits_first, keep=136, nms=None)
-    assert len(unthinned[0].unique(dim=0)) == 136
+    assert (predictions[0, len(kept) :] == predictions[0, 0]).all()
+    without_nms = blind_predictions(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:1], most_hits_first, keep=136, nms=None)
+    assert len(without_nms[0].unique(dim=0)) == 136
 
 
 def test_the_densest_interval_is_not_the_one_that_hits_most():
@@ -182,9 +182,9 @@ def test_the_first_frequent_verb_counts():
 
 def test_published_figures_stand_beside_ours():
     ours = compare(OPEN_AND_CLOSE, OPEN_AND_CLOSE[:2])
-    assert {"prior only", "action aware"} <= PUBLISHED["charades-sta"].keys() & ours.keys()
-    assert set(PUBLISHED) <= set(REAL)
-    for name, rows in PUBLISHED.items():
+    assert {"prior only", "action aware"} <= PUBLISHED_RESULTS["charades-sta"].keys() & ours.keys()
+    assert set(PUBLISHED_RESULTS) <= set(REAL)
+    for name, rows in PUBLISHED_RESULTS.items():
         known = {f"R{k}@{m}" for k in (1, 5) for m in REAL[name].thresholds}
         for row in rows.values():
             assert row["source"] and "R1@0.5" in row and set(row) - {"source"} <= known

@@ -26,9 +26,9 @@ def test_the_real_files_and_table_1(shared):
     tacos = {split: read_tacos(shared(f"data/tacos/{split}.json")) for split in ("train", "val", "test")}
     table = survey({"charades-sta": charades, "tacos": tacos})
     for row, figures in FIGURES.items():
-        found = table.loc[row].drop("moments a video")
+        found = table.loc[row].drop("moments per video")
         assert tuple(found.round(2)) == figures, row
-        assert table.loc[row, "moments a video"] == pytest.approx(figures[0] / figures[2])
+        assert table.loc[row, "moments per video"] == pytest.approx(figures[0] / figures[2])
 
     # What DIFFERENCES says, against what is counted
     train, both, files = (
@@ -37,15 +37,16 @@ def test_the_real_files_and_table_1(shared):
     for column, figure in TABLE_1["charades-sta"].items():
         assert round(train[column], 1) == figure
         assert f"{train[column]:.2f}" in DIFFERENCES[0]
-    assert f"{both['moments a video']:.2f} moments a video, of {both['moment s']:.2f} s" in DIFFERENCES[0]
+    assert f"{both['moments per video']:.2f} moments per video, of {both['seconds per moment']:.2f} s" in DIFFERENCES[0]
     assert f"{train['pairs as written'] - train['pairs']:.0f} pairs" in DIFFERENCES[1]
     assert f"{train['pairs']:,.0f} pairs and {both['videos']:,.0f} videos" in DIFFERENCES[1]
-    for column in ("words a sentence", "moment s"):
+    for column in ("words per sentence", "seconds per moment"):
         assert round(files[column], 1) == TABLE_1["tacos"][column]
         assert f"{files[column]:.2f}" in DIFFERENCES[2]
-    assert round(17344 / files["videos"], 1) == TABLE_1["tacos"]["moments a video"]
+    assert round(17344 / files["videos"], 1) == TABLE_1["tacos"]["moments per video"]
     assert (
-        f"{files['pairs']:,.0f} pairs of {files['videos']:.0f} videos: {files['moments a video']:.2f}" in DIFFERENCES[2]
+        f"{files['pairs']:,.0f} pairs of {files['videos']:.0f} videos: {files['moments per video']:.2f}"
+        in DIFFERENCES[2]
     )
     for column in ("pairs", "videos"):
         shares = "/".join(f"{100 * table.loc[('tacos', split), column] / files[column]:.0f}" for split in tacos)
@@ -58,7 +59,8 @@ def test_a_data_set_without_preset_or_table_has_no_such_figures():
     assert list(table.columns) == list(COLUMNS)
     assert list(table.index) == [("mine", "train"), ("mine", "test"), ("mine", "all")]
     assert table.loc[("mine", "train")].dropna().to_dict() == {
-        "pairs": 2, "pairs as written": 2, "videos": 1, "words a sentence": 2.5, "moments a video": 2, "moment s": 3.5,
+        "pairs": 2, "pairs as written": 2, "videos": 1, "words per sentence": 2.5, "moments per video": 2,
+        "seconds per moment": 3.5,
     }  # fmt: skip
     assert table.loc[("mine", "all"), ["pairs", "videos"]].tolist() == [3, 1]
 

@@ -1,15 +1,15 @@
-"""The taxonomy of mistakes, on hand-made answers and on every query of a drawn data set."""
+"""The taxonomy of mistakes, on hand-made predictions and on every query of a drawn data set."""
 
 import pytest
 
-from lgn_lite.analysis.mistakes import CONTENTS, PLACES, content_of, place_of, scene_of
+from lgn_lite.analysis.mistakes import CONTENTS, TIMINGS, content_of, scene_of, timing_of
 from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
 from lgn_lite.toy.world import Event, Scene
 
 
 @pytest.mark.parametrize(
-    ("answer", "place"),
+    ("prediction", "timing"),
     [
         ((10, 14), "hit"),
         ((10, 13), "hit"),
@@ -22,25 +22,25 @@ from lgn_lite.toy.world import Event, Scene
         ((0, 3), "elsewhere"),
     ],
 )
-def test_places(answer, place):
-    assert place_of(answer, (10, 14)) == place
-    assert place in PLACES
+def test_timings(prediction, timing):
+    assert timing_of(prediction, (10, 14)) == timing
+    assert timing in TIMINGS
 
 
 def test_another_threshold_makes_other_hits():
-    assert place_of((10, 13), (10, 14), threshold=0.8) == "too short"
-    assert place_of((9, 16), (10, 14), threshold=0.7) == "too long"
+    assert timing_of((10, 13), (10, 14), threshold=0.8) == "too short"
+    assert timing_of((9, 16), (10, 14), threshold=0.7) == "too long"
 
 
 RED, BLUE = ("red", "circle"), ("blue", "star")
 EVENTS = [Event(0, "flag", 2, 6), Event(1, "flag", 8, 12), Event(0, "hat", 14, 18), Event(0, "flag", 20, 24)]
 EVENTS += [Event(1, "drum", 26, 30), Event(0, "jump", 29, 33)]
 SCENE = Scene("toy-test-0000", "test", 40.0, [RED, BLUE], EVENTS)
-ASKED = Query("toy-test-0000", "…", 2, 6, 40.0, "test", {"figure": "red circle", "activity": "flag"})
+QUERY = Query("toy-test-0000", "…", 2, 6, 40.0, "test", {"figure": "red circle", "activity": "flag"})
 
 
 @pytest.mark.parametrize(
-    ("answer", "content"),
+    ("prediction", "content"),
     [
         ((2, 6), "hit"),
         ((4, 7), "right event, wrong borders"),
@@ -53,8 +53,8 @@ ASKED = Query("toy-test-0000", "…", 2, 6, 40.0, "test", {"figure": "red circle
         ((6, 8), "no event"),
     ],
 )
-def test_contents(answer, content):
-    assert content_of(answer, ASKED, SCENE) == content
+def test_contents(prediction, content):
+    assert content_of(prediction, QUERY, SCENE) == content
     assert content in CONTENTS
 
 
@@ -66,14 +66,14 @@ def test_every_toy_query_is_a_hit_on_its_own_moment_and_its_scene_is_found(tiny_
             assert content_of((query.start, query.end), query, scene) == "hit"
             for event in scene.events:  # another event is never the right one
                 if (event.start, event.end) != (query.start, query.end):
-                    told = content_of((event.start, event.end), query, scene)
-                    assert told not in ("no event", "right event, wrong borders")
+                    found = content_of((event.start, event.end), query, scene)
+                    assert found not in ("no event", "right event, wrong borders")
 
 
 def test_other_data_sets_are_refused(tiny_toy, tmp_path, queries):
-    with pytest.raises(InputError, match=r"toy_sta\.json: tells nothing of the video 'v0'"):
+    with pytest.raises(InputError, match=r"toy_sta\.json: says nothing about the video 'v0'"):
         scene_of(queries[0], tmp_path)
-    with pytest.raises(InputError, match="tells nothing of the video 'v0'"):
+    with pytest.raises(InputError, match="says nothing about the video 'v0'"):
         scene_of(queries[0], tiny_toy.folder)
     moved = Query("toy-test-0000", "x", 1.23, 2.34, 30.0)
     with pytest.raises(InputError, match=r"has no event from 1\.23 to 2\.34 s"):
@@ -99,13 +99,13 @@ def test_other_data_sets_are_refused(tiny_toy, tmp_path, queries):
 def test_damaged_notes_of_a_drawn_set_are_one_line(tmp_path, content):
     (tmp_path / "toy_sta.json").write_text(content, encoding="utf-8")
     query = Query("toy-test-0000", "x", 1.0, 2.0, 30.0)
-    with pytest.raises(InputError, match=r"toy_sta\.json: tells nothing of the video 'toy-test-0000'") as error:
+    with pytest.raises(InputError, match=r"toy_sta\.json: says nothing about the video 'toy-test-0000'") as error:
         scene_of(query, tmp_path)
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
 
 
 @pytest.mark.parametrize("video", ["toy-test-1_0", "toy-test-１", "toy-nothing-0001", "toy-test-" + "9" * 5000, "x\ny"])
 def test_a_name_that_no_drawn_video_has_is_one_line(tiny_toy, video):
-    with pytest.raises(InputError, match="tells nothing of the video") as error:
+    with pytest.raises(InputError, match="says nothing about the video") as error:
         scene_of(Query(video, "x", 1.0, 2.0, 30.0), tiny_toy.folder)
     assert "\n" not in str(error.value) and len(str(error.value)) < 400

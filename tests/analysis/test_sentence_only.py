@@ -10,7 +10,7 @@ import torch
 from helpers.miniature import build_miniature
 from typer.testing import CliRunner
 
-from lgn_lite.analysis.blind import PUBLISHED
+from lgn_lite.analysis.blind import PUBLISHED_RESULTS
 from lgn_lite.analysis.sentence_only import ALONE, SETTINGS, as_text, compare_without_video, pool
 from lgn_lite.cli import main as cli
 from lgn_lite.config import LGNConfig
@@ -57,7 +57,7 @@ def made(name: str = "charades-sta", prior: float = 20.0, **seeds: float) -> dic
     alone = {number.strip("_"): {"queries": 8, "R1@0.5": value, "mIoU": 9.0} for number, value in seeds.items()}
     mean = {"queries": 8.0, "R1@0.5": statistics.mean(seeds.values()), "mIoU": 9.0}
     spread = {"R1@0.5": statistics.stdev(seeds.values()) if len(seeds) > 1 else 0.0, "mIoU": 0.0}
-    about = {"name": name, "data_set": name.upper(), "published": PUBLISHED.get(name, {})}
+    about = {"name": name, "data_set": name.upper(), "published": PUBLISHED_RESULTS.get(name, {})}
     return about | {"rows": rows | {ALONE: mean}, "seeds": alone, "spread": spread}
 
 
@@ -82,7 +82,11 @@ def test_runs_that_do_not_belong_together(other, told):
 
 def test_as_text_puts_published_figures_below_ours():
     shown = as_text(made("tacos", _0=5.0, _1=6.0))
-    assert list(shown) == ["prior only", ALONE, *(f"{n} ({row['source']})" for n, row in PUBLISHED["tacos"].items())]
+    assert list(shown) == [
+        "prior only",
+        ALONE,
+        *(f"{n} ({row['source']})" for n, row in PUBLISHED_RESULTS["tacos"].items()),
+    ]
     assert shown[ALONE] == {"R1@0.5": "5.5 ± 0.7"} and shown["prior only"] == {"R1@0.5": "20.0"}
     assert shown["2D-TAN (Liu et al., 2020, Table 3)"] == {"R1@0.5": "25.32"}
     assert as_text(made(_0=5.0))[ALONE] == {"R1@0.5": "5.0"}  # one seed has no deviation

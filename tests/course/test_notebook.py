@@ -18,6 +18,7 @@ from lgn_lite.course import (
     work_folder,
 )
 from lgn_lite.errors import InputError
+from lgn_lite.recipes import Recipe
 
 
 @pytest.fixture
@@ -54,13 +55,13 @@ def test_a_data_set_of_any_type_is_quoted_short(about, tmp_path, data):
 def test_trained_models_come_by_name(tmp_path, monkeypatch, profile, workers):
     """One epoch is not worth starting processes; else `train_variants` chooses how many."""
     given = []
-    monkeypatch.setattr(notebook, "train_variants", lambda *_, workers: given.append(workers))
+    monkeypatch.setattr(notebook, "train_variants", lambda *arguments: given.append(arguments[3:]))
     monkeypatch.setattr(notebook, "load_checkpoint", lambda folder: folder)
     data = SimpleNamespace(title="Toy-STA small")
     assert trained_models(data, tmp_path, ["full", "late"], profile, seed=3) == {
         name: tmp_path / "models-seed3" / name / "best" for name in ("full", "late")
     }
-    assert given == [workers]
+    assert given == [(Recipe(profile=profile, seed=3), workers)]
 
 
 def test_setup_goes_to_the_project_and_shows_nothing(tmp_path, monkeypatch):

@@ -68,6 +68,9 @@ def course(tmp_path_factory) -> Path:
     return build_site(NOTEBOOKS, tmp_path_factory.mktemp("course") / "site").parent
 
 
+each_site = pytest.mark.parametrize("which", ["built", pytest.param("course", marks=pytest.mark.slow)])
+
+
 @cache
 def pages(folder: Path) -> dict[str, BeautifulSoup]:
     return {path.name: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in folder.glob("*.html")}
@@ -90,8 +93,7 @@ def index(folder: Path) -> list[dict]:
     return json.loads(line.removeprefix("const INDEX = ").removesuffix(";"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("which", ["built", "course"])
+@each_site
 def test_a_page_loads_only_files_of_the_site(which, request):
     folder = request.getfixturevalue(which)
     for name, soup in pages(folder).items():
@@ -101,7 +103,7 @@ def test_a_page_loads_only_files_of_the_site(which, request):
     assert not re.search(r"@import|url\(", (folder / "site.css").read_text())
 
 
-@pytest.mark.parametrize("which", ["built", "course"])
+@each_site
 def test_links_lead_somewhere(which, request):
     folder = request.getfixturevalue(which)
     anchors = {name: {tag["id"] for tag in soup.find_all(id=True)} for name, soup in pages(folder).items()}
@@ -115,7 +117,7 @@ def test_links_lead_somewhere(which, request):
                 assert {fragment, unquote(fragment)} & anchors[target or name], f"{name}: {link['href']}"
 
 
-@pytest.mark.parametrize("which", ["built", "course"])
+@each_site
 def test_the_search_sends_to_places_that_exist(which, request):
     folder = request.getfixturevalue(which)
     anchors = {name: {tag["id"] for tag in soup.find_all(id=True)} for name, soup in pages(folder).items()}
@@ -139,6 +141,7 @@ def test_formulas_become_mathml_and_money_stays(built):
     assert "$x$" in [tag.get_text() for tag in soup.find_all("code")]
 
 
+@pytest.mark.slow
 def test_all_formulas_of_the_course_become_mathml(course):
     for name, soup in pages(course).items():
         for section in map(copy.copy, soup.select("section.prose")):
@@ -171,6 +174,7 @@ def test_films_and_pictures_are_files(built):
     assert (picture["width"], picture["height"]) == ("1", "1")
 
 
+@pytest.mark.slow
 def test_the_index_names_every_notebook_with_its_promise(course):
     items = pages(course)["index.html"].select(".course li")
     assert len(items) == len(NOTEBOOKS) and all(item.p.get_text() for item in items)
@@ -208,7 +212,7 @@ def test_hidden_notebooks_are_passed_by_and_a_killed_build_s_folder_can_be_told(
 
 
 def test_a_folder_with_something_else_is_not_replaced(folder):
-    with pytest.raises(InputError, match="something else"):
+    with pytest.raises(InputError, match="something other"):
         build_site([folder / "01_first.ipynb"], folder)
     with pytest.raises(InputError, match="no notebooks"):
         build_site([], folder / "site")

@@ -17,8 +17,8 @@ from lgn_lite.model import LGN
 from lgn_lite.moments import Moments
 
 mpl.use("agg")
-DURATION, TRUTH = 20.0, (5.0, 10.0)
-ANSWERS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
+DURATION, GROUND_TRUTH = 20.0, (5.0, 10.0)
+PREDICTIONS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
 EFFECTS = [
     WordEffect("red", 0.2, -0.5, (0.0, 0.25)),
     WordEffect("light", 0.75, 0.05, (0.25, 0.5)),
@@ -57,27 +57,27 @@ def on_map(moments: Moments, grid) -> np.ndarray:
 
 
 def test_answers_have_a_row_each_with_their_seconds_and_overlap():
-    ax = drawn(plots.plot_answers(ANSWERS, DURATION, TRUTH, "a red light")).axes[0]
+    ax = drawn(plots.plot_predictions(PREDICTIONS, DURATION, GROUND_TRUTH, "a red light")).axes[0]
     bars = [container.patches[0] for container in ax.containers]
-    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [TRUTH, (5, 10), (0, 5), (10, 20)]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["truth", "LGN 1", "LGN 2", "baseline"]
+    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [GROUND_TRUTH, (5, 10), (0, 5), (10, 20)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["ground truth", "LGN 1", "LGN 2", "baseline"]
     told = [text for text in words(ax) if "tIoU" in text]
     assert told == ["tIoU 1.00", "tIoU 0.00", "tIoU 0.00"] and ax.get_title("left") == "“a red light”"
     assert len({bar.get_hatch() for bar in bars}) == 3  # truth, ours and the baseline's without colour
     colours = [mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in bars]
-    assert colours[:2] == [plots.TRUTH, plots.OURS] and colours[3] == plots.BASELINE
+    assert colours[:2] == [plots.GROUND_TRUTH, plots.OURS] and colours[3] == plots.BASELINE
     assert sum(mpl.colors.to_rgb(colours[2])) > sum(mpl.colors.to_rgb(colours[1]))  # the second is paler
 
 
 def test_answers_without_a_truth_have_no_overlap():
-    assert not any("tIoU" in text for text in words(plots.plot_answers(ANSWERS, DURATION)))
+    assert not any("tIoU" in text for text in words(plots.plot_predictions(PREDICTIONS, DURATION)))
 
 
-@pytest.mark.parametrize("draw", [plots.plot_answers, plots.answers_figure])
+@pytest.mark.parametrize("draw", [plots.plot_predictions, plots.predictions_figure])
 def test_answers_that_are_none_are_refused(draw):
     with pytest.raises(InputError, match="LGN 2: 9 to 3 s"):
         draw({"LGN": [(1, 2), (9, 3)]}, DURATION)
-    with pytest.raises(InputError, match="no answers"):
+    with pytest.raises(InputError, match="no predictions"):
         draw({"LGN": []}, DURATION)
 
 
@@ -90,7 +90,7 @@ def test_map_numbers_the_answers_and_crosses_what_nms_drops(model, explanation):
     assert dropped  # else nothing is tested
     spans = (moments.spans() * DURATION).numpy()
     ax = drawn(
-        plots.plot_map(moments, explanation.scores, DURATION, TRUTH, answers=spans[answers], dropped=dropped)
+        plots.plot_map(moments, explanation.scores, DURATION, GROUND_TRUTH, predictions=spans[answers], dropped=dropped)
     ).axes[0]
     crosses, circles = ax.lines[-2], ax.lines[-1]
     assert crosses.get_xydata() == pytest.approx(spans[dropped][:, ::-1])  # x is the end
@@ -104,7 +104,7 @@ def test_map_numbers_the_answers_and_crosses_what_nms_drops(model, explanation):
 def test_a_difference_has_white_in_its_middle_and_no_answer():
     moments = Moments(4, (4,))
     values = torch.linspace(-0.2, 0.6, len(moments))
-    ax = plots.plot_map(moments, values, DURATION, TRUTH, difference=True, label="LGN − baseline").axes[0]
+    ax = plots.plot_map(moments, values, DURATION, GROUND_TRUTH, difference=True, label="LGN − baseline").axes[0]
     image = ax.images[-1]
     assert image.get_clim() == pytest.approx((-0.6, 0.6)) and not ax.lines
     assert on_map(moments, image.get_array()) == pytest.approx(values.numpy())
@@ -115,7 +115,7 @@ def test_a_difference_has_white_in_its_middle_and_no_answer():
 
 
 def test_guidance_sorts_alpha_and_draws_the_strongest_channels(model, explanation):
-    figure = drawn(plots.plot_guidance(model.moments, explanation, DURATION, TRUTH, count=2))
+    figure = drawn(plots.plot_guidance(model.moments, explanation, DURATION, GROUND_TRUTH, count=2))
     alpha, panels = figure.axes[0], figure.axes[1:5]
     assert [bar.get_height() for bar in alpha.patches] == pytest.approx(
         sorted(explanation.alpha.tolist(), reverse=True)
@@ -153,7 +153,7 @@ def test_steps_show_every_score_map_and_what_each_module_changed(K, columns):
     moments = Moments(4, (4,))
     steps = torch.rand(K + 1, len(moments))
     changes = steps.diff(dim=0)
-    figure = drawn(plots.plot_steps(moments, steps, DURATION, TRUTH, columns=columns))
+    figure = drawn(plots.plot_steps(moments, steps, DURATION, GROUND_TRUTH, columns=columns))
     found = {ax.get_title("left"): ax.images[-1] for ax in figure.axes if ax.images and ax.get_visible()}
     assert len(found) == 2 * K + 1
     for k in range(K + 1):
@@ -175,7 +175,7 @@ def test_no_module_no_steps():
 
 
 def test_modulation_draws_gates_movement_and_channels_of_each_unit(explanation):
-    figure = drawn(plots.plot_modulation(explanation.gates, DURATION, TRUTH, count=2))
+    figure = drawn(plots.plot_modulation(explanation.gates, DURATION, GROUND_TRUTH, count=2))
     axes = np.array(figure.axes).reshape(4, 2)
     assert len(explanation.gates) == 2
     times = (np.arange(8) + 0.5) * DURATION / 8
@@ -205,7 +205,7 @@ def test_no_unit_no_modulation():
 
 
 def test_words_stand_in_order_with_their_effect_and_what_is_answered_instead():
-    left, right = drawn(plots.plot_words(EFFECTS, DURATION, answer=(5.0, 10.0), truth=TRUTH)).axes
+    left, right = drawn(plots.plot_words(EFFECTS, DURATION, prediction=(5.0, 10.0), ground_truth=GROUND_TRUTH)).axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["red", "light", "shines"]
     assert left.get_ylim()[0] > left.get_ylim()[1]  # the first word on top
     assert [bars.patches[0].get_width() for bars in left.containers] == [-0.5, 0.05, 0.0]

@@ -8,8 +8,8 @@ from lgn_lite import figures as plots
 from lgn_lite.analysis.explanation import WordEffect
 from lgn_lite.moments import Moments
 
-DURATION, TRUTH = 20.0, (5.0, 10.0)
-ANSWERS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
+DURATION, GROUND_TRUTH = 20.0, (5.0, 10.0)
+PREDICTIONS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
 EFFECTS = [
     WordEffect("red", 0.2, -0.5, (0.0, 0.25)),
     WordEffect("light", 0.75, 0.05, (0.25, 0.5)),
@@ -20,7 +20,7 @@ EFFECTS = [
 def test_the_map_hovers_over_candidates_with_start_end_score_and_overlap():
     moments = Moments(32, (16, 8))
     scores, iou = torch.rand(len(moments)), moments.iou(torch.tensor([[0.25, 0.5]]))[0]
-    figure = plots.map_figure(moments, scores, 32, truth=(8, 16), answer=(7, 15), iou=iou, title="a flag")
+    figure = plots.map_figure(moments, scores, 32, ground_truth=(8, 16), prediction=(7, 15), iou=iou, title="a flag")
     traces = {trace.name: trace for trace in figure.data}
     score, holes = traces["score"], traces["no candidate"]
     for wanted in ("start %{y:.1f} s", "end %{x:.1f} s", "score %{z:.3f}", "IoU %{customdata:.2f}"):
@@ -32,37 +32,39 @@ def test_the_map_hovers_over_candidates_with_start_end_score_and_overlap():
     assert score.z[i, j] == scores[p] and score.customdata[i, j] == iou[p]
     upper = np.triu(np.ones((32, 32), bool))
     assert (np.isfinite(holes.z) == (upper & ~moments.mask.numpy())).all()
-    assert (traces["truth"].x[0], traces["truth"].y[0]) == (16, 8)
-    assert traces["answer"].hovertemplate.startswith("answer: 7.0 – 15.0 s")
+    assert (traces["ground truth"].x[0], traces["ground truth"].y[0]) == (16, 8)
+    assert traces["prediction"].hovertemplate.startswith("prediction: 7.0 – 15.0 s")
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]  # starts downwards, as in plot_map
     without = plots.map_figure(Moments(8, (8,)), torch.rand(36), 32)
-    assert [trace.name for trace in without.data] == ["score", "answer"]
+    assert [trace.name for trace in without.data] == ["score", "prediction"]
     assert "IoU" not in without.data[0].hovertemplate
 
 
 def test_the_map_numbers_the_answers_and_crosses_what_nms_drops():
     moments = Moments(4, (4,))
     spans = (moments.spans() * DURATION).numpy()
-    figure = plots.map_figure(moments, torch.rand(10), DURATION, TRUTH, answers=spans[[3, 8]], dropped=[1, 5])
+    figure = plots.map_figure(
+        moments, torch.rand(10), DURATION, GROUND_TRUTH, predictions=spans[[3, 8]], dropped=[1, 5]
+    )
     traces = {trace.name: trace for trace in figure.data}
-    assert list(traces["answers, best first"].text) == ["1", "2"] and "answer" not in traces
-    assert traces["answers, best first"].x == pytest.approx(spans[[3, 8], 1])
+    assert list(traces["predictions, best first"].text) == ["1", "2"] and "prediction" not in traces
+    assert traces["predictions, best first"].x == pytest.approx(spans[[3, 8], 1])
     assert traces["dropped by NMS"].x == pytest.approx(spans[[1, 5], 1])
 
 
 def test_a_difference_has_white_in_its_middle_and_no_answer():
     moments = Moments(4, (4,))
     values = torch.linspace(-0.2, 0.6, len(moments))
-    figure = plots.map_figure(moments, values, DURATION, TRUTH, difference=True, label="LGN − baseline")
+    figure = plots.map_figure(moments, values, DURATION, GROUND_TRUTH, difference=True, label="LGN − baseline")
     heat = next(trace for trace in figure.data if trace.name == "LGN − baseline")
     assert (heat.zmin, heat.zmax) == pytest.approx((-0.6, 0.6)) and heat.colorscale[2] == (0.5, "#FFFFFF")
-    assert "answer" not in [trace.name for trace in figure.data]
+    assert "prediction" not in [trace.name for trace in figure.data]
 
 
 def test_answers_are_the_rows_of_the_static_figure():
-    figure = plots.answers_figure(ANSWERS, DURATION, TRUTH, "a <b>red</b> light")
-    assert [(bar.base[0], bar.base[0] + bar.x[0]) for bar in figure.data] == [TRUTH, (5, 10), (0, 5), (10, 20)]
-    assert list(figure.layout.yaxis.ticktext) == ["truth", "LGN 1", "LGN 2", "baseline"]
+    figure = plots.predictions_figure(PREDICTIONS, DURATION, GROUND_TRUTH, "a <b>red</b> light")
+    assert [(bar.base[0], bar.base[0] + bar.x[0]) for bar in figure.data] == [GROUND_TRUTH, (5, 10), (0, 5), (10, 20)]
+    assert list(figure.layout.yaxis.ticktext) == ["ground truth", "LGN 1", "LGN 2", "baseline"]
     assert [bar.marker.pattern.shape for bar in figure.data] == ["", ".", ".", "/"]
     told = [note.text for note in figure.layout.annotations]
     spans, overlaps = ("5.0 – 10.0 s", "0.0 – 5.0 s", "10.0 – 20.0 s"), ("1.00", "0.00", "0.00")
@@ -72,11 +74,11 @@ def test_answers_are_the_rows_of_the_static_figure():
 
 
 def test_answers_without_a_truth_have_no_overlap():
-    assert not any("tIoU" in note.text for note in plots.answers_figure(ANSWERS, DURATION).layout.annotations)
+    assert not any("tIoU" in note.text for note in plots.predictions_figure(PREDICTIONS, DURATION).layout.annotations)
 
 
 def test_words_are_bars_with_their_effect_and_what_is_answered_instead():
-    figure = plots.words_figure(EFFECTS, DURATION, answer=(5.0, 10.0), truth=TRUTH)
+    figure = plots.words_figure(EFFECTS, DURATION, prediction=(5.0, 10.0), ground_truth=GROUND_TRUTH)
     bars = {trace.name: trace for trace in figure.data}
     assert (list(bars["lowered"].x), list(bars["lowered"].y), list(bars["lowered"].text)) == ([-0.5], [0], ["−0.50"])
     assert (list(bars["raised"].x), list(bars["raised"].y)) == ([0.05, 0.0], [1, 2])
@@ -93,8 +95,8 @@ def test_words_are_bars_with_their_effect_and_what_is_answered_instead():
 
 def test_figures_have_their_size_and_fit_next_to_a_margin():
     for figure in (
-        plots.answers_figure(ANSWERS, DURATION, TRUTH),
-        plots.map_figure(Moments(4, (4,)), torch.rand(10), DURATION, TRUTH),
+        plots.predictions_figure(PREDICTIONS, DURATION, GROUND_TRUTH),
+        plots.map_figure(Moments(4, (4,)), torch.rand(10), DURATION, GROUND_TRUTH),
         plots.words_figure(EFFECTS, DURATION),
     ):
         layout = figure.layout

@@ -10,12 +10,12 @@ from matplotlib.patches import Rectangle
 
 from lgn_lite import figures as plots
 from lgn_lite.errors import InputError
-from lgn_lite.figures.diagram import PARTS, draw_model
+from lgn_lite.figures.diagram import DIAGRAM_PARTS, draw_model
 from lgn_lite.moments import Moments
 
 mpl.use("agg")
 DURATION = 32.0
-BARS = {"truth": (8.0, 16.0), "baseline": (20.0, 30.0), "LGN": (8.0, 12.0)}
+BARS = {"ground truth": (8.0, 16.0), "baseline": (20.0, 30.0), "LGN": (8.0, 12.0)}
 
 
 def video(T: int, height: int = 24, width: int = 48) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +78,7 @@ def test_bars_stand_at_their_seconds_under_each_other_with_their_overlap():
 
 
 def test_the_seconds_stay_inside_the_axes():
-    bars = {"truth": (31.0, 32.0), "baseline": (0.0, 32.0), "LGN": (0.0, 1.0)}
+    bars = {"ground truth": (31.0, 32.0), "baseline": (0.0, 32.0), "LGN": (0.0, 1.0)}
     ax = drawn(plots.plot_retrieval(**retrieval(bars=bars))).axes[0]
     box = ax.get_window_extent()
     seconds = [text for text in ax.texts if text.get_text().endswith(" s")]
@@ -95,7 +95,7 @@ def test_retrievals_are_stacked():
 
 @pytest.mark.parametrize("bar", [(5.0, 4.0), (5.0, 5.0), (-1.0, 4.0), (30.0, 33.0), (float("nan"), 4.0)])
 def test_a_bar_that_is_no_moment_is_refused(bar):
-    with pytest.raises(InputError, match=r"LGN.*no moment of a video of 32 s"):
+    with pytest.raises(InputError, match=r"LGN.*not a moment of a video of 32 s"):
         plots.plot_retrieval(**retrieval(bars={"LGN": bar}))
 
 
@@ -108,8 +108,8 @@ def test_times_must_fit_the_frames():
 def test_map_puts_each_score_at_its_start_and_end_and_masks_holes(num_clips, scales):
     moments = Moments(num_clips, scales)
     scores = torch.rand(len(moments)).double()
-    truth = (8.0, 16.0)
-    figure = drawn(plots.plot_map(moments, scores, DURATION, truth=truth))
+    true_span = (8.0, 16.0)
+    figure = drawn(plots.plot_map(moments, scores, DURATION, ground_truth=true_span))
     ax = figure.axes[0]
     image = ax.images[-1]
     grid = image.get_array()
@@ -122,7 +122,7 @@ def test_map_puts_each_score_at_its_start_and_end_and_masks_holes(num_clips, sca
     best = scores.argmax()
     (mark,) = ax.lines
     assert mark.get_xydata()[0] == pytest.approx(32 * torch.stack([moments.ends, moments.starts])[:, best].numpy())
-    boxes = [patch for patch in ax.patches if isinstance(patch, Rectangle) and patch.get_label() == "truth"]
+    boxes = [patch for patch in ax.patches if isinstance(patch, Rectangle) and patch.get_label() == "ground truth"]
     assert boxes[0].get_center() == pytest.approx((16.0, 8.0))
     legend = words(ax.get_legend())
     assert "highest score" in legend and ("no candidate" in legend) == (num_clips == 32)
@@ -134,10 +134,10 @@ def test_map_refuses_what_does_not_fit(draw):
     moments = Moments(8, (8,))
     with pytest.raises(InputError, match=r"score: shape \(35,\) for 36 candidates"):
         draw(moments, torch.zeros(35), DURATION)
-    with pytest.raises(InputError, match="truth: 9 to 3 s"):
-        draw(moments, torch.zeros(36), DURATION, truth=(9, 3))
-    with pytest.raises(InputError, match="answer: 9 to 40 s"):
-        draw(moments, torch.zeros(36), DURATION, answer=(9, 40))
+    with pytest.raises(InputError, match="ground truth: 9 to 3 s"):
+        draw(moments, torch.zeros(36), DURATION, ground_truth=(9, 3))
+    with pytest.raises(InputError, match="prediction: 9 to 40 s"):
+        draw(moments, torch.zeros(36), DURATION, prediction=(9, 40))
 
 
 def test_timeline_has_a_row_for_each_label_and_bars_at_their_seconds():
@@ -196,11 +196,11 @@ def test_gates_of_all_sentences_keep_the_first_ones_order():
 
 
 def test_looks_tell_models_apart_by_more_than_colour():
-    table = plots.looks(["truth", "baseline", "+ early", "+ late", "LGN"])
+    table = plots.model_styles(["ground truth", "baseline", "+ early", "+ late", "LGN"])
     for key in ("color", "hatch", "marker"):
         assert len({look[key] for look in table.values()}) == 5
-    assert (table["truth"]["color"], table["baseline"]["color"]) == (plots.TRUTH, plots.BASELINE)
-    assert table["LGN"] == plots.looks(["baseline", "LGN"])["LGN"]  # the same in every figure
+    assert (table["ground truth"]["color"], table["baseline"]["color"]) == (plots.GROUND_TRUTH, plots.BASELINE)
+    assert table["LGN"] == plots.model_styles(["baseline", "LGN"])["LGN"]  # the same in every figure
 
 
 def test_figures_have_the_look_and_leave_the_callers_settings_alone():
@@ -230,7 +230,7 @@ def test_model_drawing_lights_only_the_named_parts():
     lit = [name for name, a, b in zip(names, early, full, strict=True) if np.allclose(a, b)]
     assert lit == ["×", "×", "$W_M f_s$", "early modulation (eq. 2)"]
     assert (early.sum(1) <= pale.sum(1)).all()
-    for part in PARTS:
+    for part in DIAGRAM_PARTS:
         assert not np.allclose(colours({part}), pale), part
     with pytest.raises(InputError, match="no part fusoin"):
         draw_model({"fusoin"})

@@ -25,7 +25,7 @@ from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.figures.results import plot_overlaps
-from lgn_lite.inspector.report import baseline_beside, write_report
+from lgn_lite.inspector.report import sibling_baseline, write_report
 from lgn_lite.model import LGN
 from lgn_lite.recipes import evaluate_checkpoint, evaluate_constant
 from lgn_lite.text import Vocabulary
@@ -166,7 +166,7 @@ def test_results_are_those_of_evaluation(report, data, checkpoint, baseline):
     assert report.find(id="by-length")
 
 
-def test_about_tells_epoch_settings_and_no_path_of_the_machine(report, checkpoint):
+def test_about_has_epoch_settings_and_no_path_of_the_machine(report, checkpoint):
     head, *rows = cells(report.find(id="model").find_next("table"))
     assert head == ["", "LGN", "baseline"]
     table = {row[0]: row[1:] for row in rows}
@@ -181,16 +181,16 @@ def test_queries_are_chosen_by_their_rule_and_ties_by_order(report, data, checkp
     own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
     sorts = {"best": -own.iou, "worst": own.iou, "disputed": -own.disagreement(other)}
     for anchor, values in sorts.items():
-        wanted = sorted(range(20), key=lambda i, values=values: (values[i].item(), i))[:2]
-        for n, i in enumerate(wanted, start=1):
+        expected = sorted(range(20), key=lambda i, values=values: (values[i].item(), i))[:2]
+        for n, i in enumerate(expected, start=1):
             head = report.find(id=f"{anchor}-{n}")
             assert head.get_text() == f"{n}. “{own.queries[i].sentence}”"
-            told = head.find_next("p").get_text()
-            assert f"video {own.queries[i].video}, 8.0 s" in told and f"IoU {own.iou[i]:.2f}" in told
+            text = head.find_next("p").get_text()
+            assert f"video {own.queries[i].video}, 8.0 s" in text and f"IoU {own.iou[i]:.2f}" in text
     equal = int((own.iou == own.iou.min()).sum())
     rule = report.find(id="worst").find_next("p").get_text()
-    assert "lowest IoU of the first answer with the truth" in rule and "not by hand" in rule
-    assert (f"{equal} queries have {own.iou.min():.2f}: 2 of them stand here" in rule) == (equal > 2)
+    assert "lowest IoU of the first prediction with the ground truth" in rule and "not by hand" in rule
+    assert (f"{equal} queries have {own.iou.min():.2f}: 2 of them are shown" in rule) == (equal > 2)
 
 
 def test_table_of_all_queries_has_their_overlaps(report, data, checkpoint, baseline):
@@ -205,7 +205,7 @@ def test_table_of_all_queries_has_their_overlaps(report, data, checkpoint, basel
 
 
 def test_a_long_table_keeps_those_of_the_highest_overlap(tmp_path, data, checkpoint, monkeypatch):
-    monkeypatch.setattr("lgn_lite.inspector.report.ROWS", 5)
+    monkeypatch.setattr("lgn_lite.inspector.report.MAX_ROWS", 5)
     report = page(write_report(checkpoint, data, tmp_path / "out.html", count=1, progress=False))
     own = split_answers(checkpoint, data, progress=False)
     shown = [int(row[0]) for row in cells(report.find("table", id="all"))[1:]]
@@ -213,15 +213,15 @@ def test_a_long_table_keeps_those_of_the_highest_overlap(tmp_path, data, checkpo
     assert report.find("summary").get_text() == "5 of 20 queries, those of the highest IoU"
 
 
-def test_figures_of_a_query_are_its_answers_maps_and_words(report, data, checkpoint, baseline):
+def test_figures_of_a_query_are_its_predictions_maps_and_words(report, data, checkpoint, baseline):
     own, other = (split_answers(side, data, progress=False) for side in (checkpoint, baseline))
     i = int(own.iou.argmax())
     section = report.find(id="best-1").parent
-    answers, ours, difference, *words = [json.loads(s.get_text()) for s in section.find_all("script")]
+    predictions, ours, difference, *words = [json.loads(s.get_text()) for s in section.find_all("script")]
     kept = [top_answers(side.model, a.logits[i].sigmoid())[0] for side, a in ((checkpoint, own), (baseline, other))]
-    assert len(answers["data"]) == 1 + sum(map(len, kept))
-    assert answers["data"][1]["base"][0] == pytest.approx(own.segments[i, 0].item())
-    assert {"score", "truth", "answers, best first"} <= {trace.get("name") for trace in ours["data"]}
+    assert len(predictions["data"]) == 1 + sum(map(len, kept))
+    assert predictions["data"][1]["base"][0] == pytest.approx(own.segments[i, 0].item())
+    assert {"score", "ground truth", "predictions, best first"} <= {trace.get("name") for trace in ours["data"]}
     assert ours["layout"]["title"]["text"] == "LGN" and difference["layout"]["title"]["text"] == "LGN − baseline"
     assert bool(words) == (len(own.queries[i].sentence.split()) > 1)
 
@@ -233,10 +233,10 @@ def test_strip_of_frames_where_there_is_a_file_and_a_word_where_not(tmp_path, da
     some = data.queries("test")[:6]  # two of each of three videos
     data = replace(data, reader=lambda *_: some, tests=("test",))
     report = page(write_report(checkpoint, data, tmp_path / "out.html", count=6, progress=False))
-    told = {head.find_next("p").get_text(): head.parent for head in report.find_all("h3", id=re.compile("best-"))}
-    assert len(told) == 6
-    for text, section in told.items():
-        strip = section.select_one(".strip img")
+    cards = {head.find_next("p").get_text(): head.parent for head in report.find_all("h3", id=re.compile("best-"))}
+    assert len(cards) == 6
+    for text, section in cards.items():
+        strip = section.select_one(".frame-strip img")
         assert (strip is not None) == ("video v1," in text)
         assert ("cannot be read: " in text) == ("video v2," in text)
         assert ("The video file is not here" in text) == ("video v1," not in text and "video v2," not in text)
@@ -251,7 +251,7 @@ def test_strip_of_frames_where_there_is_a_file_and_a_word_where_not(tmp_path, da
 def test_without_a_baseline_nothing_is_disputed(tmp_path, data, checkpoint):
     report = page(write_report(checkpoint, data, tmp_path / "out.html", count=1, progress=False))
     assert not report.find(id="disputed") and "there are no disputed queries" in report.get_text()
-    assert len(report.find(id="best-1").parent.select("div.plotly")) == 3  # answers, one map, words
+    assert len(report.find(id="best-1").parent.select("div.plotly")) == 3  # predictions, one map, words
     assert cells(report.find("table", id="all"))[0][-1] == "IoU"
 
 
@@ -276,7 +276,9 @@ def test_nonsense_is_refused_before_anything_is_computed(tmp_path, data, checkpo
     assert not (tmp_path / "out.html").exists()
 
 
-def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tmp_path, data, checkpoint, monkeypatch):
+def test_an_output_that_cannot_be_written_is_reported_before_anything_is_computed(
+    tmp_path, data, checkpoint, monkeypatch
+):
     monkeypatch.setattr("lgn_lite.inspector.report.split_answers", lambda *_: pytest.fail("computed"))
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
@@ -296,7 +298,7 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(tm
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(tmp_path, data, checkpoint):
+def test_a_video_that_is_not_as_long_as_annotated_is_mentioned(tmp_path, data, checkpoint):
     """`clip` lasts 30 s, and its annotation says 8."""
     its = replace(data, reader=lambda folder, split: [query for query in data.queries(split) if query.video == "v1"])
     write_report(checkpoint, its, tmp_path / "report.html", count=2, progress=False)
@@ -304,14 +306,14 @@ def test_a_film_that_is_not_as_long_as_annotated_is_mentioned(tmp_path, data, ch
     assert "The video file lasts 30.0 s, its annotation says 8.0 s" in shown
 
 
-def test_baseline_beside_is_the_same_runs_and_never_itself(tmp_path, tiny_config, vocabulary):
+def test_sibling_baseline_is_the_same_runs_and_never_itself(tmp_path, tiny_config, vocabulary):
     full = saved(tmp_path / "models/full/best", tiny_config(), vocabulary)
-    assert baseline_beside(full) is None
-    beside = saved(tmp_path / "models/baseline/best", tiny_config(**PLAIN), vocabulary)
-    assert baseline_beside(full).folder.resolve() == beside.folder and baseline_beside(beside) is None
-    (beside.folder / "config.json").write_text("{")
+    assert sibling_baseline(full) is None
+    baseline = saved(tmp_path / "models/baseline/best", tiny_config(**PLAIN), vocabulary)
+    assert sibling_baseline(full).folder.resolve() == baseline.folder and sibling_baseline(baseline) is None
+    (baseline.folder / "config.json").write_text("{")
     with pytest.warns(UserWarning, match=r"no baseline: .*config\.json"):
-        assert baseline_beside(full) is None
+        assert sibling_baseline(full) is None
 
 
 def test_overlaps_are_drawn_as_shares_and_as_recall_at_every_threshold():
@@ -339,7 +341,7 @@ def test_command_names_the_file_and_finds_the_baseline(tmp_path, tiny_toy, monke
     out = tmp_path / "full" / "best" / "report-val.html"
     assert out.exists() and "report-val.html" in ran.output
     report = page(out)
-    assert report.find(id="disputed") and report.select(".strip img") and "preset “toy”" in report.get_text()
+    assert report.find(id="disputed") and report.select(".frame-strip img") and "preset “toy”" in report.get_text()
     assert out.stat().st_size < 8e6
 
 
@@ -351,11 +353,11 @@ def test_browser_draws_all_asks_for_nothing_and_sorts(written, browser, scheme):
     context = browser.new_context(viewport={"width": 800, "height": 900}, color_scheme=scheme, offline=True)
     seen = watch(context)
     tab = context.new_page()
-    told = []
-    tab.on("console", lambda message: told.append(message.text))
+    printed = []
+    tab.on("console", lambda message: printed.append(message.text))
     tab.goto(written.as_uri())
     tab.wait_for_selector("body[data-drawn=all]")
-    assert seen.errors == [] and told == []
+    assert seen.errors == [] and printed == []
     assert [url for url in seen.requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert tab.locator("div.plotly .main-svg").count() > tab.locator("div.plotly").count()
     assert tab.evaluate("document.body.scrollWidth <= innerWidth")  # wide things scroll in their own boxes

@@ -321,7 +321,7 @@ def test_a_process_ends_soon_after_nobody_looks():
         first.open()
         kernel = kernel_of(server)
         status, text = second.get(address)
-        assert status == 503 and "1 visitors look at this page already; try again later." in text
+        assert status == 503 and "1 visitors have this page open already; try again later." in text
         assert gone(kernel)
         end = time.monotonic() + 60
         while (answer := second.get(address))[0] == 503:  # until the server, too, knows that there is room

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 def shows_real_data(path: Path) -> bool:
     """Whether a notebook takes a `root` and reads the annotations of the real data sets below it."""
     code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
-    if not re.search(r"\bREAL\b", code):
+    if not re.search(r"\breleased\(", code):
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of notebooks without a language, which these are not

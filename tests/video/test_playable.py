@@ -159,6 +159,7 @@ def test_where_no_copy_can_be_kept_the_error_says_what_to_set(tmp_path, monkeypa
         playable(path)
 
 
+@pytest.mark.slow
 def test_a_real_video_plays_as_it_is_and_as_a_copy(shared, tmp_path):
     path = shared("data/video/one-by-one-person-detection.mp4")
     assert playable(path) == (path.read_bytes(), "video/mp4")
