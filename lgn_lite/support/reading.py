@@ -15,7 +15,7 @@ from typing import Any
 
 from lgn_lite.errors import InputError
 
-MOST_BYTES = 2**28  # of a text that is read whole: some twenty times the field's largest annotations
+MAX_TEXT_BYTES = 2**28  # of a text that is read whole: some twenty times the field's largest annotations
 # A number in a text: Python's float would also read 1_0, １２ in full width, and infinity.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
@@ -109,7 +109,7 @@ def csv_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dic
         raise InputError(f"{path}:{reader.line_num}: not a csv: {error}; fetch the file again") from error
 
 
-def read_text(path: Path, most: int = MOST_BYTES) -> str:
+def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
     """The text of a UTF-8 file of at most `most` bytes, whichever line ends it has.
 
     Raises InputError if there is none, or if it is not a regular file: a pipe or a device has no end.
