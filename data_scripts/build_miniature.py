@@ -123,8 +123,8 @@ def _real_charades(folder: Path, split: str, number: int) -> tuple[list[dict[str
     lines = [line for line in read_text(folder / f"charades_sta_{split}.txt").splitlines() if line.strip()]
     named = {line.split()[0] for line in lines}
     rows = {row["id"]: row for _, row in csv_rows(folder / f"Charades_v1_{split}.csv", CSV_COLUMNS)}
-    kept = _shortest({video: row for video, row in rows.items() if video in named}, number, "length")
-    return list(kept.values()), [line for line in lines if line.split()[0] in kept]
+    chosen = _shortest({video: row for video, row in rows.items() if video in named}, number, "length")
+    return list(chosen.values()), [line for line in lines if line.split()[0] in chosen]
 
 
 def _made_charades(number: int, random: Random) -> tuple[list[dict[str, str]], list[str]]:
@@ -257,7 +257,7 @@ def main(
     real = build_miniature(root, source, videos, seed)
     for name in DATA_SETS:
         print(f"{root / name}: {'real' if name in real else 'made-up'} annotations, random features")
-    print(f"Go on with: lgn-lite data status --root {root}")
+    print(f"Next: lgn-lite data status --root {root}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
         if is_hidden(file) or file.suffix.lower() not in VIDEO_SUFFIXES or file.is_dir():
             continue
         if not file.is_file():
-            raise InputError(f"{file}: is no file, but a link to nothing, a pipe or the like; remove it")
+            raise InputError(f"{file}: is not a file, but a link to nothing, a pipe or the like; remove it")
         if file.stem in videos:
             raise InputError(f"{file}: {videos[file.stem].name} has the same name; rename one of them")
         videos[file.stem] = file

@@ -18,15 +18,15 @@ from tqdm import tqdm
 
 from lgn_lite.errors import InputError
 from lgn_lite.support.error_lines import os_error_line
+from lgn_lite.support.files import partial_path
 from lgn_lite.support.hdf5 import H5_ERRORS, Unfit, contents, open_file, open_table, reason
 from lgn_lite.support.partial_store import (
-    ANEW,
+    START_OVER,
     UNFINISHED,
     PartialStore,
     check_attrs,
     hold_store,
     open_partial,
-    partial_path,
 )
 from lgn_lite.support.reading import shown
 
@@ -325,7 +325,8 @@ def _complete(path: Path, videos: Mapping[str, Any], attrs: Mapping[str, Any]) -
     check_attrs(path, store.attrs, attrs)
     held = set(store)
     if missing := [video for video in videos if video not in held]:
-        raise InputError(f"{path}: complete, but without {len(missing)} of the videos, such as {missing[0]!r}; {ANEW}")
+        lacks = f"complete, but without {len(missing)} of the videos, such as {missing[0]!r}"
+        raise InputError(f"{path}: {lacks}; {START_OVER}")
     return store
 
 

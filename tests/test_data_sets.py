@@ -159,7 +159,7 @@ def test_features_of_tacos_and_activitynet_fit_their_presets(root, miniature):
 def test_a_damaged_file_of_features_is_named_when_the_data_set_is_opened(root):
     path = add_features(root, "tacos", "tall_c3d_features.hdf5")
     path.write_bytes(path.read_bytes()[:700])
-    with pytest.raises(InputError, match=rf"{path}: is no readable HDF5 file"):
+    with pytest.raises(InputError, match=rf"{path}: is not a readable HDF5 file"):
         open_data_set("tacos", root=root)
 
 

@@ -92,7 +92,7 @@ def test_files_that_are_no_store(tmp_path):
         FeatureStore(tmp_path)  # a folder
     for content in (b"", b"a text file", b"\x89HDF\r\n\x1a\n"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"f\.hdf5: is no readable HDF5 file \(.*\); extract or fetch it again"):
+        with pytest.raises(InputError, match=r"f\.hdf5: is not a readable HDF5 file \(.*\); extract or fetch it again"):
             FeatureStore(path)
     h5py.File(path, "w").close()
     with pytest.raises(InputError, match=r"f\.hdf5: holds no videos; extract or fetch the features again"):
@@ -110,5 +110,5 @@ def test_a_truncated_file(tmp_path, share, group):
             home[name] = np.ones((40, 8), np.float32)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(InputError, match=r"cut\.hdf5: is no readable HDF5 file \(.*\); extract or fetch it again"):
+    with pytest.raises(InputError, match=r"cut\.hdf5: is not a readable HDF5 file \(.*\); extract or fetch it again"):
         FeatureStore(path)

@@ -79,7 +79,7 @@ def data_status(
             table.add_row(f"{notebook}{option}", name, needs[name][0])
     console.print()
     print_whole(table)
-    _tell_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
+    _show_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
 
 
 @data_app.command("get")
@@ -91,7 +91,7 @@ def data_get(
     accept_terms: AcceptTerms = False,
     mirror: Mirror = "",
     keep_archives: Annotated[
-        bool, typer.Option("--keep-archives", help="Keep a zip or tar when its content is in place.")
+        bool, typer.Option("--keep-archives", help="Keep a zip or tar when its content is unpacked.")
     ] = False,
 ) -> None:
     """Fetch a data set, or single assets; interrupted, the same command resumes where it stopped.
@@ -111,7 +111,7 @@ def data_get(
     for asset in chosen:
         if asset not in missing or asset in fetchable:
             console.print(f"{asset.name}: {root / asset.path}", **SAY)
-    _tell_by_hand((asset for asset in missing if not asset.fetchable), root)
+    _show_by_hand((asset for asset in missing if not asset.fetchable), root)
 
 
 @data_app.command("video")
@@ -128,7 +128,7 @@ def data_video(
 
     for name in names:
         if not re.fullmatch(r"[A-Z0-9]{5}", name):
-            raise InputError(f"{name!r} is no name of a Charades video: five capital letters and digits, such as AO8RW")
+            raise InputError(f"{name!r} is not a Charades video's name: five capital letters and digits, such as AO8RW")
     (videos,) = find(["charades-sta/videos"])
     members = {f"{Path(videos.path).name}/{name}.mp4": root / videos.path / f"{name}.mp4" for name in names}
     if not all(path.is_file() for path in members.values()):
@@ -214,7 +214,7 @@ def _check_folder(root: Path) -> None:
 
 
 def _agree(assets: Iterable["Asset"], accepted: bool) -> None:
-    """Show the terms of what is about to be fetched and ask; InputError where nobody agrees."""
+    """Show the terms of what is about to be fetched and ask; InputError if nobody agrees."""
     from lgn_lite.downloads.registry import TERMS
 
     for name in dict.fromkeys(asset.terms for asset in assets if asset.terms):
@@ -250,9 +250,9 @@ def _table(*columns: str) -> Any:
 
 
 def _size(asset: "Asset") -> str:
-    from lgn_lite.downloads.download import amount
+    from lgn_lite.downloads.download import readable_size
 
-    return asset.big or (amount(asset.size) if asset.size else "")
+    return asset.big or (readable_size(asset.size) if asset.size else "")
 
 
 def _command(asset: "Asset", kind: str) -> str:
@@ -274,14 +274,14 @@ def _readiness(name: str, there: set[str]) -> tuple[str, str]:
     from lgn_lite.downloads.registry import DATA_SETS, TOY
 
     if name == TOY:
-        return "ready", "drawn where it is not there"
+        return "ready", "drawn if it is not there"
     missing = [need for need in DATA_SETS[name] if there.isdisjoint(need.assets)]
     if lacks := [need.what for need in missing if not need.without]:
         return "not ready", f"no {', '.join(lacks)}"
     return "usable" if missing else "ready", "; ".join(f"no {need.what}: {need.without}" for need in missing)
 
 
-def _tell_by_hand(assets: Iterable["Asset"], root: Path) -> None:
+def _show_by_hand(assets: Iterable["Asset"], root: Path) -> None:
     """Say of each asset that cannot be downloaded where it comes from and where exactly it belongs."""
     for asset in assets:
         if asset.fetchable:

@@ -10,7 +10,7 @@ import typer
 
 from lgn_lite.cli.options import (
     SAY,
-    Parameters,
+    ParameterOptions,
     Profile,
     RunsDir,
     console,
@@ -34,7 +34,7 @@ def run(
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name: its folder.")] = "course",
-    parameter: Parameters = None,
+    parameter: ParameterOptions = None,
     profile: Annotated[
         Profile | None, typer.Option(help="Short for -p profile=…", show_default="the notebooks' own")
     ] = None,
@@ -72,7 +72,7 @@ def run(
         raise typer.Exit(1) from None
     except KeyboardInterrupt as interrupt:
         console.print(
-            f"Stopped in {interrupt}. What was done before is kept; resume with: {again}",
+            f"Stopped in {interrupt}. What was done before stays; resume with: {again}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -103,7 +103,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
 
 
 def _show_site(outcomes: list, run_dir: Path) -> None:
-    """The executed notebooks as a site; where that fails, one line says why, and the run is valid."""
+    """The executed notebooks as a site; if that fails, one line says why, and the run is valid."""
     from lgn_lite.course.site import site_or_reason
     from lgn_lite.experiments.progress import here
     from lgn_lite.experiments.runner import hold_run
@@ -147,21 +147,21 @@ def sweep(
     ] = "",
     tls_cert: Annotated[str, typer.Option(metavar="PEM", help="This side's certificate.")] = "",
     tls_key: Annotated[str, typer.Option(metavar="PEM", help="Its key.")] = "",
-    parameter: Parameters = None,
+    parameter: ParameterOptions = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their status.")] = False,
     runs_dir: RunsDir = "runs",
 ) -> None:
     """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
 
-    What is done is kept, a run that fails is listed and the others continue; the same command resumes with the rest.
+    What is done stays, a run that fails is listed and the others continue; the same command resumes with the rest.
     Toy-STA is drawn by the first run that needs it; other data have to be there before. On a cluster all machines have
     to see the project's folder at the same path.
     """
     from lgn_lite.experiments.grid import read_grid
     from lgn_lite.experiments.progress import SweepProgress
     from lgn_lite.experiments.runner import check_names, check_parameters, find_notebooks
-    from lgn_lite.experiments.sweep import Sweep, gpu_ids, local_cluster, places, standing_cluster
+    from lgn_lite.experiments.sweep import Sweep, gpu_ids, local_cluster, running_cluster, slots
     from lgn_lite.support.files import project_root
 
     root = project_root()
@@ -193,21 +193,21 @@ def sweep(
             raise InputError("--gpus: a local run takes one GPU or none; start dask workers that offer more")
         if scheduler is None and gpus and not ids:
             raise InputError("--gpus 1: this machine has no GPU; leave the option out")
-        cluster = local_cluster(workers, ids) if scheduler is None else standing_cluster(scheduler, *tls)
+        cluster = local_cluster(workers, ids) if scheduler is None else running_cluster(scheduler, *tls)
         try:
             with cluster as client:
                 if scheduler is not None and gpus is None:
                     offered = client.scheduler_info()["workers"].values()
-                    gpus = int(any(places(worker, 1) for worker in offered))
+                    gpus = int(any(slots(worker, 1) for worker in offered))
                 progress = SweepProgress(console, len(runs), len(runs) - len(waiting))
                 plan.run(client, progress, gpus if gpus is not None else int(bool(ids)))
         except KeyboardInterrupt:
-            console.print(f"Stopped. What is done is kept; resume with: {again}", **SAY)
+            console.print(f"Stopped. What is done stays; resume with: {again}", **SAY)
             raise typer.Exit(130) from None
         except BrokenPipeError:  # of the terminal: `| head`
             raise
         except ConnectionError as error:
-            console.print(f"Stopped: {error}. What is done is kept; resume with: {again}", **SAY)
+            console.print(f"Stopped: {error}. What is done stays; resume with: {again}", **SAY)
             raise typer.Exit(1) from None
     else:
         plan.save()
@@ -250,7 +250,7 @@ def _show_end(plan: Any, again: str) -> None:
     done = sum(record["status"] == "done" for record in plan.records.values())
     console.print(f"\n{done} of {len(plan.records)} runs done, {len(failed)} failed", **SAY)
     if failed:
-        console.print(f"When the cause is mended, run them again with: {again}", **SAY)
+        console.print(f"When the cause is fixed, run them again with: {again}", **SAY)
     console.print(f"The numbers: lgn-lite results {shlex.quote(here(plan.folder))}", **SAY)
 
 

@@ -9,32 +9,32 @@ from lgn_lite.cli.options import SAY, Device, Root, Size, console
 
 inspector_app = typer.Typer()
 
-Seen = Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")]
-Beside = Annotated[
+CheckpointArgument = Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")]
+BaselineOption = Annotated[
     Path | None,
     typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best next to it, if it exists"),
 ]
-Data = Annotated[
+DataOption = Annotated[
     str | None,
     typer.Option(
         help="toy-sta, charades-sta, tacos or activitynet-captions.",
         show_default="the one that the checkpoint was trained on",
     ),
 ]
-Split = Annotated[str, typer.Option(help="train, val, test, or Toy-STA's test-composition.")]
+SplitOption = Annotated[str, typer.Option(help="train, val, test, or Toy-STA's test-composition.")]
 
 
 @inspector_app.command()
 def inspect(
-    checkpoint: Seen,
-    baseline: Beside = None,
-    data: Data = None,
-    split: Split = "test",
+    checkpoint: CheckpointArgument,
+    baseline: BaselineOption = None,
+    data: DataOption = None,
+    split: SplitOption = "test",
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
     sentence: Annotated[str | None, typer.Option(help="What to find in it.", show_default=False)] = None,
     encoder: Annotated[
         Path | None,
-        typer.Option(help="VGG16's weights, where the checkpoint carries no frame encoder.", show_default=False),
+        typer.Option(help="VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in, who need the token too.")
@@ -83,10 +83,10 @@ def inspect(
 
 @inspector_app.command()
 def report(
-    checkpoint: Seen,
-    baseline: Beside = None,
-    data: Data = None,
-    split: Split = "test",
+    checkpoint: CheckpointArgument,
+    baseline: BaselineOption = None,
+    data: DataOption = None,
+    split: SplitOption = "test",
     output: Annotated[
         Path | None, typer.Option(help="The HTML file.", show_default="CHECKPOINT/report-SPLIT.html")
     ] = None,

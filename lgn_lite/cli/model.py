@@ -10,9 +10,9 @@ from lgn_lite.cli.options import (
     Device,
     Profile,
     Root,
-    Settings,
+    SettingOptions,
     Size,
-    Training,
+    TrainingOptions,
     console,
     given_path,
     parse_parameters,
@@ -20,23 +20,23 @@ from lgn_lite.cli.options import (
 )
 
 model_app = typer.Typer()
-DATA_SETS = "toy-sta, charades-sta, tacos or activitynet-captions."
+DATA_SET_HELP = "toy-sta, charades-sta, tacos or activitynet-captions."
 
 
 @model_app.command()
 def train(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where checkpoints and logs go, e.g. runs/mine.")],
-    data: Annotated[str, typer.Option(help=DATA_SETS)] = "toy-sta",
+    data: Annotated[str, typer.Option(help=DATA_SET_HELP)] = "toy-sta",
     variant: Annotated[str, typer.Option(help="full, baseline, early, late or blind.")] = "full",
     profile: Annotated[Profile, typer.Option(help="How much to compute.")] = Profile.cpu,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 0,
-    setting: Settings = None,
-    training: Training = None,
+    setting: SettingOptions = None,
+    training: TrainingOptions = None,
     glove: Annotated[Path | None, typer.Option(help="File of word vectors; else ROOT/glove/glove.6B.300d.txt.")] = None,
     size: Size = "small",
     root: Root = Path("data"),
 ) -> None:
-    """Train a model on a data set; interrupted, the same command goes on where it stopped.
+    """Train a model on a data set; interrupted, the same command resumes where it stopped.
 
     On several GPUs: accelerate launch -m lgn_lite train …
     """
@@ -52,7 +52,7 @@ def train(
     try:
         history = train_variant(data_set, path, recipe, progress=main)
     except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on from the last saved state.", markup=False, highlight=False)
+        console.print("Stopped. The same command resumes from the last saved state.", markup=False, highlight=False)
         raise typer.Exit(130) from None
     if not main:
         return
@@ -66,7 +66,7 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/mine/best.")],
     split: Annotated[str, typer.Option(help="val, test, or Toy-STA's test-composition.")] = "test",
     data: Annotated[
-        str | None, typer.Option(help=DATA_SETS, show_default="the one that the checkpoint was trained on")
+        str | None, typer.Option(help=DATA_SET_HELP, show_default="the one that the checkpoint was trained on")
     ] = None,
     discounted: Annotated[bool, typer.Option("--discounted", help="Show dR@n,m too.")] = False,
     output: Annotated[str | None, typer.Option(metavar="PATH", help="Also write the results here, as JSON.")] = None,
@@ -84,7 +84,7 @@ def evaluate(
     loaded = load_checkpoint(checkpoint, device)
     data_set = open_data_set(data or loaded.about.data_set, size, root)
     results = evaluate_checkpoint(data_set, loaded, split, discounted)
-    print_whole(results_table(results))
+    print_whole(evaluation_table(results))
     if path is not None:
         write_json(path, results)
 
@@ -93,11 +93,11 @@ def evaluate(
 def predict(
     checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")],
     video: Annotated[Path, typer.Argument(help="Any video file that FFmpeg reads.")],
-    sentences: Annotated[list[str], typer.Argument(help="What to look for; quote each sentence.")],
-    top: Annotated[int, typer.Option(help="Answers a sentence.")] = 5,
+    sentences: Annotated[list[str], typer.Argument(help="What to find; quote each sentence.")],
+    top: Annotated[int, typer.Option(help="Predictions per sentence.")] = 5,
     encoder: Annotated[
         Path | None,
-        typer.Option(help="VGG16's weights, where the checkpoint carries no frame encoder.", show_default=False),
+        typer.Option(help="VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     device: Device = "cpu",
@@ -122,8 +122,8 @@ def predict(
         vgg16 = VGGFrames.vgg16(loaded.about.layer, encoder).to(device) if encoder else None
         predictions = find(loaded, video, sentences, top=top, encoder=vgg16, device=device, max_lost=max_lost)
     if json_output:
-        kept = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on")
-        rows = [{key: value for key, value in asdict(p).items() if key in kept} for p in predictions]
+        shown = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on")
+        rows = [{key: value for key, value in asdict(p).items() if key in shown} for p in predictions]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     first = predictions[0]
@@ -139,7 +139,7 @@ def predict(
 
 @model_app.command()
 def blind(
-    data: Annotated[str, typer.Argument(help=DATA_SETS)] = "charades-sta",
+    data: Annotated[str, typer.Argument(help=DATA_SET_HELP)] = "charades-sta",
     seeds: Annotated[int, typer.Option(help="Trainings of the sentence-only LGN.")] = 3,
     runs_dir: Annotated[
         str, typer.Option(metavar="PATH", help="Models and results go to a folder blind/DATA in it.")
@@ -149,7 +149,7 @@ def blind(
 ) -> None:
     """What can be answered without any video: from positions, from the verb, from the sentence.
 
-    Needs the annotations alone. Prints R@n on the test split beside published figures; interrupted, it goes on.
+    Needs the annotations alone. Prints R@n on the test split next to published figures; interrupted, it resumes.
     """
     from lgn_lite.analysis.sentence_only import compare_without_video
     from lgn_lite.data_sets import open_data_set
@@ -159,14 +159,14 @@ def blind(
     data_set = open_data_set(data, size, root)
     folder = runs / "blind" / data
     results = compare_without_video(data_set, folder, range(seeds))
-    print_whole(blind_table(results))
+    print_whole(no_video_table(results))
     console.print(write_json(folder / "results.json", results), **SAY)
 
 
 @model_app.command()
 def summary(
     preset: Annotated[str, typer.Argument(help="charades-sta, tacos, activitynet-captions or toy.")] = "charades-sta",
-    setting: Settings = None,
+    setting: SettingOptions = None,
     words: Annotated[int, typer.Option(help="Words of the sentence.")] = 8,
 ) -> None:
     """Show a preset's settings, and the parameters and multiply-adds of each part of the model."""
@@ -179,7 +179,7 @@ def summary(
     console.print(readable(model_summary(config, words=words)).to_string(), **SAY)
 
 
-def results_table(results: dict) -> Any:
+def evaluation_table(results: dict) -> Any:
     """The table of `metrics.summarise`, a row for each group."""
     from rich.table import Table
 
@@ -194,7 +194,7 @@ def results_table(results: dict) -> Any:
     return table
 
 
-def blind_table(results: dict) -> Any:
+def no_video_table(results: dict) -> Any:
     """The table of `sentence_only.compare_without_video`."""
     from rich.table import Table
 

@@ -31,13 +31,13 @@ Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda
 RunsDir = Annotated[str, typer.Option(metavar="PATH", help="Folder of all runs, from the project's folder.")]
 Root = Annotated[Path, typer.Option(help="Folder of all data sets.")]
 Size = Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")]
-Parameters = Annotated[list[str] | None, _repeatable("--parameter", "-p", "A notebook parameter")]
-Settings = Annotated[list[str] | None, _repeatable("--setting", "-s", "A setting of the model")]
-Training = Annotated[list[str] | None, _repeatable("--training", "-t", "A setting of the training")]
+ParameterOptions = Annotated[list[str] | None, _repeatable("--parameter", "-p", "A notebook parameter")]
+SettingOptions = Annotated[list[str] | None, _repeatable("--setting", "-s", "A setting of the model")]
+TrainingOptions = Annotated[list[str] | None, _repeatable("--training", "-t", "A setting of the training")]
 
 
 def folder_name(name: str, option: str = "--name") -> str:
-    """A name given for a run's or a sweep's folder; InputError where it is none that every system takes.
+    """A name given for a run's or a sweep's folder; InputError if it is not one that every system takes.
 
     An empty one would be the folder of all runs itself.
     """
@@ -53,7 +53,7 @@ def folder_name(name: str, option: str = "--name") -> str:
     if found := re.search(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]', name):
         raise InputError(f"{shown}: {found[0]!r} cannot be in a folder's name; choose another")
     if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, flags=re.IGNORECASE):
-        raise InputError(f"{shown}: Windows keeps this name for a device; choose another")
+        raise InputError(f"{shown}: Windows reserves this name for a device; choose another")
     if len(name.encode()) > 200:
         raise InputError(f"{shown}: a name of {len(name.encode())} bytes; at most 200 are possible")
     return name
@@ -62,7 +62,7 @@ def folder_name(name: str, option: str = "--name") -> str:
 def given_path(text: str | Path, what: str, *, file: bool = False) -> Path:
     """A path to write to; InputError for an empty one, which would be the current folder, as `$UNSET` becomes.
 
-    With `file`, also for what is no file, before anything is computed.
+    With `file`, also for what is not a file, before anything is computed.
     """
     if not str(text).strip():
         raise InputError(f"{what}: an empty path; the current folder is '.'")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lgn_lite.cli.options import SAY, Device, Settings, console, parse_parameters, print_whole
+from lgn_lite.cli.options import SAY, Device, SettingOptions, console, parse_parameters, print_whole
 
 study_app = typer.Typer(
     help="Make the course's study again: ablations, speed, the README's tables.", no_args_is_help=True
@@ -70,9 +70,9 @@ def step_speed(
     device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="cuda if there is one")] = None,
     curve_steps: Annotated[int, typer.Option(help="Losses of a curve; 0 leaves the curves out.")] = 200,
     curve_batch: Annotated[int, typer.Option(help="Queries per step of the curves.")] = 8,
-    setting: Settings = None,
+    setting: SettingOptions = None,
     profile: Annotated[bool, typer.Option("--profile", help="Show what a step spends its time in.")] = False,
-    output: Annotated[Path, typer.Option(help="Where results are kept, as JSON.")] = Path("runs/benchmark_gpu.json"),
+    output: Annotated[Path, typer.Option(help="Where results are stored, as JSON.")] = Path("runs/benchmark_gpu.json"),
 ) -> None:
     """Train the paper's full-size networks for some steps in every variant, on generated features.
 
@@ -161,7 +161,7 @@ def benchmark(
     else:
         found = evaluation_benchmark(preset or "tacos", queries, rounds)
         parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in found["seconds"].items())
-        same = "the same answers" if found["equal"] else "OTHER ANSWERS"
+        same = "the same predictions" if found["equal"] else "OTHER PREDICTIONS"
         line = f"{queries} queries × {found['candidates']} candidates: {parts}"
         line += f"; query by query {found['naive_seconds']:.2f} s, {same}"
     console.print(f"{found['preset']}, {line}; {found['ratio']:.1f} times faster", **SAY)

@@ -1,7 +1,7 @@
 """Archives, near and far: safe unpacking of zip and tar, and single members out of a remote zip.
 
-remotezip reads a zip through HTTP Range; the standard library does the rest, and here stands what it leaves open:
-names and sizes are checked before anything is written, every file is atomic, and an interrupted call goes on.
+remotezip reads a zip through HTTP Range; the standard library does the rest, and this module does what they leave open:
+names and sizes are checked before anything is written, every file is atomic, and an interrupted call resumes.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Literal
 
-from lgn_lite.downloads.download import PAUSE, TRIES, amount, check_space, disk_errors, wait_after
+from lgn_lite.downloads.download import PAUSE, TRIES, check_space, disk_errors, readable_size, wait_after
 from lgn_lite.downloads.remote_parts import fetcher
 from lgn_lite.downloads.servers import Trouble, in_words
 from lgn_lite.errors import InputError
 from lgn_lite.support.error_lines import one_line
 from lgn_lite.support.files import atomic_path, remove_leftovers
 
-BLOCK = 1 << 20  # bytes copied at once
+COPY_BLOCK = 1 << 20  # bytes copied at once
 # what zipfile, tarfile and their decompressors raise for a damaged, cut or encrypted archive
 DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError),
     *(struct.error, NotImplementedError, UnicodeDecodeError),
 )
 MOST_FILES = 4_000_000  # in an archive; Charades' tree of features has 1.8 million
-RATIO, FREE = 100, 100_000_000  # what may come out where nobody says how much: so many times the archive, or bytes
+RATIO, FREE = 100, 100_000_000  # at most, if nobody says how much comes out: times the archive's size, or bytes
 LARGEST_VIDEO = 2_000_000_000  # bytes; those of Charades have about one million
 
 
-class Damaged(InputError):
+class DamagedArchive(InputError):
     """An archive that is not what it should be: to fetch it again helps, to open it again does not.
 
     `whole`: it can be opened, only its content is another.
@@ -57,13 +57,21 @@ def unpack(
     progress: bool = True,
     at_most: int | None = None,
 ) -> None:
-    """Unpack a zip or tar: `members`, {end of a member's name: path to write}, or all of them into `folder`.
+    """Unpack a zip or tar; each file appears whole or not at all, and an interrupted call resumes.
 
-    Of all, a first folder of `folder`'s own name is not repeated, and files that are there in full size are kept:
-    an interrupted call goes on. Each file appears whole or not at all. Raises Damaged, an InputError, for a damaged
-    archive and a missing member; and, before anything is written, for what unpacks to more than `at_most` bytes (None:
-    RATIO times the archive's own, at least FREE) or MOST_FILES files, and, naming the member, for one that would land
-    outside of `folder` (.., an absolute path, a Windows drive), and for links and devices.
+    Args:
+        archive: its path.
+        folder: where everything goes; a first folder of this name within the archive is not repeated, and files that
+            are there in full size are left.
+        members: only these, {end of a member's name: path to write}.
+        progress: whether to show a bar.
+        at_most: bytes that may come out (None: RATIO times the archive's own, at least FREE).
+
+    Raises:
+        DamagedArchive: a damaged archive, or a missing member; and, before anything is written, more than `at_most`
+            bytes or MOST_FILES files.
+        InputError: before anything is written, a member that would land outside of `folder` (.., an absolute path, a
+            Windows drive), a link or a device; or a full disk.
     """
     from tqdm import tqdm
 
@@ -75,15 +83,15 @@ def unpack(
             count += 1
             size += member.size
             if size > most or count > MOST_FILES:
-                what = f"more than {amount(most)}" if size > most else f"more than {MOST_FILES:,} files"
-                raise Damaged(f"{archive}: unpacks to {what}, the most that is expected: do not trust this archive")
+                what = f"more than {readable_size(most)}" if size > most else f"more than {MOST_FILES:,} files"
+                raise DamagedArchive(f"{archive}: unpacks to {what}, the most expected: do not trust this archive")
             need += 0 if members is None and _is_there(member, path) else member.size
             if members is not None:  # of all, the list would be of a million
                 paths.append(path)
         if not count and members is None:
-            raise Damaged(f"{archive}: holds no file: is it another archive?")
+            raise DamagedArchive(f"{archive}: holds no file: is it another archive?")
         if wrong := [end for end, path in (members or {}).items() if paths.count(path) != 1]:
-            raise Damaged(f"{archive}: holds {', '.join(wrong)} not exactly once: is it another archive?")
+            raise DamagedArchive(f"{archive}: holds {', '.join(wrong)} not exactly once: is it another archive?")
         folder.mkdir(parents=True, exist_ok=True)
         check_space(folder, need)
         plan, last = _plan(archive, folder, members, most), None
@@ -101,11 +109,19 @@ def remote_members(
     tries: int = TRIES,
     pause: float = PAUSE,
 ) -> None:
-    """Pull single members out of a remote zip through HTTP Range, {name in the zip: path to write}.
+    """Pull single members out of a remote zip through HTTP Range.
 
-    Paths that are there are left alone; each file appears whole (zip's checksum holds) or not at all. Raises
-    InputError for a name that the zip does not hold, for a member of more than LARGEST_VIDEO bytes, and where no
-    address gives them: then it says why.
+    Args:
+        addresses: of the zip, tried in turn.
+        members: {name in the zip: path to write}; what is there is left alone. Each file appears whole (zip's checksum
+            holds) or not at all.
+        progress: whether to show a bar.
+        tries: of each address.
+        pause: seconds before the second try; then twice, four times as long.
+
+    Raises:
+        InputError: a name that the zip does not hold, a member of more than LARGEST_VIDEO bytes, or no address gives
+            them: then it says why.
     """
     import requests
     import urllib3
@@ -166,10 +182,10 @@ class _Member:
 
 
 def _plan(archive: Path, folder: Path, members: Mapping[str, Path] | None, most: int) -> Iterator[tuple[_Member, Path]]:
-    """The files to unpack and where they go, in the archive's order; no member gets past that is a trap."""
+    """The files to unpack and where they go, in the archive's order; a member that is a trap is refused."""
     for member in _members(archive, most):
-        place = PureWindowsPath(member.name)  # knows both slashes and drives
-        if place.anchor or ".." in place.parts:
+        path = PureWindowsPath(member.name)  # knows both slashes and drives
+        if path.anchor or ".." in path.parts:
             raise InputError(f"{archive}: {member.name!r} would land outside of {folder}: do not trust this archive")
         if member.kind == "other":
             raise InputError(f"{archive}: {member.name!r} is a link or a device: do not trust this archive")
@@ -198,8 +214,8 @@ def _members(archive: Path, most: int) -> Iterator[_Member]:
             kind = "folder" if info.isdir() else "file" if info.isfile() else "other"
             yield _Member(info.name, kind, info.size, partial(file.extractfile, info))
         rest = 0
-        while rest <= most and (block := file.fileobj.read(BLOCK)):
-            rest += len(block)  # to the very end, where gzip's checksum stands
+        while rest <= most and (block := file.fileobj.read(COPY_BLOCK)):
+            rest += len(block)  # to the very end, where gzip's checksum is
 
 
 def _is_there(member: _Member, path: Path) -> bool:
@@ -208,7 +224,7 @@ def _is_there(member: _Member, path: Path) -> bool:
 
 def _write_member(open_member: Callable[[], AbstractContextManager[IO[bytes]]], path: Path) -> None:
     with atomic_path(path) as temporary, open_member() as source, temporary.open("wb") as target:
-        shutil.copyfileobj(source, target, BLOCK)
+        shutil.copyfileobj(source, target, COPY_BLOCK)
 
 
 @contextmanager
@@ -217,4 +233,4 @@ def _damage(archive: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         what = one_line(str(error))
-        raise Damaged(f"{archive}: damaged, or no archive ({what})") from error
+        raise DamagedArchive(f"{archive}: damaged, or not an archive ({what})") from error

@@ -1,7 +1,7 @@
 """Features as others released them, made into our store: Charades' tree of text files, TALL's windows of TACoS.
 
-Reading takes the time, so other processes do it, a video each; this one writes. Interrupted, or stopped by a
-damaged file, the same call goes on where it was.
+Reading takes the time, so other processes do it, one video each; this one writes. Interrupted, or stopped by a
+damaged file, the same call resumes where it was.
 """
 
 import csv
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lgn_lite.features import FeatureStore
 
 WIDTH = 4096  # D, of VGG16's fc7 and of C3D's fc6
-FRAME_STEP = 4  # Charades: of 24 frames a second, every fourth has its features
+FRAME_STEP = 4  # Charades: of 24 frames per second, every fourth has its features
 WINDOW = 64  # TACoS: frames that C3D saw at once; TALL's windows of 128, 256 and 512 frames are not needed
 STRIDE = WINDOW // 5  # TALL's windows overlap by 0.8
 FILE_LIMIT = 2**20  # bytes of a file of 4096 numbers: 256 each
@@ -33,9 +33,18 @@ def convert_charades(
 ) -> "FeatureStore":
     """Convert the official `Charades_v1_features_rgb` tree, fc7 after ReLU, at 24 / 4 = 6 Hz.
 
-    `tree` holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers a file. `workers` processes read (0: this
-    one). `videos` leaves all others out: Charades-STA has sentences for 6,670 of Charades' 9,848. Raises InputError,
-    naming the file, where files are missing, of another name, or no 4096 finite numbers.
+    Args:
+        tree: holds VIDEO/VIDEO-000001.txt, -000005.txt, …: 4096 numbers per file.
+        out: the HDF5 file to write, (T, 4096) per video.
+        workers: processes that read; 0: this one.
+        progress: whether to show a bar.
+        videos: leaves all others out: Charades-STA has sentences for 6,670 of Charades' 9,848.
+
+    Returns:
+        The store in `out`.
+
+    Raises:
+        InputError: names the file that is missing, has another name, or does not hold 4096 finite numbers.
     """
     folders = {folder.name: (folder,) for folder in _entries(Path(tree)) if folder.is_dir()}
     if not folders:
@@ -53,9 +62,18 @@ def convert_tacos(
 ) -> "FeatureStore":
     """Convert TALL's C3D fc6 of windows of 64 frames, one each 12 frames, for the videos of some annotations.
 
-    `windows` holds VIDEO_{s}_{s + 64}.npy of (4096,), s = 1, 13, …; how many a video has follows from
-    `num_frames` in the json files `annotations`. The rate noted is fps / 12 Hz, or 0 where videos differ in fps.
-    Raises InputError, naming the file, where one is missing or does not hold 4096 finite numbers.
+    Args:
+        windows: holds VIDEO_{s}_{s + 64}.npy of (4096,), s = 1, 13, …
+        out: the HDF5 file to write, (T, 4096) per video; its rate is fps / 12 Hz, or 0 if videos differ in fps.
+        annotations: json files; T follows from a video's `num_frames` in them.
+        workers: processes that read; 0: this one.
+        progress: whether to show a bar.
+
+    Returns:
+        The store in `out`.
+
+    Raises:
+        InputError: names the file that is missing or does not hold 4096 finite numbers.
     """
     if not Path(windows).is_dir():
         raise InputError(f"{windows}: no such folder; give the unpacked Interval64_128_256_512_overlap0.8_c3d_fc6")
@@ -104,11 +122,13 @@ def read_charades_video(folder: Path) -> np.ndarray:
         match = re.fullmatch(re.escape(folder.name) + r"-(\d{6})\.txt", file.name)
         if file.is_dir():
             raise InputError(
-                f"{file}: is a folder, and is no {folder.name}-NUMBER.txt; the videos' folders seem to lie one deeper "
+                f"{file}: is a folder, and is not {folder.name}-NUMBER.txt; the videos' folders seem to lie one deeper "
                 f"than {folder.parent}: give the folder above the videos', such as {folder}"
             )
         if not match:
-            raise InputError(f"{file}: is no {folder.name}-NUMBER.txt; remove it, or give the folder above the videos'")
+            raise InputError(
+                f"{file}: is not {folder.name}-NUMBER.txt; remove it, or give the folder above the videos'"
+            )
         numbered[int(match[1])] = file
     if not numbered:
         raise InputError(f"{folder}: holds no features of its video; unpack the archive again")
@@ -135,7 +155,7 @@ def read_charades_video(folder: Path) -> np.ndarray:
 def _read_text(file: Path) -> bytes:
     """The bytes of one text file, which may be no pipe, and no longer than its numbers can be."""
     if not file.is_file():
-        raise InputError(f"{file}: is no file, but a pipe or a link to nothing; unpack the archive again")
+        raise InputError(f"{file}: is not a file, but a pipe or a link to nothing; unpack the archive again")
     try:
         with file.open("rb") as opened:
             text = opened.read(FILE_LIMIT + 1)
@@ -183,7 +203,7 @@ def _vector(path: Path) -> np.ndarray:
             raise InputError(f"{path}: is missing, but lies one folder deeper; give {deeper[0]}")
         raise InputError(f"{path}: is missing, but num_frames asks for it; unpack the archive again")
     if not path.is_file():
-        raise InputError(f"{path}: is no file, but a folder or a pipe; unpack the archive again")
+        raise InputError(f"{path}: is not a file, but a folder or a pipe; unpack the archive again")
     if (size := path.stat().st_size) > FILE_LIMIT:
         raise InputError(f"{path}: {size / 1e6:.1f} MB, more than {WIDTH} numbers take; unpack the archive again")
     try:
@@ -206,7 +226,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _finite(rows: np.ndarray, files: Sequence[Path]) -> np.ndarray:
-    """The rows, each from its file; InputError, naming the first file, where one holds NaN or infinity."""
+    """The rows, each from its file; InputError, naming the first file, if one holds NaN or infinity."""
     faulty = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(faulty):
         raise InputError(f"{files[faulty[0]]}: holds NaN or an infinite number; unpack the archive again")

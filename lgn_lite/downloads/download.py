@@ -1,6 +1,6 @@
 """Downloads that resume, are checked, fall back to mirrors, and never leave a half file under its name.
 
-requests speaks HTTP and honours proxies. The resuming is ours: pooch starts a broken download anew, and
+requests speaks HTTP and honours proxies. The resuming is ours: pooch starts a broken download from scratch, and
 huggingface_hub does not ask whether the file has changed in between. Whatever a server does, a call ends: with the
 file, or within bounds of time and size that its message names.
 """
@@ -24,13 +24,13 @@ from lgn_lite.downloads.servers import Trouble, answer, paced, refuse, troubles
 from lgn_lite.downloads.signatures import strange
 from lgn_lite.errors import InputError
 from lgn_lite.support.error_lines import one_line, os_error_line
-from lgn_lite.support.files import remove_leftovers, set_aside, wait_for_folder, write_json
+from lgn_lite.support.files import partial_path, remove_leftovers, set_aside, wait_for_folder, write_json
 
-BLOCK = 1 << 16  # bytes at once: at most so many are lost with a connection
-TRIES = 4  # failures of an address in a row, none of them bringing a new byte, until the next one is asked
+BLOCK = 1 << 16  # bytes at once: at most this many are lost with a connection
+TRIES = 4  # failures of an address in a row, none of them with a new byte, until the next one is tried
 PAUSE = 1.0  # seconds before the second try; then twice, four times as long
 LONGEST_PAUSE = 300  # seconds that a server may ask for (Retry-After)
-UNKNOWN = 2_000_000_000  # bytes at most, where nobody says how large a file is
+UNKNOWN = 2_000_000_000  # bytes at most, if nobody says how large a file is
 SPARE = 0.02  # part of the disk that such a file leaves free
 
 
@@ -44,15 +44,28 @@ def fetch(
     pause: float = PAUSE,
     at_most: int | None = None,
 ) -> Path:
-    """Download a file from the first address that gives it whole, checked by `size` (bytes) and `sha256`.
+    """Download a file from the first address that gives it whole.
 
-    Without a checksum it has to look like what its name says (`signatures.strange`), and may have `at_most` bytes.
-    A file that is there and right is kept; one that is not is renamed when the right one is whole. Bytes gather in
-    `partial_path(path)`, which an interruption leaves and the next call goes on with; they are continued only where
-    the server vouches for the same file (ETag, Last-Modified) or a checksum will tell. A broken connection and a
-    server's passing fault are tried again, `tries` times in a row, after `pause` seconds, then twice as long, and so
-    on, or when the server says (Retry-After, up to LONGEST_PAUSE). Another process that fetches the same file is
-    waited for. Raises InputError, saying what was wrong with each address, or with the disk.
+    Bytes gather in `partial_path(path)`, which an interruption leaves and the next call resumes from; they are
+    continued only if the server vouches for the same file (ETag, Last-Modified) or a checksum will show it. Another
+    process that fetches the same file is waited for.
+
+    Args:
+        addresses: tried in turn.
+        path: of the file. One that is there and right stays; one that is not is renamed when the right one is whole.
+        size: bytes, checked if given.
+        sha256: checked if given; without it the content has to fit the file's name (`signatures.strange`).
+        progress: whether to show a bar.
+        tries: failures in a row of one address, of a broken connection or a server's passing fault.
+        pause: seconds before the second try, then twice as long, and so on, or as long as the server says
+            (Retry-After, up to LONGEST_PAUSE).
+        at_most: bytes that are accepted if `size` is not known.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: says what was wrong with each address, or with the disk.
     """
     path = Path(path)
     with disk_errors(path):
@@ -94,11 +107,11 @@ def _fetch(
                 gathered.remove()
                 return
     if not (sha256 or gathered.note.get("validator")):
-        gathered.remove()  # nothing vouches for these bytes: the next call could not go on with them
+        gathered.remove()  # nothing vouches for these bytes: the next call could not resume from them
     was = f"what is there {there}; " if path.exists() else ""
     raise InputError(
         f"{path}: {was}could not be fetched ({'; '.join(problems) or 'no address is known'}). "
-        "The same command goes on from where it came to; or put the file there by hand"
+        "The same command resumes from there; or put the file there by hand"
     )
 
 
@@ -107,13 +120,8 @@ def _wrong(path: Path, name: Path, size: int | None, sha256: str | None) -> str:
     return mismatch(path, size, sha256) or ("" if sha256 else strange(path, name.name))
 
 
-def partial_path(path: Path) -> Path:
-    """Where the bytes of a file gather until it is whole; beside an unfinished folder, an empty file."""
-    return path.with_name(f"{path.name}.partial")
-
-
 def mismatch(path: Path, size: int | None = None, sha256: str | None = None) -> str:
-    """How a file differs from what is expected of it, in words; "" where it does not."""
+    """How a file differs from what is expected of it, in words; "" if it does not."""
     found = path.stat().st_size
     if size is not None and found != size:
         return f"{found:,} bytes found, {size:,} expected"
@@ -125,7 +133,7 @@ def mismatch(path: Path, size: int | None = None, sha256: str | None = None) -> 
     return ""
 
 
-def amount(size: float) -> str:
+def readable_size(size: float) -> str:
     """Bytes as people say them: 622 kB, 3.5 MB, 2.2 GB."""
     for unit in ("B", "kB"):
         if size < 999.5:
@@ -135,7 +143,7 @@ def amount(size: float) -> str:
 
 
 class _Partial:
-    """The bytes that are there so far, and beside them whose they are: the address and its validator."""
+    """The bytes that are there so far, and next to them whose they are: the address and its validator."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -155,7 +163,7 @@ class _Partial:
         return {"address": str(note.get("address", "")), "validator": _whole_validator(note.get("validator"))}
 
     def begin(self, address: str, validator: str) -> None:
-        self.remove()  # first: old bytes must never lie beside a new note
+        self.remove()  # first: old bytes must never lie next to a new note
         write_json(self._note, {"address": address, "validator": validator})
 
     def remove(self) -> None:
@@ -167,14 +175,14 @@ def _fetch_from(
     address: str, session: Any, gathered: _Partial, size: int | None, sha256: str | None,
     progress: bool, tries: int, pause: float, at_most: int | None,
 ) -> None:  # fmt: skip
-    """Gather a file's bytes from one address and check it; Trouble where that fails for good."""
+    """Gather a file's bytes from one address and check it; Trouble if that fails for good."""
     failures, furthest = 0, gathered.size
     while True:
         try:
             with troubles():
                 _transfer(address, session, gathered, size, sha256, progress, at_most)
             if problem := _wrong(gathered.file, gathered.path, size, sha256):
-                # Bytes of two servers may not fit together: then this one is asked for all of them.
+                # Bytes of two servers may not fit together: then all of them come from this one.
                 mixed = gathered.note.get("address") != address
                 gathered.remove()
                 raise Trouble(f"{gathered.path.name}: {problem}", again=mixed)
@@ -189,7 +197,7 @@ def _fetch_from(
 
 
 def wait_after(trouble: Trouble, pause: float, progress: bool = False) -> None:
-    """Wait `pause` seconds, or as long as the server asks; its Trouble where that is longer than LONGEST_PAUSE."""
+    """Wait `pause` seconds, or as long as the server asks; its Trouble if that is longer than LONGEST_PAUSE."""
     if trouble.pause > LONGEST_PAUSE:
         raise Trouble(f"{trouble}, and asks to come back in {trouble.pause:,.0f} s (it is waited {LONGEST_PAUSE})")
     if progress and trouble.pause > pause:
@@ -207,7 +215,7 @@ def _transfer(
     note, offset = gathered.note, gathered.size
     validator = note.get("validator", "") if note.get("address") == address else ""
     if not (validator or sha256) or (size is not None and offset > size):
-        offset = 0  # nothing would tell if the bytes were of another file
+        offset = 0  # nothing would show it if the bytes were of another file
     if offset and offset == size:
         return  # interrupted just before its check
     headers = {"Accept-Encoding": "identity"}  # bytes as they lie there: a part of a compressed answer is of no use
@@ -222,16 +230,16 @@ def _transfer(
             raise Trouble("the file has changed on the server")
         refuse(response)
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise Trouble("sends it compressed, unasked", again=False)
+            raise Trouble("sends it compressed, unrequested", again=False)
         found = _validator(response.headers)
         if status == 206 and (start != offset or (validator and found and found != validator)):
             gathered.remove()
-            raise Trouble("gives another part than the one asked for")
+            raise Trouble("gives another part than the one requested")
         if size is not None and total is not None and total != size:
             raise Trouble(f"{gathered.path.name}: {total:,} bytes announced, {size:,} expected", again=False)
         most = next(bound for bound in (size, at_most, total, UNKNOWN) if bound is not None)
         if (total or 0) > most:
-            raise Trouble(f"announces {amount(total)}, at most {amount(most)} expected", again=False)
+            raise Trouble(f"announces {readable_size(total)}, at most {readable_size(most)} expected", again=False)
         check_space(gathered.path.parent, (total or size or 0) - start)
         if start == 0:
             gathered.begin(address, found)
@@ -239,7 +247,7 @@ def _transfer(
             desc=gathered.path.name, total=total or size, initial=start, unit="B", unit_scale=True,
             disable=None if progress else True,
         )  # fmt: skip
-        with bar, gathered.file.open("ab") as file:  # closed, and so kept, by Ctrl-C too
+        with bar, gathered.file.open("ab") as file:  # closed, and written, by Ctrl-C too
             for block in paced(response.raw, BLOCK):
                 file.write(block)
                 bar.update(len(block))
@@ -251,7 +259,7 @@ def _transfer(
     if size is None and gathered.size > most:
         gathered.remove()  # else it would stay on a full disk
         if most:
-            raise Trouble(f"gives more than {amount(most)}, which is what was expected at most", again=False)
+            raise Trouble(f"gives more than {readable_size(most)}, which is what was expected at most", again=False)
         raise Trouble("does not say how much it gives, and fills the disk", again=False)
     if total is not None and gathered.size < total:
         raise Trouble("the connection broke")
@@ -263,7 +271,7 @@ def _is_filling(folder: Path) -> bool:
 
 
 def _extent(response: Any) -> tuple[int, int | None]:
-    """Where an answer starts in the file, and the file's size; None where the server does not say."""
+    """Where an answer starts in the file, and the file's size; None if the server does not say."""
     said = response.headers.get("Content-Range", "").strip()
     if match := re.fullmatch(r"bytes (?:(\d{1,15})-\d{1,15}|\*)/(\d{1,15}|\*)", said, re.ASCII):
         return int(match[1] or 0), None if match[2] == "*" else int(match[2])
@@ -277,16 +285,17 @@ def _validator(headers: Mapping[str, str]) -> str:
 
 
 def _whole_validator(value: Any) -> str:
-    """A validator that can be sent back; "" for a weak one, and what is none."""
+    """A validator that can be sent back; "" for a weak one, and for anything else."""
     whole = isinstance(value, str) and re.fullmatch(r'"[!#-~]{1,200}"|[A-Z][A-Za-z0-9 ,:+-]{10,60}', value)
     return value if whole else ""
 
 
 def check_space(folder: Path, need: int) -> None:
-    """Raise InputError where the folder's disk has less than `need` bytes left."""
+    """Raise InputError if the folder's disk has less than `need` bytes left."""
     free = shutil.disk_usage(folder).free
     if need > free:
-        raise InputError(f"{folder}: {amount(need)} needed, {amount(free)} free: make room, or choose another folder")
+        sizes = f"{readable_size(need)} needed, {readable_size(free)} free"
+        raise InputError(f"{folder}: {sizes}: make room, or choose another folder")
 
 
 @contextmanager
@@ -300,7 +309,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             there = partial_path(path)
             size = there.stat().st_size if there.is_file() else 0
-            kept = f" ({there.name} has {amount(size)} of it)" if size else ""
-            raise InputError(f"{path}: the disk is full: make room; the same command then goes on{kept}") from error
+            so_far = f" ({there.name} has {readable_size(size)} of it)" if size else ""
+            raise InputError(f"{path}: the disk is full: make room; the same command then resumes{so_far}") from error
         error.filename = error.filename or str(path)
         raise InputError(os_error_line(error)) from error

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from lgn_lite.downloads.archives import Damaged, unpack
-from lgn_lite.downloads.download import amount, disk_errors, fetch, mismatch, partial_path
+from lgn_lite.downloads.archives import DamagedArchive, unpack
+from lgn_lite.downloads.download import disk_errors, fetch, mismatch, readable_size
 from lgn_lite.downloads.registry import Archive, Asset
 from lgn_lite.downloads.signatures import page_or_nothing, strange
 from lgn_lite.errors import InputError
-from lgn_lite.support.files import is_hidden, remove_leftovers, scratch_folder, set_aside, wait_for_folder
+from lgn_lite.support.files import is_hidden, partial_path, remove_leftovers, scratch_folder, set_aside, wait_for_folder
 
 
 class State(NamedTuple):
@@ -28,7 +28,7 @@ def state(asset: Asset, root: str | Path, verify: bool = False) -> State:
     if path.is_file():
         problem = mismatch(path, asset.size, asset.sha256 if verify else None)
         problem = problem or (strange(path) if verify and not asset.sha256 else "")
-        return State("differs", problem) if problem else State("present", amount(path.stat().st_size))
+        return State("differs", problem) if problem else State("present", readable_size(path.stat().st_size))
     if path.is_dir():
         count = sum(1 for entry in path.iterdir() if not is_hidden(entry))
         if partial_path(path).exists():
@@ -42,8 +42,8 @@ def state(asset: Asset, root: str | Path, verify: bool = False) -> State:
     if asset.archive and archive.is_file():
         return State("partial", f"{archive.name} is there, not unpacked")
     if (gathered := partial_path(archive)).is_file():
-        whole = f" of {amount(source.size)}" if source.size else ""
-        return State("partial", f"{amount(gathered.stat().st_size)}{whole}")
+        whole = f" of {readable_size(source.size)}" if source.size else ""
+        return State("partial", f"{readable_size(gathered.stat().st_size)}{whole}")
     return State("missing")
 
 
@@ -51,31 +51,38 @@ def state(asset: Asset, root: str | Path, verify: bool = False) -> State:
 
 
 def get(
-    wanted: Sequence[Asset], root: str | Path, mirror: str = "", keep_archives: bool = False, progress: bool = True
+    assets: Sequence[Asset], root: str | Path, mirror: str = "", keep_archives: bool = False, progress: bool = True
 ) -> None:
-    """Fetch assets into place below `root`; those that are there already are left alone.
+    """Fetch assets to their paths below `root`; those that are there already are left alone.
 
-    `mirror`: an address below which the files lie under the same paths as below `root` (archives too); it is asked
-    first. An archive is removed when its members are in place, unless `keep_archives`. Raises InputError, and before
-    anything is fetched where a file of another content is in the way: somebody may have made it.
+    Args:
+        assets: those that are not fetchable are left out.
+        root: the folder of all data sets.
+        mirror: an address tried first, below which the files (archives too) lie under the same paths as below `root`.
+        keep_archives: do not remove an archive when its members are unpacked.
+        progress: whether to show bars.
+
+    Raises:
+        InputError: an asset cannot be fetched; or, before anything is, a file of another content is in the way:
+            somebody may have made it.
     """
     root = Path(root)
-    states = {asset: state(asset, root, verify=True) for asset in wanted if asset.fetchable}
+    states = {asset: state(asset, root, verify=True) for asset in assets if asset.fetchable}
     for asset, (kind, note) in states.items():
         if kind == "differs":
             raise InputError(f"{root / asset.path} is not the released file ({note}): move it away to fetch that")
-    wanted = [asset for asset, (kind, _) in states.items() if kind != "present"]
-    for asset in wanted:
+    absent = [asset for asset, (kind, _) in states.items() if kind != "present"]
+    for asset in absent:
         if asset.archive is None:
             fetch(with_mirror(asset, mirror), root / asset.path, asset.size, asset.sha256, progress)
-    for archive in dict.fromkeys(asset.archive for asset in wanted if asset.archive):
+    for archive in dict.fromkeys(asset.archive for asset in absent if asset.archive):
         there, doing = root / archive.path, f"unpacking {Path(archive.path).name}"
         with (
             disk_errors(there),
             wait_for_folder(there.parent, doing, f".{there.name}.unpacking", leave=False, of=there),
         ):
             remove_leftovers(there.parent)
-            missing = [asset for asset in wanted if asset.archive == archive and state(asset, root).kind != "present"]
+            missing = [asset for asset in absent if asset.archive == archive and state(asset, root).kind != "present"]
             if missing:  # else another process has unpacked it meanwhile
                 _get_members(archive, missing, root, mirror, keep_archives, progress)
 
@@ -92,7 +99,7 @@ def _get_members(
             if not asset.member:
                 _unpack_folder(archive, there, root / asset.path, progress)
         _unpack_members(archive, there, root, [asset for asset in assets if asset.member], progress)
-    except Damaged as error:
+    except DamagedArchive as error:
         if was_there:  # by hand, or by an earlier call
             print(f"{error}; it is now {set_aside(there).name}, and is fetched again", file=sys.stderr)
             _get_members(archive, assets, root, mirror, keep_archive, progress)
@@ -110,7 +117,7 @@ def with_mirror(source: Asset | Archive, mirror: str = "") -> tuple[str, ...]:
 
 
 def _unpack_folder(archive: Archive, there: Path, folder: Path, progress: bool) -> None:
-    """All of an archive; an empty file beside the folder says that it is not done yet."""
+    """All of an archive; an empty file next to the folder says that it is not done yet."""
     marker = partial_path(folder)
     marker.touch()
     unpack(there, folder, progress=progress, at_most=archive.unpacked)
@@ -118,7 +125,7 @@ def _unpack_folder(archive: Archive, there: Path, folder: Path, progress: bool) 
 
 
 def _unpack_members(archive: Archive, there: Path, root: Path, assets: Sequence[Asset], progress: bool) -> None:
-    """Members of an archive, each into place when all are checked."""
+    """Members of an archive; none gets its final path before all are checked."""
     if not assets:
         return
     with scratch_folder(there.parent) as folder:
@@ -128,6 +135,6 @@ def _unpack_members(archive: Archive, there: Path, root: Path, assets: Sequence[
             member = paths[asset.member]
             problem = mismatch(member, asset.size, asset.sha256) or ("" if asset.sha256 else page_or_nothing(member))
             if problem:
-                raise Damaged(f"{there}: {asset.member}: {problem}", whole=True)
+                raise DamagedArchive(f"{there}: {asset.member}: {problem}", whole=True)
         for asset in assets:
             paths[asset.member].replace(root / asset.path)

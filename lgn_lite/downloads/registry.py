@@ -1,7 +1,7 @@
 """The registry of what can be fetched, as plain data: every file of the real data sets, its sources, who needs it.
 
 Paths are relative to a root folder (`data/`) and keep the upstream names. Sizes are bytes; a size or checksum is
-given where one is published or was measured on the file itself. `inventory` looks what is there, and fetches.
+given where one is published or was measured on the file itself. `fetch` finds out what is there, and gets the rest.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from lgn_lite.errors import InputError
 class Archive:
     """A file that is downloaded only for what is in it, and removed when that is unpacked."""
 
-    path: str  # where it lies meanwhile
+    path: str  # where it is meanwhile
     addresses: tuple[str, ...]
     size: int | None = None
     sha256: str | None = None
-    at_most: int | None = None  # bytes, where the size is not known: what is larger is something else
+    at_most: int | None = None  # bytes, if the size is not known: what is larger is something else
     unpacked: int | None = None  # bytes at most of what is taken out
 
 
@@ -41,7 +41,7 @@ class Asset:
     sha256: str | None = None
     archive: Archive | None = None
     member: str = ""  # the end of its name in the archive; "": all of it, into the folder `path`
-    files: int | None = None  # how many a whole folder holds, where that is known
+    files: int | None = None  # how many a whole folder holds, if that is known
     terms: str = ""  # a key of TERMS, to be shown and accepted before
     big: str = ""  # how much, in words: fetched only when it is named itself
     by_hand: str = ""  # where from, when no program may fetch it
@@ -151,7 +151,7 @@ ASSETS = (
         made_by="lgn-lite data convert charades-sta --root {root} (from charades-sta/features-tree)",
     ),
     Asset(
-        "charades-sta/features-tree", "VGG16's fc7 after ReLU, 6 Hz, as Charades publishes it: a text file a frame",
+        "charades-sta/features-tree", "VGG16's fc7 after ReLU, 6 Hz, as Charades publishes it: a text file per frame",
         "charades-sta/Charades_v1_features_rgb", _CHARADES, archive=_FEATURES_TAR, terms="charades", big="12 GB",
     ),
     Asset(
@@ -191,7 +191,7 @@ ASSETS = (
         by_hand=_BOX, made_by="lgn-lite data convert tacos --root {root} (from tacos/windows)",
     ),
     Asset(
-        "tacos/windows", "C3D's fc6, as TALL publishes it: a file a window",
+        "tacos/windows", "C3D's fc6, as TALL publishes it: a file per window",
         "tacos/Interval64_128_256_512_overlap0.8_c3d_fc6", "see the source's page",
         by_hand="https://github.com/jiyanggao/TALL (its README links the features)",
     ),
@@ -222,7 +222,7 @@ ASSETS = (
 # ── Who needs what ────────────────────────────────────────────────────────────────────────────
 
 _BLIND = "only models that never see the video can be trained"
-_GLOVE = Need("word vectors", ("glove-6b",), "word vectors are learned from random ones")
+_GLOVE = Need("word vectors", ("glove-6b",), "word vectors are learned from a random initialisation")
 
 DATA_SETS: dict[str, tuple[Need, ...]] = {
     "charades-sta": (
@@ -246,7 +246,7 @@ DATA_SETS: dict[str, tuple[Need, ...]] = {
 }
 
 # The data sets that a notebook can take: the first by default, the others with -p data_set=NAME.
-# Toy-STA needs nothing: it is drawn where it is not there.
+# Toy-STA needs nothing: it is drawn if it is not there.
 TOY = "toy-sta"
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "00_start_here": (TOY,),
@@ -268,7 +268,7 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 
 
 def find(names: Sequence[str], assets: Sequence[Asset] = ASSETS) -> list[Asset]:
-    """The assets of the given names; a data set's name stands for all that it has, but for big downloads.
+    """The assets of the given names; a data set's name means all that it has, but for big downloads.
 
     Raises InputError for an unknown name, naming those that are like it.
     """

@@ -14,8 +14,8 @@ from lgn_lite.support.error_lines import one_line
 
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
 ANSWER = 60  # seconds until an answer begins, whatever trickles in before, and wherever it is redirected
-WINDOW = 30  # seconds in which a server gives at least
-SLOWEST = 60_000  # bytes: 2 kB a second, as a modem of 1995
+PACE_SECONDS = 30  # in which a server gives at least
+PACE_BYTES = 60_000  # 2 kB per second, as a modem of 1995
 
 
 class Trouble(Exception):
@@ -40,19 +40,19 @@ def refuse(response: Any) -> None:
 
 
 def paced(raw: Any, block_size: int = 1 << 16) -> Iterator[bytes]:
-    """The bytes of an answer as they come; Trouble for a server that gives fewer than SLOWEST in WINDOW seconds."""
+    """The bytes of an answer as they come; Trouble for a server that gives fewer than PACE_BYTES in PACE_SECONDS."""
     begun, count = time.monotonic(), 0
     while block := raw.read1(block_size):  # what is there: to fill a block a slow server takes hours
         yield block
         count += len(block)
-        if (seconds := time.monotonic() - begun) > WINDOW:
-            if count < SLOWEST:
+        if (seconds := time.monotonic() - begun) > PACE_SECONDS:
+            if count < PACE_BYTES:
                 raise Trouble(f"too slow: {count:,} bytes in {seconds:.0f} s", slow=True)
             begun, count = time.monotonic(), 0
 
 
 def _in_time(work: Callable[[], Any], seconds: float) -> Any:
-    """What `work` returns or raises, if that is within so many seconds; else Trouble."""
+    """What `work` returns or raises, if that is within `seconds`; else Trouble."""
     ended: queue.SimpleQueue = queue.SimpleQueue()
 
     def run() -> None:
@@ -61,7 +61,7 @@ def _in_time(work: Callable[[], Any], seconds: float) -> Any:
         except BaseException as error:
             ended.put((None, error))
 
-    threading.Thread(target=run, daemon=True).start()  # left to itself where it hangs: it dies with the process
+    threading.Thread(target=run, daemon=True).start()  # left to itself if it hangs: it dies with the process
     try:
         result, error = ended.get(timeout=seconds)
     except queue.Empty:
@@ -72,7 +72,7 @@ def _in_time(work: Callable[[], Any], seconds: float) -> Any:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds from now that a Retry-After asks for: it is a number of seconds or a date; 0 where it is neither."""
+    """Seconds from now that a Retry-After asks for: it is a number of seconds or a date; 0 if it is neither."""
     from urllib3 import Retry
     from urllib3.exceptions import InvalidHeader
 
@@ -100,11 +100,11 @@ def troubles() -> Iterator[None]:
     except (ValueError, UnicodeError) as error:  # a redirect to http://[ and the like
         if isinstance(error, InputError):
             raise
-        raise Trouble(f"leads to an address that is none ({one_line(str(error))})", again=False) from error
+        raise Trouble(f"leads to what is not an address ({one_line(str(error))})", again=False) from error
 
 
 def in_words(error: Exception) -> str:
-    """An error of HTTP for people, where it is one that they meet; its own text names its insides."""
+    """An error of HTTP for people, if it is one that they meet; its own text names its insides."""
     import requests
     import urllib3.exceptions as low
 

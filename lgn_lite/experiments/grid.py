@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from lgn_lite.errors import InputError
-from lgn_lite.experiments.values import LONGEST as TEXT
-from lgn_lite.experiments.values import check_value, read_values, short
+from lgn_lite.experiments.values import MAX_TEXT, check_value, read_values, short
 
 Parameters = dict[str, Any]
 
 EXAMPLE = "such as `grid: {seed: [0, 1, 2], guidance: [0, 3]}` or `list: [{seed: 0}, {seed: 1, guidance: 0}]`"
-MOST = 10_000  # runs of a sweep
-LARGEST = 100_000_000  # characters of the parameters of all runs
-LONGEST = 100  # characters of a name: file systems take 255 bytes, terminals and eyes less
+MAX_RUNS = 10_000  # of a sweep
+MAX_CHARACTERS = 100_000_000  # of the parameters of all runs
+MAX_NAME = 100  # characters of a name: file systems take 255 bytes, terminals and eyes less
 
 
 def read_grid(path: str | Path, more: Parameters | None = None) -> dict[str, Parameters]:
     """The runs of a grid file: {name: parameters}, in the file's order.
 
     The file holds `grid:`, a list of values for each parameter, all combinations of which are run; or `list:`, the
-    parameters of each run; and beside either, `fixed:`, the same for all. `more` is added to `fixed`. A name tells
+    parameters of each run; and next to either, `fixed:`, the same for all. `more` is added to `fixed`. A name shows
     the parameters of the grid or list, not the fixed ones, so that more values for a parameter leave the names of
     the other runs, and what is done, as they are.
 
@@ -58,32 +57,32 @@ def read_grid(path: str | Path, more: Parameters | None = None) -> dict[str, Par
 
 
 def run_names(rows: Iterable[Parameters]) -> list[str]:
-    """A folder's name for each run: `seed=1-guidance=0`, with a short hash where that is too long or not safe.
+    """A folder's name for each run: `seed=1-guidance=0`, with a short hash if that is too long or not safe.
 
-    No two are the same, also where the file system does not tell capitals from small letters.
+    No two are the same, not even on a file system that ignores case.
     """
     names: list[str] = []
     taken: set[str] = set()
     for row in rows:
         words = [f"{key}={_word(value)}" for key, value in row.items()]
         name = "-".join(words) or "defaults"
-        if "?" in name or len(name) > LONGEST or name.casefold() in taken:
+        if "?" in name or len(name) > MAX_NAME or name.casefold() in taken:
             digest = hashlib.sha256(_canonical(row).encode()).hexdigest()[:8]
-            name = f"{name.replace('?', '')[: LONGEST - 9]}-{digest}"
+            name = f"{name.replace('?', '')[: MAX_NAME - 9]}-{digest}"
         taken.add(name.casefold())
         names.append(name)
     return names
 
 
 def _word(value: Any) -> str:
-    """A value as part of a folder's name; with a question mark where something of it had to be left out."""
+    """A value as part of a folder's name; with a question mark if something of it had to be left out."""
     if isinstance(value, list):
         return "+".join(_word(item) for item in value) or "?"
     text = value if isinstance(value, str) else json.dumps(value)
     safe = re.sub(r"[^\w.+-]", "", text, flags=re.ASCII)
     if safe != text or not text:
         return f"{safe}?"
-    # "1" is not 1: a text that YAML would not read as one is told apart by the hash
+    # "1" is not 1: a text that YAML would not read as one gets a hash to differ
     return text if not isinstance(value, str) or _is_word(text) else f"{text}?"
 
 
@@ -101,7 +100,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: a folder or a pipe, not a file; write the grid to a file, {EXAMPLE}")
     try:
         with path.open(encoding="utf-8-sig") as file:
-            text = file.read(TEXT + 1)  # `read_values` refuses more
+            text = file.read(MAX_TEXT + 1)  # `read_values` refuses more
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: no such file, or not text; write the grid there, {EXAMPLE}") from error
     content = read_values(text, str(path))
@@ -123,12 +122,12 @@ def _product(path: Path, grid: Any, fixed: Parameters) -> list[Parameters]:
 
 
 def _check_size(path: Path, runs: int, largest: int) -> None:
-    if runs > MOST:
+    if runs > MAX_RUNS:
         count = f"{runs:,}" if runs < 10**15 else "more than 10^15"
-        raise InputError(f"{path}: makes {count} runs; at most {MOST:,} are possible: split the file")
-    if runs * largest > LARGEST:
+        raise InputError(f"{path}: makes {count} runs; at most {MAX_RUNS:,} are possible: split the file")
+    if runs * largest > MAX_CHARACTERS:
         size = f"{runs:,} runs with parameters of up to {largest:,} characters"
-        raise InputError(f"{path}: {size}; at most {LARGEST:,} in all are possible: shorten the values")
+        raise InputError(f"{path}: {size}; at most {MAX_CHARACTERS:,} in all are possible: shorten the values")
 
 
 def _length(value: Any) -> int:

@@ -13,7 +13,7 @@ def declared_names(notebook: NotebookNode, path: Path) -> list[str]:
     """The names that the parameters cell assigns or annotates, in their order; none without such a cell.
 
     Python's own parser reads it, after IPython has turned `%magic` lines into calls: papermill goes by a regular
-    expression, which passes `width: int | None = None` by. Raises InputError for a cell that is no Python, and for a
+    expression, which passes `width: int | None = None` by. Raises InputError for a cell that is not Python, and for a
     second one, which papermill would let overwrite the values that it has injected after the first.
     """
     from IPython.core.inputtransformer2 import TransformerManager

@@ -12,7 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
-TRACEBACK_LINES = 25  # the last ones; the whole traceback stands in the failed copy
+TRACEBACK_LINES = 25  # the last ones; the whole traceback is in the failed copy
 
 
 def new_bars(console: Console) -> Progress:
@@ -60,9 +60,8 @@ class _Progress:
 class NotebookProgress(_Progress):
     """Progress over notebooks and over the cells of the current one.
 
-    On a terminal two bars: all notebooks, and the current one's code cells with the heading they stand under.
-    In a file or a CI log one line at each notebook's start and end. `where` and `source` tell the cell of the
-    moment.
+    On a terminal two bars: all notebooks, and the current one's code cells with their heading. In a file or a CI
+    log one line at each notebook's start and end. `where` and `source` are those of the current cell.
     """
 
     def __init__(self, console: Console, notebooks: int):
@@ -115,8 +114,8 @@ class NotebookProgress(_Progress):
         else:
             self._line(f"[{self.position}/{self.notebooks}] {self.name}: {status} after {clock(seconds)}")
 
-    def kept(self, name: str) -> None:
-        """A notebook that is done and unchanged is left out."""
+    def unchanged(self, name: str) -> None:
+        """A notebook is done and unchanged, and is skipped."""
         self.position += 1
         self._bars.advance(self._all)
         if self.live:
@@ -134,10 +133,10 @@ def clock(seconds: float) -> str:
 
 
 def show_failure(console: Console, failure: Any, again: str) -> None:
-    """Print a NotebookFailed: the place, the cell, the end of the traceback, the error, and how to go on."""
+    """Print a NotebookFailed: the position, the cell, the end of the traceback, the error, and how to resume."""
     lines = list(Text.from_ansi(failure.traceback).split("\n"))
     if lines and lines[0].plain.startswith("---"):
-        lines = lines[2:-1]  # IPython's frame around the calls: a rule, a title, and the error told below
+        lines = lines[2:-1]  # IPython's frame around the calls: a rule, a title, and the error printed below
     while lines and not lines[-1].plain.strip():
         lines.pop()
     if len(lines) > TRACEBACK_LINES:
@@ -148,11 +147,11 @@ def show_failure(console: Console, failure: Any, again: str) -> None:
     console.print(Text.assemble((failure.error, "bold red"), f": {failure.message}"))
     # unwrapped, so that a path and a command can be copied
     console.print(Text.assemble("\nThe notebook as far as it came: ", (here(failure.copy), "bold")), soft_wrap=True)
-    console.print(Text.assemble("When the cause is mended, go on with: ", (again, "bold")), soft_wrap=True)
+    console.print(Text.assemble("When the cause is fixed, resume with: ", (again, "bold")), soft_wrap=True)
 
 
 def here(path: Path) -> str:
-    """A path as seen from the current folder, where it lies inside."""
+    """A path as seen from the current folder, if it lies inside."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
@@ -160,22 +159,22 @@ class SweepProgress(_Progress):
     """Progress over all runs of a sweep, and over the cells of those that are running.
 
     On a terminal a bar for all and one for each running notebook; in a file or a CI log one line at each run's start
-    and end. `total` counts all runs, `kept` those that were done before.
+    and end. `total` counts all runs, `done_before` those that an earlier call has done.
     """
 
-    def __init__(self, console: Console, total: int, kept: int = 0):
+    def __init__(self, console: Console, total: int, done_before: int = 0):
         super().__init__(console)
-        self.total, self.finished = total, kept
-        self._all = self._bars.add_task("runs", total=total, completed=kept)
+        self.total, self.finished = total, done_before
+        self._all = self._bars.add_task("runs", total=total, completed=done_before)
         self._ones: dict[str, TaskID] = {}
-        self._places: int | None = None
+        self._slots: int | None = None
 
-    def places(self, count: int) -> None:
-        """So many runs go at once on the workers that are there now."""
-        if count == 0 and self._places != 0:
-            self._line("no worker has a place for a run: waiting for one (Ctrl-C stops)")
+    def slots(self, count: int) -> None:
+        """`count` runs go at once on the workers that are connected now."""
+        if count == 0 and self._slots != 0:
+            self._line("no worker has a free slot for a run: waiting for one (Ctrl-C stops)")
         self._bars.update(self._all, description=f"runs, {count} at once")
-        self._places = count
+        self._slots = count
 
     def started(self, name: str) -> None:
         """A run starts on a worker."""

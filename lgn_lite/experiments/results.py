@@ -1,4 +1,4 @@
-"""The table of many runs: one row a run, its parameters that differ, and its numbers by dotted names.
+"""The table of many runs: one row per run, its parameters that differ, and its numbers by dotted names.
 
 Reads what `experiments.run_notebooks` leaves in a run's folder: run.json and results/*.json.
 """
@@ -29,12 +29,12 @@ DEFAULTS = (
     ("*.test.all.R1@0.5", "*.test.all.R1@0.7"),
     ("*",),
 )
-MOST = 12  # columns of numbers, where none are asked for
+MAX_COLUMNS = 12  # of numbers, if none are requested
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run's folder: how it stands, what it was given, and the numbers that it left."""
+    """A run's folder: its status, its parameters, and the numbers that it left."""
 
     folder: Path
     status: str
@@ -92,7 +92,7 @@ def _flat(content: Any, name: Name) -> dict[Name, float]:
 
 
 def _is_number(value: Any) -> bool:
-    """A number that fits into a float: longer ones are no measurements."""
+    """A number that fits into a float: longer ones are not measurements."""
     return isinstance(value, float) or (type(value) is int and value.bit_length() < 1024)
 
 
@@ -118,14 +118,14 @@ class ResultsTable:
     spread: bool = False
 
     def as_text(self) -> pd.DataFrame:
-        """The table as people read it: each metric to a sensible number of digits, nothing where nothing is."""
+        """The table as people read it: each metric to a sensible number of digits, an empty cell for no value."""
         shown: dict[str, list[str]] = {}
         for name in self.frame.columns:
             values = list(self.frame[name])
             if name in self.metrics:
-                deviations = list(self.frame[f"{name} ±"]) if self.spread else [math.nan] * len(values)
-                digits = _digits([*values, *deviations])
-                shown[name] = [_measured(*pair, digits) for pair in zip(values, deviations, strict=True)]
+                spreads = list(self.frame[f"{name} ±"]) if self.spread else [math.nan] * len(values)
+                digits = _digits([*values, *spreads])
+                shown[name] = [_measured(*pair, digits) for pair in zip(values, spreads, strict=True)]
             elif not (self.spread and name.removesuffix(" ±") in self.metrics):
                 shown[name] = [_as_it_is(value) for value in values]
         return pd.DataFrame(shown, dtype=object)
@@ -135,9 +135,9 @@ def results_table(folders: Iterable[str | Path], metrics: Sequence[str] = (), ov
     """A table of all runs below the folders.
 
     The columns are `run`, `status`, each parameter that is not the same in all runs, and the metrics; their dotted
-    names are those of the JSON files, after the file's own where there are several. `metrics` are patterns (globs) of
-    these; without any, see DEFAULTS. With `over`, such as ["seed"], a row stands for all finished runs that differ in
-    nothing else, and `runs` counts them.
+    names are those of the JSON files, after the file's own if there are several. `metrics` are patterns (globs) of
+    these; without any, see DEFAULTS. With `over`, such as ["seed"], a row is the mean of all finished runs that
+    differ in nothing else, and `runs` counts them.
 
     Raises InputError for folders without runs, a pattern that finds nothing, and a parameter that no run has.
     """
@@ -172,7 +172,7 @@ def results_table(folders: Iterable[str | Path], metrics: Sequence[str] = (), ov
 
 
 def _over(runs: Sequence[RunResult], parameters: Sequence[str], metrics: Sequence[Name]) -> list[list[Any]]:
-    """A row for all runs that agree in the parameters: these, how many runs, and mean and deviation of each metric."""
+    """A row per group of runs with equal parameters: these, the count, each metric's mean and standard deviation."""
     numbers = pd.DataFrame([[run.numbers.get(metric) for metric in metrics] for run in runs], dtype=float)
     # by their text: a parameter may be a list, and 1 is not true
     same = [_text([run.parameters.get(key) for key in parameters]) for run in runs]
@@ -195,7 +195,7 @@ def choose_metrics(runs: Sequence[RunResult], patterns: Sequence[str]) -> list[N
         inputs = {key for run in runs for key in run.parameters}
         known = [name for name in known if not (len(name) == 2 and name[1] in inputs)]
         tries = ([name for pattern in tier for name in known if _matches(name, pattern)] for tier in DEFAULTS)
-        found = [next((names for names in tries if names), [])[:MOST]]
+        found = [next((names for names in tries if names), [])[:MAX_COLUMNS]]
     return list(dict.fromkeys(name for names in found for name in names))
 
 
@@ -218,7 +218,7 @@ def _folder_names(folders: Sequence[Path]) -> list[str]:
 
 
 def _unique(columns: Sequence[str]) -> list[str]:
-    """The names, with a number where one has been there: a parameter may be called as a metric is, or `run`."""
+    """The names, with a number if one has been there: a parameter may be called as a metric is, or `run`."""
     found: list[str] = []
     for name in columns:
         again = next(number for number in range(1, len(columns) + 1) if _numbered(name, number) not in found)
@@ -242,7 +242,7 @@ def _absent(value: Any) -> bool:
 
 
 def _digits(values: Iterable[float]) -> int:
-    """How many digits after the point show four in the largest of the values; none where all are whole."""
+    """How many digits after the point show four in the largest of the values; none if all are whole."""
     known = [abs(value) for value in values if math.isfinite(value)]
     if all(value.is_integer() for value in known):
         return 0
@@ -253,10 +253,10 @@ def _as_it_is(value: Any) -> str:
     return "" if _absent(value) else value if isinstance(value, str) else _text(value)
 
 
-def _measured(value: float, deviation: float, digits: int) -> str:
+def _measured(value: float, spread: float, digits: int) -> str:
     if _absent(value):
         return ""
-    return f"{value:.{digits}f}" + ("" if _absent(deviation) else f" ± {deviation:.{digits}f}")
+    return f"{value:.{digits}f}" + ("" if _absent(spread) else f" ± {spread:.{digits}f}")
 
 
 def rich_table(table: ResultsTable) -> Any:
@@ -278,7 +278,7 @@ def rich_table(table: ResultsTable) -> Any:
 def write_html(path: str | Path, table: ResultsTable) -> Path:
     """Write the table as one HTML file that needs no other; a click on a heading sorts by that column."""
     text = table.as_text()
-    # beside a number's text the number, to sort by
+    # next to a number's text the number itself, to sort by
     columns = [
         [(value if _is_number(value) and not _absent(value) else None, cell) for value, cell in zip(*pair, strict=True)]
         for pair in ((table.frame[name], text[name]) for name in text.columns)

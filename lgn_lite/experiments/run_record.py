@@ -1,4 +1,4 @@
-"""What a run's folder holds besides its notebooks: `run.json`, its record, and results/*.json, its numbers."""
+"""What a run's folder holds in addition to its notebooks: `run.json`, its record, and results/*.json, its numbers."""
 
 import json
 import math
@@ -14,14 +14,14 @@ from lgn_lite.support.reading import parse_json
 
 PACKAGES = ("torch", "torchvision", "numpy", "papermill", "lgn-lite")  # the versions that a result depends on
 
-KINDS: dict[str, type | tuple[type, ...]] = {  # of a notebook's entry in run.json
+ENTRY_TYPES: dict[str, type | tuple[type, ...]] = {  # of a notebook's entry in run.json
     "status": str, "sha256": str, "started": str, "finished": str, "where": str, "error": str,
     "seconds": (int, float), "parameters": dict,
 }  # fmt: skip
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
-    """What run.json tells: the run's `parameters`, and of its `notebooks`, by name; of a new run, nothing.
+    """What run.json holds: the run's `parameters`, and of its `notebooks`, by name; of a new run, nothing.
 
     Raises InputError, which names the file and what is wrong in it.
     """
@@ -50,7 +50,7 @@ def _wrong_in(record: Any) -> str | None:
             return f"notebooks: {name[:50]}"
         for key, value in entry.items():
             number = isinstance(value, float) and not math.isfinite(value)
-            if (key in KINDS and (not isinstance(value, KINDS[key]) or isinstance(value, bool))) or number:
+            if (key in ENTRY_TYPES and (not isinstance(value, ENTRY_TYPES[key]) or isinstance(value, bool))) or number:
                 return f"notebooks: {name[:50]}: {key}"
     return None
 
@@ -75,9 +75,9 @@ def results(run_dir: str | Path) -> dict[str, Any]:
 
 
 def read_regular(path: Path) -> str:
-    """The text of a file; a pipe in its place would be waited for without end."""
+    """The text of a file; a pipe under its name would block for ever."""
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: a folder or a pipe in the place of a file; move it away")
+        raise InputError(f"{path}: a folder or a pipe, not a file; move it away")
     return path.read_text(encoding="utf-8")
 
 
@@ -92,7 +92,7 @@ def versions() -> dict[str, str]:
 
 
 def commit(root: Path) -> str | None:
-    """The git commit of the project, with `-dirty` where files differ from it; None outside a repository."""
+    """The git commit of the project, with `-dirty` if files differ from it; None outside a repository."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]

@@ -1,7 +1,7 @@
 """Running the notebooks: papermill executes them in order, `run.json` remembers what is done.
 
 A run is a folder: `notebooks/` (executed copies), `results/` (JSON files that the notebooks write) and
-`run.json` (parameters, versions, and each notebook's status). A second call goes on where the first stopped.
+`run.json` (parameters, versions, and each notebook's status). A second call resumes where the first stopped.
 """
 
 import contextlib
@@ -31,17 +31,17 @@ from lgn_lite.experiments.run_record import results as results  # offered here t
 from lgn_lite.experiments.values import check_value
 from lgn_lite.support.files import atomic_path, hold_folder, project_root, remove_leftovers
 
-# papermill and nbclient log what is told here anyway; without a handler it would be printed
+# papermill and nbclient log what is reported here anyway; without a handler it would be printed
 logging.getLogger("papermill").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did with one notebook: `done` now, or `kept` because nothing has changed since."""
+    """What a run did with one notebook: `done` now, or `kept` because an earlier call did it and nothing changed."""
 
     name: str
     status: str
-    seconds: float  # of the execution, also where it is an earlier one that was kept
+    seconds: float  # of the execution, be it this or an earlier one
     notebook: Path  # the executed copy
 
 
@@ -68,14 +68,26 @@ def run_notebooks(
 ) -> list[Outcome]:
     """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
 
-    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run
-    since. Each parameter goes to the notebooks whose parameters cell declares it; `run_dir` is set by this
-    function. Kernels start in `root` (default: the project's folder). `progress` is told of every notebook and
-    cell; without it, `console` shows bars or lines. With `held` the caller has hold of the folder (`hold_run`).
+    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run since.
 
-    Raises InputError (no such notebook, unknown parameter, a value that JSON cannot hold, unreadable run.json, a run
-    in this folder already), NotebookFailed, and KeyboardInterrupt with the place as its text; in each case what was
-    done before is kept.
+    Args:
+        notebooks: paths, in the order to run.
+        run_dir: the run's folder; relative to `root`. Notebooks get it as the parameter `run_dir`.
+        parameters: {name: value}; each goes to the notebooks whose parameters cell declares it.
+        force: run also what is done and unchanged.
+        root: the folder in which kernels start; default: the project's.
+        console: where bars or lines are shown, if there is no `progress`.
+        progress: gets every notebook and cell.
+        held: the caller holds the folder's lock already (`hold_run`).
+
+    Returns:
+        An outcome for each notebook, in the same order.
+
+    Raises:
+        InputError: no such notebook, an unknown parameter, a value that JSON cannot hold, an unreadable run.json, or
+            another process running notebooks in this folder.
+        NotebookFailed: a cell raised an error.
+        KeyboardInterrupt: its text is the position. In each case what was done before stays.
     """
     parameters = dict(parameters or {})
     root = (root or project_root()).resolve()
@@ -92,7 +104,7 @@ def run_notebooks(
 
 
 def hold_run(run_dir: Path, wait: float = 0.0) -> contextlib.AbstractContextManager[None]:
-    """Hold a run's folder against other processes; InputError where one is running notebooks in it."""
+    """Hold a run's folder against other processes; InputError if one is running notebooks in it."""
     return hold_folder(run_dir, "running notebooks in it", wait)
 
 
@@ -119,7 +131,7 @@ def _run(
             digest = _digest(notebook, injected)
             entry = record["notebooks"].get(name, {})
             if _done(entry, digest, copy) and not force and before <= entry.get("started", ""):
-                progress.kept(name)
+                progress.unchanged(name)
                 outcomes.append(Outcome(name, "kept", entry.get("seconds", 0.0), copy))
             else:
                 entry = {"status": "running", "sha256": digest, "parameters": injected, "started": _now()}
@@ -147,10 +159,21 @@ def _run(
 def run_state(
     notebook: Path, run_dir: str | Path, parameters: dict[str, Any], root: Path
 ) -> tuple[str, dict[str, Any]]:
-    """How a run of one notebook stands, without running it: its state, and what run.json tells of it.
+    """The state of a run of one notebook, without running it.
 
-    The state is `done` (`run_notebooks` would keep it), `changed` (done, but with other code or parameters),
-    `failed`, `interrupted`, `running` (also where it was killed), or `new`. Raises InputError as `run_notebooks`.
+    Args:
+        notebook: its path.
+        run_dir: the run's folder; relative to `root`.
+        parameters: {name: value} that the run would get.
+        root: the project's folder.
+
+    Returns:
+        The state, and the notebook's entry in run.json ({} if it has none). The state is `done` (`run_notebooks` would
+        skip it), `changed` (done, but with other code or parameters), `failed`, `interrupted`, `running` (or killed),
+        or `new`.
+
+    Raises:
+        InputError: as `run_notebooks`.
     """
     run_dir, notebook = (root / run_dir).resolve(), notebook.resolve()
     entry = read_record(run_dir)["notebooks"].get(notebook.stem, {})
@@ -194,7 +217,7 @@ class _ThisPython(AsyncKernelManager):
 def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress) -> None:
     """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
     source = _read_notebook(notebook)
-    # of an executed copy: papermill replaces it where it injects, and would leave it to act where it does not
+    # of an executed copy: papermill replaces it if it injects, and would leave it to act if it does not
     source.cells = [cell for cell in source.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     progress.start(notebook.stem, sum(1 for cell in source.cells if _counts(cell)))
     failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
@@ -222,7 +245,7 @@ def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, p
             stopped = error
         finally:
             if not isinstance(stopped, RuntimeError):
-                log_file.unlink(missing_ok=True)  # of use only where the kernel itself failed
+                log_file.unlink(missing_ok=True)  # of use only if the kernel itself failed
         executed = nbformat.read(temporary, as_version=4) if temporary.exists() else _read_notebook(notebook)
         about = executed.metadata.setdefault("papermill", {})
         about |= {"input_path": notebook.name, "output_path": copy.name}  # no folders of this machine
@@ -278,7 +301,7 @@ def _counts(cell: nbformat.NotebookNode) -> bool:
 
 
 def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:
-    """The names in each notebook's parameters cell; InputError for what is no notebook, or there twice."""
+    """The names in each notebook's parameters cell; InputError for what is not a notebook, or is given twice."""
     declared: dict[Path, list[str]] = {}
     for path in notebooks:
         if any(path.stem == other.stem for other in declared):
@@ -325,19 +348,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def find_notebooks(asked: list[str], folder: Path) -> list[Path]:
-    """Paths of the asked notebooks in the asked order, or all of `folder` by name.
+def find_notebooks(requested: list[str], folder: Path) -> list[Path]:
+    """Paths of the requested notebooks in the requested order, or all of `folder` by name.
 
-    `asked` holds paths, names, or the beginning of a name. InputError lists the known ones.
+    `requested` holds paths, names, or the beginning of a name. InputError lists the known ones.
     """
     from lgn_lite.experiments.values import short
     from lgn_lite.support.files import is_hidden
 
     known = sorted(path for path in folder.glob("*.ipynb") if not is_hidden(path))
-    if not known and not asked:
+    if not known and not requested:
         raise InputError(f"{folder}: no notebooks in this folder")
     found = []
-    for word in asked:
+    for word in requested:
         matches = [path for path in known if path.stem == word or path.name == word]
         matches = matches or [path for path in known if path.stem.startswith(word) and word]
         if Path(word).is_file():

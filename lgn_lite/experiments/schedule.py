@@ -1,4 +1,4 @@
-"""Which worker has which run of a sweep, while it goes."""
+"""Which worker has which run of a sweep, while the sweep runs."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lgn_lite.experiments.progress import SweepProgress
-from lgn_lite.experiments.worker import Event, run_on_worker
+from lgn_lite.experiments.worker import RunEvent, run_on_worker
 
 if TYPE_CHECKING:
     from lgn_lite.experiments.sweep import Sweep
 
-EVERY = 1  # seconds after which the workers are counted again
-TRIES = 3  # of a run whose worker dies
-STOP = 15  # seconds for the running notebooks to stop
+COUNT_INTERVAL = 1  # seconds after which the workers are counted again
+MAX_TRIES = 3  # of a run whose worker dies
+STOP_TIMEOUT = 15  # seconds for the running notebooks to stop
 
 
 class Running:
-    """The runs of a sweep while they go; which worker has which is decided here, not by dask.
+    """The runs of a sweep while it runs; which worker has which is decided here, not by dask.
 
     Dask gives a task to a worker beforehand, by how long it thinks that tasks take, and counts a worker's death
-    against all that it holds: notebooks of hours would wait for one worker beside another that is idle.
+    against all that it holds: notebooks of hours would wait for one worker while another is idle.
     """
 
     def __init__(self, sweep: Sweep, client: Any, progress: SweepProgress, gpus: int):
         self.sweep, self.client, self.progress, self.gpus = sweep, client, progress, gpus
         self.topic = f"lgn-lite-sweep-{uuid.uuid4().hex}"
-        self.happened: queue.Queue[Event] = queue.Queue()  # from dask's threads to this one
+        self.happened: queue.Queue[RunEvent] = queue.Queue()  # from dask's threads to this one
         self.waiting: list[str] = []
         self.futures: dict[str, Any] = {}
         self.homes: dict[str, str] = {}  # the worker of each run
-        self.places: dict[str, int] = {}  # of each worker
+        self.slots: dict[str, int] = {}  # of each worker
         self.counted = float("-inf")
         self.stopped = False
 
@@ -62,20 +62,20 @@ class Running:
         """See which workers there are: some come, some go, and with these what they were running."""
         if self.client.status not in ("running", "connecting"):
             raise ConnectionError("the scheduler has gone")
-        if self.client.status != "running" or time.monotonic() - self.counted < EVERY:
+        if self.client.status != "running" or time.monotonic() - self.counted < COUNT_INTERVAL:
             return
         workers = self.client.scheduler_info()["workers"]
-        self.places = {address: places(worker, self.gpus) for address, worker in workers.items()}
+        self.slots = {address: slots(worker, self.gpus) for address, worker in workers.items()}
         self.counted = time.monotonic()
-        self.progress.places(sum(self.places.values()))
+        self.progress.slots(sum(self.slots.values()))
         for name in [name for name in self.futures if self.homes[name] not in workers]:
             self._lost(name)
-        if cluster := self.client.cluster:  # a local one starts again what it has given up only where it is asked to
+        if cluster := self.client.cluster:  # a local one replaces what it has given up only on request
             cluster.scale(len(cluster.worker_spec))
 
     def _fill(self) -> None:
-        """Give a run to each free place."""
-        free = Counter(self.places)
+        """Give a run to each free slot."""
+        free = Counter(self.slots)
         free.subtract(self.homes[name] for name in self.futures)
         for address in free.elements():
             if not self.waiting:
@@ -101,7 +101,7 @@ class Running:
             while True:
                 self._note(self.happened.get_nowait())
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: RunEvent) -> None:
         name = event["run"]
         record = self.sweep.records[name]
         if "future" in event:
@@ -123,8 +123,8 @@ class Running:
         """A run's worker is gone: it starts again on another, unless it seems to be the run that kills them."""
         self.client.cancel([self.futures.pop(name)])
         record = self.sweep.records[name]
-        if record.get("tries", 0) >= TRIES:
-            why = f"its worker died {TRIES} times; perhaps the run takes too much memory"
+        if record.get("tries", 0) >= MAX_TRIES:
+            why = f"its worker died {MAX_TRIES} times; perhaps the run takes too much memory"
             self._end(name, {"status": "failed", "error": why})
         else:
             record["status"] = "waiting"
@@ -132,7 +132,7 @@ class Running:
             self.progress.lost(name)
             self.sweep.save()
 
-    def _end(self, name: str, end: Event) -> None:
+    def _end(self, name: str, end: RunEvent) -> None:
         record = self.sweep.records[name]
         if end["status"] == "interrupted" and not self.stopped:  # its worker was shut down, or retired
             self.waiting.insert(0, name)
@@ -142,14 +142,14 @@ class Running:
         self.sweep.save()
 
     def _stop(self) -> None:
-        """Cancel what was submitted, and wait until its processes have told that they ended."""
+        """Cancel what was submitted, and wait until its processes have reported their end."""
         self._handle(0)
         self.stopped = True
         running = {name for name, record in self.sweep.records.items() if record["status"] == "running"}
         self.progress.stopping(len(running))
         with contextlib.suppress(Exception):  # of a scheduler that has gone, whose workers stop by themselves
             self.client.cancel(list(self.futures.values()))
-        end = time.monotonic() + STOP
+        end = time.monotonic() + STOP_TIMEOUT
         while running and self.client.status == "running" and time.monotonic() < end:
             with contextlib.suppress(queue.Empty):
                 event = self.happened.get(timeout=0.2)
@@ -162,14 +162,14 @@ class Running:
                 self._end(name, {"status": "interrupted"})
 
 
-def places(worker: Mapping[str, Any], gpus: int) -> int:
+def slots(worker: Mapping[str, Any], gpus: int) -> int:
     """How many runs a worker takes at once: a thread each, and of its GPUs what each run takes."""
     threads = int(worker["nthreads"])
     return min(threads, int(worker["resources"].get("GPU", 0) // gpus)) if gpus else threads
 
 
-def _end_of(future: Any) -> Event | None:
-    """What a finished task returned, or why it could not begin; None where its worker died."""
+def _end_of(future: Any) -> RunEvent | None:
+    """What a finished task returned, or why it could not begin; None if its worker died."""
     from distributed import KilledWorker
 
     if future.cancelled():

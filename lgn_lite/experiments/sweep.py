@@ -1,7 +1,7 @@
 """Sweeps: one notebook over many parameters, several runs at once, on dask.distributed.
 
-A sweep is a folder of runs, each as `lgn-lite run` makes it, and `sweep.json`, which tells the parameters, the status
-and the seconds of all. What is done is kept; the same command goes on with the rest.
+A sweep is a folder of runs, each as `lgn-lite run` makes it, and `sweep.json`, which lists the parameters, the status
+and the seconds of all. What is done stays; the same command resumes with the rest.
 """
 
 import asyncio
@@ -19,24 +19,30 @@ from lgn_lite.errors import InputError
 from lgn_lite.experiments.progress import SweepProgress
 from lgn_lite.experiments.runner import check_names, check_parameters, run_state
 from lgn_lite.experiments.schedule import Running
-from lgn_lite.experiments.schedule import places as places  # offered here too
+from lgn_lite.experiments.schedule import slots as slots  # offered here too
 from lgn_lite.experiments.values import check_value
 from lgn_lite.experiments.worker import Job
 from lgn_lite.support.files import hold_folder, project_root, write_json
 from lgn_lite.support.processes import cpu_count
 
-Record = dict[str, Any]  # of a run: parameters, status, and what there is of seconds, error, where, worker, tries
+RunRecord = dict[str, Any]  # of a run: parameters, status, and what there is of seconds, error, where, worker, tries
 
-CONNECT = 20  # seconds for a scheduler to answer
+CONNECT_TIMEOUT = 20  # seconds for a scheduler to answer
 LOST = "5 minutes"  # after which a local worker that does not come back is given up, and replaced
 
 
 class Sweep:
-    """The runs of a sweep, in a folder of their own, and how each of them stands.
+    """The runs of a sweep, in a folder of their own, and the status of each.
 
-    `runs` are {name: parameters}, as `sweep_grid.read_grid` gives them; folder and notebook are paths from `root`
-    (default: the project's folder). Raises InputError for a notebook that is none, parameters that it does not know,
-    and a folder whose files are broken; nothing is written before `run`.
+    Args:
+        notebook: its path; relative to `root`.
+        runs: {name: parameters}, as `grid.read_grid` gives them.
+        folder: the sweep's folder; relative to `root`. Nothing is written there before `run`.
+        root: default: the project's folder.
+        force: run also what is done.
+
+    Raises:
+        InputError: not a notebook, parameters that it does not declare, or a folder whose files are broken.
     """
 
     def __init__(
@@ -51,7 +57,7 @@ class Sweep:
         self.root = (root or project_root()).resolve()
         self.notebook, self.folder = (self.root / notebook).resolve(), (self.root / folder).resolve()
         self.force = force
-        self.records: dict[str, Record] = {}
+        self.records: dict[str, RunRecord] = {}
         declared = check_parameters([self.notebook], {})
         check_names(declared, {name: None for parameters in runs.values() for name in parameters})
         if (self.folder / "run.json").exists():
@@ -59,15 +65,15 @@ class Sweep:
         for name, parameters in runs.items():
             for key, value in parameters.items():
                 check_value(value, f"{name}: the parameter {key}")
-            state, told = run_state(self.notebook, self.folder / name, dict(parameters), self.root)
-            known = {key: told[key] for key in ("seconds", "error", "where") if key in told and state != "changed"}
+            state, entry = run_state(self.notebook, self.folder / name, dict(parameters), self.root)
+            known = {key: entry[key] for key in ("seconds", "error", "where") if key in entry and state != "changed"}
             self.records[name] = {"parameters": dict(parameters), "status": state, **known}
 
     def waiting(self) -> list[str]:
         """The names of the runs that are not done, those that failed among them; with `force` all."""
         return [name for name, record in self.records.items() if self.force or record["status"] != "done"]
 
-    def failed(self) -> dict[str, Record]:
+    def failed(self) -> dict[str, RunRecord]:
         """The runs that failed, by name."""
         return {name: record for name, record in self.records.items() if record["status"] == "failed"}
 
@@ -79,9 +85,9 @@ class Sweep:
     def run(self, client: Any, progress: SweepProgress, gpus: int = 0) -> None:
         """Run what is waiting on a dask client's workers; `gpus` is what a run takes of each worker's resource GPU.
 
-        A run whose notebook fails is recorded and the others go on; one whose worker dies starts again on another.
-        Raises InputError where this folder's sweep is running already, ConnectionError where the scheduler has gone,
-        and KeyboardInterrupt; what runs then is stopped, and what was done is kept.
+        A run whose notebook fails is recorded and the others continue; one whose worker dies starts again on another.
+        Raises InputError if this folder's sweep is running already, ConnectionError if the scheduler has gone, and
+        KeyboardInterrupt; what runs then is stopped, and what was done stays.
         """
         with hold_folder(self.folder, "running this sweep already"), progress:
             Running(self, client, progress, gpus).run()
@@ -120,9 +126,9 @@ def worker_environments(workers: int, gpus: Sequence[str], cores: int) -> list[d
 
 @contextlib.contextmanager
 def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Iterator[Any]:
-    """A dask client whose workers are processes of this machine, one run at a time each.
+    """A dask client whose workers are processes of this machine, one run at a time per worker.
 
-    Default: a worker for each GPU, else one for each core. Each offers the resource GPU where there are GPUs.
+    Default: a worker for each GPU, else one for each core. Each offers the resource GPU if there are GPUs.
     A worker that dies is started again.
     """
     import dask
@@ -149,7 +155,7 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
     }
     scheduler = {"cls": Scheduler, "options": here}
     settings = {
-        # dask's own 15 seconds are too short for a worker to start again where all cores are at work
+        # dask's own 15 seconds are too short for a worker to start again if all cores are at work
         "distributed.deploy.lost-worker-timeout": LOST,
         "distributed.nanny.pre-spawn-environ": {},  # dask would set it in this process too, and leave it there
     }
@@ -166,11 +172,18 @@ def local_cluster(workers: int | None = None, gpus: Sequence[str] = ()) -> Itera
 
 
 @contextlib.contextmanager
-def standing_cluster(address: str, ca: str | Path = "", cert: str | Path = "", key: str | Path = "") -> Iterator[Any]:
-    """A dask client of a scheduler that stands; InputError where none answers there within CONNECT seconds.
+def running_cluster(address: str, ca: str | Path = "", cert: str | Path = "", key: str | Path = "") -> Iterator[Any]:
+    """A dask client of a scheduler that runs already.
 
-    `ca`, `cert` and `key` are PEM files for TLS, which an address tls://… asks for; without them dask's own settings
-    are taken (distributed.comm.tls). Warns where the connection is not encrypted and leaves this machine.
+    Args:
+        address: such as tls://host:8786; warns if the connection is not encrypted and leaves this machine.
+        ca, cert, key: PEM files for TLS, all three or none; without them, dask's settings (distributed.comm.tls).
+
+    Returns:
+        A context manager that gives the client.
+
+    Raises:
+        InputError: none answers there within CONNECT_TIMEOUT seconds, or the files do not fit.
     """
     from distributed import Client
     from distributed.security import Security
@@ -194,12 +207,12 @@ def standing_cluster(address: str, ca: str | Path = "", cert: str | Path = "", k
     try:
         security = Security(**given, require_encryption=True) if given else Security()
         with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop already
-            about = thread.submit(asyncio.run, asyncio.wait_for(_identity(address, security), CONNECT)).result()
+            about = thread.submit(asyncio.run, asyncio.wait_for(_identity(address, security), CONNECT_TIMEOUT)).result()
         if about.get("type") != "Scheduler":
             raise ValueError("what answers is not a scheduler")
-        client = Client(address, timeout=CONNECT, set_as_default=False, security=security)
+        client = Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False, security=security)
     except Exception as error:  # of many kinds: what answers may be anything
-        reason = str(error).partition("\n")[0] or f"{type(error).__name__} after {CONNECT} s"
+        reason = str(error).partition("\n")[0] or f"{type(error).__name__} after {CONNECT_TIMEOUT} s"
         message = "start one by `dask scheduler`, and workers by `dask worker ADDRESS --nthreads 1`"
         if address.startswith("tls://") and not given:
             message += "; tls:// needs --tls-ca-file, --tls-cert and --tls-key"
@@ -212,7 +225,7 @@ async def _identity(address: str, security: Any) -> Any:
     """What a scheduler says of itself. Dask's client would wait for minutes for one that takes calls and is silent."""
     from distributed.core import connect
 
-    comm = await connect(address, timeout=CONNECT, **security.get_connection_args("client"))
+    comm = await connect(address, timeout=CONNECT_TIMEOUT, **security.get_connection_args("client"))
     try:
         await comm.write({"op": "identity", "reply": True})
         return await comm.read()

@@ -1,7 +1,7 @@
 """How values are written on the command line and in grid files: YAML 1.2, of which what JSON can hold is taken.
 
 ruamel.yaml reads it; only which plain words are numbers and booleans is decided here, by YAML 1.2's core schema, as
-the library keeps what 1.1 had besides (`1_0` for 10), and how much may hide in a few lines.
+the library still reads what else 1.1 had (`1_0` for 10), and how much may hide in a few lines.
 """
 
 import math
@@ -19,10 +19,10 @@ from ruamel.yaml.resolver import VersionedResolver
 
 from lgn_lite.errors import InputError
 
-LONGEST = 1_000_000  # characters of a text: seconds to read
-MOST = 1_000_000  # values in it, with those that aliases repeat
-DEEPEST = 50  # levels of lists and mappings
-DIGITS = 400  # of a whole number; a float has 308 at most
+MAX_TEXT = 1_000_000  # characters of a text: seconds to read
+MAX_VALUES = 1_000_000  # values in it, with those that aliases repeat
+MAX_DEPTH = 50  # levels of lists and mappings
+MAX_DIGITS = 400  # of a whole number; a float has 308 at most
 
 TAG = "tag:yaml.org,2002:"
 CORE = {  # https://yaml.org/spec/1.2.2/#103-core-schema; dates are none of its types, but nobody means a text by them
@@ -51,10 +51,10 @@ def read_values(text: str, where: str, *, one_line: bool = False) -> Any:
     Raises InputError, which begins with `where` and the line (not with `one_line`), for what is not YAML, a key that
     is there twice, tags, and what would grow or nest beyond bounds.
     """
-    if len(text) > LONGEST:
-        raise InputError(f"{where}: has {len(text):,} characters; at most {LONGEST:,} are read")
+    if len(text) > MAX_TEXT:
+        raise InputError(f"{where}: has {len(text):,} characters; at most {MAX_TEXT:,} are read")
     yaml = YAML(typ="safe", pure=True)
-    yaml.Resolver, yaml.Constructor, yaml.max_depth = _Resolver, _Constructor, DEEPEST + 1
+    yaml.Resolver, yaml.Constructor, yaml.max_depth = _Resolver, _Constructor, MAX_DEPTH + 1
     yaml.composer.warn_double_anchors = False
     try:
         if (node := yaml.compose(text)) is None:
@@ -63,10 +63,10 @@ def read_values(text: str, where: str, *, one_line: bool = False) -> Any:
         return yaml.constructor.construct_document(node)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = where if mark is None or one_line else f"{where}:{mark.line + 1}"
+        position = where if mark is None or one_line else f"{where}:{mark.line + 1}"
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         problem = " ".join(problem.partition(", if necessary increase")[0].split()).removeprefix("but ")[:200]
-        raise InputError(f"{place}: not YAML: {problem}{'; quote it' if one_line else ''}") from error
+        raise InputError(f"{position}: not YAML: {problem}{'; quote it' if one_line else ''}") from error
     except (ValueError, OverflowError, AssertionError) as error:  # ruamel's own: "\\UFFFFFFFF", %YAML 1.99
         raise InputError(f"{where}: not YAML: {str(error).partition('; ')[0]}") from error
 
@@ -76,13 +76,13 @@ def check_value(value: Any, where: str) -> None:
 
     They hold texts, finite numbers, booleans, None, and lists and dicts of these whose keys are texts.
     """
-    left = MOST
+    left = MAX_VALUES
 
     def check(value: Any, depth: int) -> None:
         nonlocal left
         left -= 1
-        if left < 0 or depth > DEEPEST:
-            bound = f"more than {DEEPEST} levels deep" if depth > DEEPEST else f"of more than {MOST:,} parts"
+        if left < 0 or depth > MAX_DEPTH:
+            bound = f"more than {MAX_DEPTH} levels deep" if depth > MAX_DEPTH else f"of more than {MAX_VALUES:,} parts"
             raise InputError(f"{where}: a value that JSON cannot hold, {bound}; make it smaller")
         if isinstance(value, Mapping):
             for key, inner in value.items():
@@ -115,7 +115,7 @@ def _plain(value: Any) -> bool:
     if isinstance(value, str):
         return not re.search("[\ud800-\udfff]", value)  # halves of characters, which no file can hold
     if isinstance(value, int):
-        return value.bit_length() <= DIGITS * math.log2(10)
+        return value.bit_length() <= MAX_DIGITS * math.log2(10)
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
@@ -134,9 +134,9 @@ class _Constructor(SafeConstructor):
     def scalar(self, node: Node) -> Any:
         name, text = node.tag.removeprefix(TAG), self.construct_scalar(node)
         if name != "str" and not re.fullmatch(CORE[name], text, re.DOTALL):
-            raise _error(node, f"the tag !!{name}: {short(text)} is no such value")
-        if name == "int" and len(text) > DIGITS:
-            raise _error(node, f"a number of {len(text):,} digits; at most {DIGITS} are read")
+            raise _error(node, f"the tag !!{name}: {short(text)} is not such a value")
+        if name == "int" and len(text) > MAX_DIGITS:
+            raise _error(node, f"a number of {len(text):,} digits; at most {MAX_DIGITS} are read")
         if name in ("null", "bool", "int", "float"):
             return getattr(self, f"construct_yaml_{name}")(node)
         return Date(text) if name == "timestamp" else text
@@ -154,9 +154,9 @@ class _Constructor(SafeConstructor):
 
 
 def _check(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, int]:
-    """How many values a node holds and how deep, with those that aliases repeat: ten lines may stand for gigabytes.
+    """How many values a node holds and how deep, with those that aliases repeat: ten lines may amount to gigabytes.
 
-    Refuses keys, too, that ruamel takes: lists, and one that is there twice beside a merge.
+    Refuses keys, too, that ruamel takes: lists, and one that is there twice next to a merge.
     """
     if node not in known:
         known[node] = None  # until its end
@@ -167,11 +167,11 @@ def _check(node: Node, known: dict[Node, tuple[int, int] | None]) -> tuple[int, 
         sizes, depths = zip((0, -1), *(_check(part, known) for part in parts), strict=True)
         known[node] = 1 + sum(sizes), 1 + max(depths)
     if (found := known[node]) is None:
-        raise _error(node, f"the alias *{node.anchor} is not after the end of what it stands for")
-    if found[0] > MOST:
-        raise _error(node, f"more than {MOST:,} values, with those that aliases (*name) repeat")
-    if found[1] > DEEPEST:
-        raise _error(node, f"nested more than {DEEPEST} levels deep")
+        raise _error(node, f"the alias *{node.anchor} is not after the end of what it refers to")
+    if found[0] > MAX_VALUES:
+        raise _error(node, f"more than {MAX_VALUES:,} values, with those that aliases (*name) repeat")
+    if found[1] > MAX_DEPTH:
+        raise _error(node, f"nested more than {MAX_DEPTH} levels deep")
     return found
 
 
@@ -181,7 +181,7 @@ def _check_keys(keys: list[Node]) -> None:
         if not isinstance(key, ScalarNode):
             raise _error(key, "a list or a mapping as a key; write a name")
         if (key.tag, key.value) in seen:
-            raise _error(key, f"the key {short(key.value)} stands there twice")
+            raise _error(key, f"the key {short(key.value)} is there twice")
         seen.add((key.tag, key.value))
 
 

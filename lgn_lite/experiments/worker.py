@@ -4,7 +4,7 @@
 
 A worker can be killed, and then cleans up nothing. Hence the process between: its standard input is a pipe that the
 worker holds open, and when the pipe closes, for whatever reason, the process stops the kernel and all that the kernel
-has started (`sweep_process`). Workers import this module, so it imports nothing heavy.
+has started (`worker_process`). Workers import this module, so it imports nothing heavy.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-Event = dict[str, Any]  # what a run tells while it goes: of a cell, or its end, which has a "status"
+RunEvent = dict[str, Any]  # what a run reports while it runs: a cell, or its end, which has a "status"
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,33 @@ def dask_setup(worker: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_on_worker(job: Job, topic: str) -> Event:
-    """The dask task: run the job in a process of its own and return its end; on the way, tell `topic` of its cells.
+def run_on_worker(job: Job, topic: str) -> RunEvent:
+    """The dask task: run the job in a process of its own and return its end; on the way, report its cells to `topic`.
 
     The end is {"status": "done" | "failed" | "interrupted", "seconds", "worker", …}; a notebook that fails is an end,
-    no exception, and so not tried again. The process is stopped where the scheduler no longer wants the task.
+    not an exception, and not tried again. The process is stopped if the scheduler no longer needs the task.
     """
     from distributed import get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
-    about: Event = {"run": job.name, "worker": worker.address}
+    about: RunEvent = {"run": job.name, "worker": worker.address}
     worker.log_event(topic, about | {"started": True})
     if not Path(job.root).is_dir():
         why = f"{platform.node()} has no folder {job.root}: mount the project's folder where the other machines have it"
         return about | {"status": "failed", "seconds": 0.0, "error": why}
 
-    def wanted() -> bool:
+    def needed() -> bool:
         task = worker.state.tasks.get(key)
         return worker.status.name in ("running", "paused") and task is not None and task.state != "cancelled"
 
-    end = about | run_in_process(job, wanted, lambda event: worker.log_event(topic, about | event))
+    end = about | run_in_process(job, needed, lambda event: worker.log_event(topic, about | event))
     worker.log_event(topic, end)  # to a client that has just cancelled the task, this is the only sign
     return end
 
 
-def run_in_process(job: Job, wanted: Callable[[], bool], tell: Callable[[Event], None]) -> Event:
-    """Run a job in a process of its own, and return its end; stop it once `wanted()` is false."""
+def run_in_process(job: Job, needed: Callable[[], bool], report: Callable[[RunEvent], None]) -> RunEvent:
+    """Run a job in a process of its own, and return its end; stop it once `needed()` is false."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
         process = subprocess.Popen(
@@ -79,27 +79,27 @@ def run_in_process(job: Job, wanted: Callable[[], bool], tell: Callable[[Event],
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C in a terminal reaches it once, through the pipe
         )
-        threading.Thread(target=_hold, args=(process, job, wanted), daemon=True).start()
-        end: Event | None = None
+        threading.Thread(target=_hold, args=(process, job, needed), daemon=True).start()
+        end: RunEvent | None = None
         for line in process.stdout or ():
             event = json.loads(line)
             if "status" in event:
                 end = event
             else:
-                tell(event)
+                report(event)
         code = process.wait()
         if end is None:
             complaints.seek(0)
             last = (complaints.read().strip().splitlines() or ["without a word"])[-1]
-            why = f"killed by signal {-code}, often for want of memory" if code < 0 else f"exit code {code}: {last}"
+            why = f"killed by signal {-code}, often because memory ran out" if code < 0 else f"exit code {code}: {last}"
             end = {"status": "failed", "error": f"the process of the run ended, {why}"}
     return {"seconds": round(time.perf_counter() - start, 2)} | end
 
 
-def _hold(process: subprocess.Popen, job: Job, wanted: Callable[[], bool]) -> None:
-    """Give a process its job, then hold its pipe open as long as the job is wanted."""
+def _hold(process: subprocess.Popen, job: Job, needed: Callable[[], bool]) -> None:
+    """Give a process its job, then hold its pipe open as long as the job is needed."""
     with contextlib.suppress(OSError), process.stdin as pipe:
         pipe.write(json.dumps(asdict(job)) + "\n")
         pipe.flush()
-        while process.poll() is None and wanted():
+        while process.poll() is None and needed():
             time.sleep(0.2)

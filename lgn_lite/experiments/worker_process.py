@@ -24,24 +24,24 @@ from rich.console import Console
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.progress import NotebookProgress
 from lgn_lite.experiments.runner import NotebookFailed, hold_run, run_notebooks
-from lgn_lite.experiments.worker import Event, Job
+from lgn_lite.experiments.worker import Job, RunEvent
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.support.files import write_json
 
-PATIENCE = 3  # seconds that a kernel gets to end by itself before it is killed with all that it started
-WAIT = 60  # seconds for the lock on a run's folder, whose last process may still be ending
+KERNEL_TIMEOUT = 3  # seconds that a kernel gets to end by itself before it is killed with all that it started
+LOCK_TIMEOUT = 60  # seconds for the lock on a run's folder, whose last process may still be ending
 
 
 def main() -> None:
-    """Read a job from standard input, run it, and tell of it in lines of JSON on standard output."""
+    """Read a job from standard input, run it, and report on it in lines of JSON on standard output."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # scripts start their background jobs without it
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no event
+    os.dup2(2, 1)  # what libraries print is not an event
     with os.fdopen(0, "rb", buffering=0, closefd=False) as pipe:
         job = Job(**json.loads(pipe.readline()))
     stopper = _Stopper()
     try:
-        with hold_run(Path(job.root) / job.run_dir, WAIT):  # until also the kernel's own processes have ended
+        with hold_run(Path(job.root) / job.run_dir, LOCK_TIMEOUT):  # until also the kernel's own processes have ended
             end = _run(job, out, stopper)
             if stopper.stopping.is_set():
                 stopper.ended.set()
@@ -53,14 +53,14 @@ def main() -> None:
     _send(out, end)
 
 
-def _run(job: Job, out: TextIO, stopper: "_Stopper") -> Event:
+def _run(job: Job, out: TextIO, stopper: "_Stopper") -> RunEvent:
     start = time.perf_counter()
     try:
         stopper.start()
         write_json(Path(job.root) / job.run_dir / "environment.json", environment())
-        notebook, root, told = Path(job.notebook), Path(job.root), _Told(out)
-        run_notebooks([notebook], job.run_dir, job.parameters, force=job.force, root=root, progress=told, held=True)
-        end: Event = {"status": "done"}
+        notebook, root, progress = Path(job.notebook), Path(job.root), _ReportedProgress(out)
+        run_notebooks([notebook], job.run_dir, job.parameters, force=job.force, root=root, progress=progress, held=True)
+        end: RunEvent = {"status": "done"}
     except KeyboardInterrupt as interrupt:
         end = {"status": "interrupted", "where": str(interrupt)}
     except NotebookFailed as failure:
@@ -69,7 +69,7 @@ def _run(job: Job, out: TextIO, stopper: "_Stopper") -> Event:
         end = {"status": "failed", "error": str(error)}
     except OSError as error:
         end = {"status": "failed", "error": os_error_line(error)}
-    if stopper.stopping.is_set() and end["status"] == "failed":  # a kernel that was killed looks like one that failed
+    if stopper.stopping.is_set() and end["status"] == "failed":  # a killed kernel is reported as failed
         end["status"] = "interrupted"
     return end | {"seconds": round(time.perf_counter() - start, 2)}
 
@@ -84,16 +84,16 @@ class _Stopper(threading.Thread):
     def run(self) -> None:
         while os.read(0, 1024):
             pass
-        # A kernel leads a process group of its own, and what it starts belongs to that: it is found even where the
-        # kernel is gone. In a training side by side these are the processes that compute.
+        # A kernel leads a process group of its own, and what it starts belongs to that: it is found even if the
+        # kernel is gone. In a training on several processes these are the processes that compute.
         groups = {child.pid for child in psutil.Process().children() if _alive(child.pid)}
         self.stopping.set()
         os.kill(os.getpid(), signal.SIGINT)
-        self.ended.wait(PATIENCE)
+        self.ended.wait(KERNEL_TIMEOUT)
         for group in groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
-        if not self.ended.wait(PATIENCE):
+        if not self.ended.wait(KERNEL_TIMEOUT):
             os._exit(130)
 
 
@@ -106,8 +106,8 @@ def _alive(group: int) -> bool:
     return True
 
 
-class _Told(NotebookProgress):
-    """Progress that is told to the worker instead of shown."""
+class _ReportedProgress(NotebookProgress):
+    """Progress that is reported to the worker instead of shown."""
 
     def __init__(self, out: TextIO):
         super().__init__(Console(file=io.StringIO()), 1)
@@ -120,14 +120,14 @@ class _Told(NotebookProgress):
             _send(self.out, {"cell": self.number, "cells": self.cells, "heading": self.heading})
 
 
-def _send(out: TextIO, event: Event) -> None:
+def _send(out: TextIO, event: RunEvent) -> None:
     with contextlib.suppress(BrokenPipeError):  # of a worker that is gone; the other pipe stops the run
         out.write(json.dumps(event) + "\n")
         out.flush()
 
 
 def environment() -> dict[str, Any]:
-    """Where a run runs: machine, processor, GPUs as nvidia-smi tells them, and all installed packages."""
+    """Where a run runs: machine, cores, GPUs as nvidia-smi lists them, and all installed packages."""
     found: dict[str, Any] = {"host": platform.node(), "platform": platform.platform(), "cores": os.cpu_count()}
     names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTHON_CPU_COUNT")  # its share
     found["variables"] = {name: os.environ[name] for name in names if name in os.environ}

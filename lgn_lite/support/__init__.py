@@ -1,1 +1,1 @@
-"""What everything stands on: files, reading, weights, processes. Knows nothing of moments."""
+"""What everything is built on: files, reading, weights, processes. Knows nothing of moments."""

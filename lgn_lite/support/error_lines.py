@@ -1,4 +1,4 @@
-"""The one place that turns an error into a line."""
+"""The one module that turns an error into a line."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lgn_lite.errors import InputError
 
-LONGEST = 2000  # characters of a line: what is quoted from a damaged file may be megabytes
+MAX_LINE = 2000  # characters of a line: what is quoted from a damaged file may be megabytes
 
 
 ADVICE = {
@@ -63,15 +63,15 @@ def errors_as_lines() -> Iterator[None]:
 
 
 def os_error_line(error: OSError) -> str:
-    """An OSError as one line: the path, what the system says, and what to do, where that is plain."""
+    """An OSError as one line: the path, what the system says, and what to do, if that is plain."""
     from lgn_lite.support.files import final_name  # which imports this module
 
     number, reason = error.errno or 0, error.strerror or str(error) or type(error).__name__
     paths = [os.fspath(path) for path in (error.filename, error.filename2) if isinstance(path, (str, bytes))]
     paths += [os.fspath(path) for path in (error.filename, error.filename2) if isinstance(path, os.PathLike)]
-    if not paths and (told := re.search(r"errno = (\d+)\b", reason)):  # HDF5 puts all of it into its text
+    if not paths and (coded := re.search(r"errno = (\d+)\b", reason)):  # HDF5 puts all of it into its text
         paths = [named[1]] if (named := re.search(r"name = '([^']+)'", reason)) else []
-        number, reason = int(told[1]), os.strerror(int(told[1]))
+        number, reason = int(coded[1]), os.strerror(int(coded[1]))
     advice = ADVICE.get(errno.errorcode.get(number, ""))
     return one_line(
         (f"{final_name(os.fsdecode(paths[-1]))}: " if paths else "") + reason + (f"; {advice}" if advice else "")
@@ -81,7 +81,7 @@ def os_error_line(error: OSError) -> str:
 def one_line(text: str) -> str:
     """A text without line ends and what else steers a terminal; the middle of a very long one is left out."""
     text = re.sub(r" *\n[ \n]*", " ", "".join(c if c.isprintable() else "\n" for c in text)).strip()
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    return text if len(text) <= MAX_LINE else f"{text[: MAX_LINE // 2]} … {text[-MAX_LINE // 2 :]}"
 
 
 def _disk_trouble(error: BaseException) -> OSError | None:
@@ -92,8 +92,8 @@ def _disk_trouble(error: BaseException) -> OSError | None:
         seen.add(id(inner))
         if isinstance(inner, OSError) and errno.errorcode.get(inner.errno or 0) in ("ENOSPC", "EDQUOT", "EROFS", "EIO"):
             return inner
-        if isinstance(inner, RuntimeError) and (told := re.search(r"errno = (28|30|122|5)\b", str(inner))):
-            return OSError(int(told[1]), str(inner))
+        if isinstance(inner, RuntimeError) and (coded := re.search(r"errno = (28|30|122|5)\b", str(inner))):
+            return OSError(int(coded[1]), str(inner))
         inner = inner.__cause__ or inner.__context__
     return None
 

@@ -23,15 +23,15 @@ from lgn_lite.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what a file system without locks answers
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}  # told by a write, without the file's name
-NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # where there is nothing to bring to disk
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what a file system without locks raises
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}  # raised by a write, without the file's name
+NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # if there is nothing to write to disk
 LONG_AGO = 86_400  # seconds: what another machine has not touched since, it no longer writes
 
 _TEMPORARY = re.compile(
     r"\.(?P<stem>.*)\.lgn_lite-(?P<pid>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}(?P<suffix>\.[^.]*)?", re.DOTALL
 )
-# The names of older versions, .NAME.PID.ext, could be a user's (.notes.2024.txt): only where NAME.ext was one of ours.
+# The names of older versions, .NAME.PID.ext, could be a user's (.notes.2024.txt): only if NAME.ext was one of ours.
 _OLD = re.compile(
     r"\.(toy-[\w-]+\.(?P<video>\d+)\.mp4|.+\.(?P<other>\d+)\.(ipynb|safetensors)"
     r"|(best|last|state-\d+)\.(?P<folder>\d+)|(history|run|toy_sta(\.partial)?)\.(?P<json>\d+)\.json)"
@@ -42,17 +42,17 @@ _cleared: set[Path] = set()  # the folders that it has looked through for leftov
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` on success, remove it on any error.
+    """Give a temporary name next to `path`; rename it to `path` on success, remove it on any error.
 
     The temporary name keeps the suffix, since writers such as FFmpeg choose the format by it. It may become a file
-    or a folder; a folder replaces `path` only where `path` does not exist yet. An OSError of the disk names `path`.
+    or a folder; a folder replaces `path` only if `path` does not exist yet. An OSError of the disk names `path`.
     """
     path = Path(path)
     if path.exists() and not (path.is_file() or path.is_dir()):  # the rename would replace the device itself
         raise InputError(f"{path}: a device or a pipe; give the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
-        os.lstat(path)  # a name too long for the file system is told now, not after hours
+        os.lstat(path)  # a name too long for the file system is reported now, not after hours
     if path.parent not in _cleared:  # so that no command needs to think of it; once, since a folder may be large
         _cleared.add(path.parent)
         _remove_leftovers(path.parent, _is_leftover)
@@ -124,6 +124,11 @@ def final_name(path: str) -> str:
     return "/".join(parts)
 
 
+def partial_path(path: str | Path) -> Path:
+    """Where a file's content gathers until it is whole; next to an unfinished folder, an empty file."""
+    return Path(f"{path}.partial")
+
+
 def is_hidden(path: Path) -> bool:
     """Whether a name is one of the system's or a half-written file's (`._A.mp4` of macOS), not a user's."""
     return path.name.startswith(".")
@@ -135,9 +140,17 @@ def hold_folder(
 ) -> Iterator[None]:
     """Hold a folder against other processes; the lock of a killed process is free.
 
-    If one has it, it is waited for, `wait` seconds long (below 0: without end). A file system without locks (ENOLCK,
-    as on some NFS and Lustre) gets a lock file that names the process. The file `lock` stays, unless `leave` is False.
-    Raises InputError, with what `doing` says, such as "training in it", where another process keeps it.
+    A file system without locks (ENOLCK, as on some NFS and Lustre) gets a lock file that names the process.
+
+    Args:
+        folder: made if it is not there.
+        doing: what the message says that another process is doing, such as "training in it".
+        wait: seconds for another process to release it; below 0: without end.
+        lock: the lock file's name in the folder.
+        leave: whether the lock file stays.
+
+    Raises:
+        InputError: another process still holds it.
     """
     from filelock import FileLock, SoftFileLock, Timeout
 
@@ -174,7 +187,12 @@ def wait_for_folder(
 ) -> Iterator[None]:
     """Hold a folder as `hold_folder` does; if another process has it, say so and wait until that has ended.
 
-    `of`: what is said to be held, where that is not the folder itself.
+    Args:
+        folder, doing, lock, leave: as in `hold_folder`.
+        of: what is said to be held, if that is not the folder itself.
+
+    Raises:
+        InputError: this is a worker process of the one that holds it.
     """
     held = partial(hold_folder, folder, doing, lock=lock, leave=leave)
     with ExitStack() as stack:
@@ -207,8 +225,8 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
 def write_json(path: str | Path, content: object) -> Path:
     """Write a JSON file, whole or not at all."""
     with atomic_path(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # NaN is no JSON
-        # a name of bytes that are no UTF-8 becomes an escape, as json writes it
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)  # NaN is not JSON
+        # a name of bytes that are not UTF-8 becomes an escape, as json writes it
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")
     return Path(path)
 
@@ -216,9 +234,9 @@ def write_json(path: str | Path, content: object) -> Path:
 def write_tensors(path: str | Path, tensors: "dict[str, Tensor]", metadata: dict[str, str]) -> Path:
     """Write a safetensors file, whole or not at all.
 
-    Not with its `save_file`: that writes a temporary file of its own beside the target, which a kill would leave there.
+    Not with its `save_file`: that writes a temporary file of its own next to the target, which a kill would leave.
     """
-    from safetensors.torch import save  # brings torch, which most of this module's users do without
+    from safetensors.torch import save  # imports torch, which most of this module's users do without
 
     with atomic_path(path) as temporary:
         temporary.write_bytes(save({name: value.contiguous() for name, value in tensors.items()}, metadata=metadata))
@@ -242,7 +260,7 @@ def _machine() -> str:
     """Where a process number means the same process: eight hexadecimal digits."""
     space = ""
     with suppress(OSError):
-        space = Path("/proc/self/ns/pid").readlink()  # containers count their processes anew
+        space = Path("/proc/self/ns/pid").readlink()  # each container counts its own processes
     return f"{zlib.crc32(f'{platform.node()} {space}'.encode()):08x}"
 
 
@@ -312,7 +330,7 @@ def project_root() -> Path:
     """The folder that holds `notebooks/`: the one above this package, else the current one.
 
     An installed package lies in site-packages; then the commands are called from the project's folder. Raises
-    InputError where neither holds notebooks.
+    InputError if neither holds notebooks.
     """
     home = Path(__file__).resolve().parents[2]
     if (home / "notebooks").is_dir() and (home / "pyproject.toml").is_file():

@@ -17,24 +17,24 @@ from lgn_lite.support.files import NO_LOCKS
 H5_ERRORS = (OSError, KeyError, RuntimeError, TypeError, ValueError, MemoryError)  # what h5py makes of HDF5's
 HELD = (None, errno.EAGAIN, errno.EACCES)  # error numbers of a lock that another process holds
 LINKS = 16  # soft links that one name may lead through
-SLACK = 2**16  # bytes that HDF5's own tables may need besides the numbers
+SLACK = 2**16  # bytes that HDF5's own tables may need on top of the numbers
 
 
-class Damaged(InputError):
-    """No HDF5 file, or no whole one: not what the system refuses only now, which is another error."""
+class DamagedHDF5(InputError):
+    """Not an HDF5 file, or not a whole one: not what the system refuses only now, which is another error."""
 
 
 class Unfit(Exception):
-    """Why what lies under a name is no table of numbers."""
+    """Why what lies under a name is not a table of numbers."""
 
 
 def open_file(path: Path, mode: str, lock: bool) -> h5py.File:
-    """Open an HDF5 file to read ("r") or to add to ("r+"), with HDF5's own lock where one is wanted and can be had.
+    """Open an HDF5 file to read ("r") or to add to ("r+"), with HDF5's own lock if one is required and available.
 
-    Raises Damaged for what is no HDF5 file, InputError where the file is in use, and OSError, with the path, for
+    Raises DamagedHDF5 for what is not an HDF5 file, InputError if the file is in use, and OSError, with the path, for
     what the system refuses.
     """
-    # In one process all who open a file must ask for locks alike: other ways than the wanted one are tried for that.
+    # In one process all who open a file must request locks alike: other ways than the required one are tried for that.
     for locking in (None, False, True, "best-effort") if lock else (False, None, True, "best-effort"):
         try:
             return h5py.File(path, mode, locking=locking)
@@ -46,7 +46,7 @@ def open_file(path: Path, mode: str, lock: bool) -> h5py.File:
 
 
 def _lacks_locks(error: Exception) -> bool:
-    """Whether no lock can be had at all, rather than that another holds it."""
+    """Whether no lock is available at all, rather than that another holds it."""
     number = _error_number(error)
     return number in NO_LOCKS or ("lock file" in str(error) and number not in HELD)
 
@@ -59,7 +59,7 @@ def _explained(path: Path, error: Exception) -> Exception:
         )
     if isinstance(error, BlockingIOError) or "lock file" in text:
         return InputError(
-            f"{path}: another process has it open; wait for it, or end it (where none has: the file system's locks do "
+            f"{path}: another process has it open; wait for it, or end it (if none has: the file system's locks do "
             "not work, set HDF5_USE_FILE_LOCKING=FALSE)"
         )
     if "consistency flags" in text or "SWMR" in text:
@@ -74,7 +74,7 @@ def _explained(path: Path, error: Exception) -> Exception:
         )
     if number:
         return OSError(number, os.strerror(number), str(path))
-    return Damaged(f"{path}: is no readable HDF5 file ({reason(error)}); extract or fetch it again")
+    return DamagedHDF5(f"{path}: is not a readable HDF5 file ({reason(error)}); extract or fetch it again")
 
 
 def write_error(path: Path, error: Exception) -> OSError:
@@ -100,7 +100,7 @@ def _error_number(error: Exception) -> int | None:
 def contents(path: Path, file: h5py.File) -> tuple[dict[str, Any], list[str]]:
     """The attributes of a file that can be read, single values as Python's own, and the names in it.
 
-    Raises Damaged where they cannot be listed.
+    Raises DamagedHDF5 if they cannot be listed.
     """
     attrs = {}
     try:
@@ -116,8 +116,8 @@ def contents(path: Path, file: h5py.File) -> tuple[dict[str, Any], list[str]]:
 def open_table(file: h5py.File, name: str, max_bytes: float) -> h5py.Dataset:
     """The table (T, D) of numbers under a name, or under "c3d_features" in a group of that name (ActivityNet).
 
-    Nothing of the numbers is read. Raises Unfit where there is no such table, where its numbers are not in this file
-    or were never written, and where they take more than `max_bytes` as float32.
+    Nothing of the numbers is read. Raises Unfit if there is no such table, if its numbers are not in this file
+    or were never written, and if they take more than `max_bytes` as float32.
     """
     try:
         item = _follow(file, file, name)
@@ -179,7 +179,7 @@ def _check_storage(file: h5py.File, item: h5py.Dataset) -> None:
         code, _flags, _values, label = plan.get_filter(number)
         if not h5py.h5z.filter_avail(code):
             what = f"{code} {label.decode(errors='replace')}".strip()
-            raise Unfit(f"compressed by a filter that h5py lacks here ({what}): `import hdf5plugin` may bring it")
+            raise Unfit(f"compressed by a filter that h5py lacks here ({what}): `import hdf5plugin` may add it")
     if layout == h5py.h5d.VIRTUAL:
         _check_sources(file, item)
         return
@@ -201,7 +201,7 @@ def _check_sources(file: h5py.File, item: h5py.Dataset) -> None:
             raise Unfit(f"numbers in another file, {source.file_name!r}: copy them into this one")
         target = _follow(file, file, source.dset_name)
         if not isinstance(target, h5py.Dataset) or target.is_virtual:
-            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is no plain one")
+            raise Unfit(f"a virtual data set of {source.dset_name!r}, which is not a plain one")
         _check_storage(file, target)
         count = source.vspace.get_select_npoints()
         if source.src_space.get_select_type() == h5py.h5s.SEL_ALL:
@@ -217,13 +217,13 @@ def _check_sources(file: h5py.File, item: h5py.Dataset) -> None:
 
 
 class Space:
-    """Disk space taken before HDF5 writes: where a disk is full, HDF5 itself may damage its file, or crash."""
+    """Disk space taken before HDF5 writes: if a disk is full, HDF5 itself may damage its file, or crash."""
 
     def __init__(self, path: Path, file: h5py.File):
         self._file, self._raw = file, path.open("r+b", buffering=0)
 
     def reserve(self, size: int) -> None:
-        """Make the file long enough for `size` more bytes; raises OSError, the file as it was, where it cannot be."""
+        """Make the file long enough for `size` more bytes; raises OSError, the file as it was, if it cannot be."""
         written = self._file.id.get_filesize()
         begin = max(written, self._raw.seek(0, os.SEEK_END))
         end = written + size + SLACK + 256 * len(self._file)  # 256: HDF5's table of names doubles as it grows

@@ -22,13 +22,13 @@ class Range:
 
     def check(self, value: Any, name: str) -> None:
         """Raise InputError, beginning with `name`, for a value of another type or outside the range."""
-        # True is no number here, and a whole number will do for a fraction
+        # True is not a number here, and a whole number will do for a fraction
         number = isinstance(value, int if self.whole else int | float) and not isinstance(value, bool)
         if not number:
             raise InputError(f"{name}={shown(value)}: must be of type {'int' if self.whole else 'float'}: {self}")
         fine = self.low < value if self.above else self.low <= value  # NaN is neither
         fine = fine and (value < self.high if self.below or self.high == math.inf else value <= self.high)
-        if not fine or value > MOST:
+        if not fine or value > MAX_VALUE:
             raise InputError(f"{name}={shown(value)}: must be {self}")
 
     def __str__(self) -> str:
@@ -38,4 +38,4 @@ class Range:
         return kind + low + (high or ("" if self.above else " on"))
 
 
-MOST = 1e30  # beyond it even a number without a limit overflows single precision before long
+MAX_VALUE = 1e30  # beyond it even a number without a limit overflows single precision before long

@@ -26,14 +26,14 @@ def exact(values: Any, what: str = "times") -> Tensor:
         if not isinstance(values, Tensor):
             array = np.asarray(values)
             if array.dtype.kind not in "iuf":
-                raise TypeError(f"{array.dtype.name} in place of numbers")
+                raise TypeError(f"{array.dtype.name} instead of numbers")
             values = torch.from_numpy(array.astype(np.float64))
         elif values.dtype == torch.bool or values.is_complex():
-            raise TypeError(f"{values.dtype} in place of numbers")
+            raise TypeError(f"{values.dtype} instead of numbers")
         return values.detach().to("cpu", torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{what}: {shown(values)} are no numbers in rows of equal length ({reason[:100]})") from error
+        raise InputError(f"{what}: {shown(values)} are not numbers in rows of equal length ({reason[:100]})") from error
 
 
 def checked_segments(values: Any, what: str) -> Tensor:
@@ -46,7 +46,7 @@ def checked_segments(values: Any, what: str) -> Tensor:
     if segments.dim() != 2 or segments.shape[1] != 2:
         advice = "give rows of [start, end]"
         if segments.shape == (2,):
-            advice = "write a single answer as [[start, end]]"
+            advice = "write a single prediction as [[start, end]]"
         elif segments.dim() == 2 and segments.shape[1] == 3:
             advice = "leave the scores out: rows of [start, end], best first"
         raise InputError(f"{what}: has the shape {tuple(segments.shape)}, not (P, 2); {advice}")
@@ -56,9 +56,9 @@ def checked_segments(values: Any, what: str) -> Tensor:
 
 
 def checked_predictions(predictions: Predictions, targets: Any) -> Tensor | list[Tensor]:
-    """The predictions (Q, P, 2) as one tensor where they came as one, else (P_q, 2) for each query.
+    """The predictions (Q, P, 2) as one tensor if they came as one, else (P_q, 2) for each query.
 
-    Raises InputError where there is not one for each target, or no target, and for what are no segments, naming the
+    Raises InputError unless there is one for each target, at least one, and for what are not segments, naming the
     query; a query may have none.
     """
     check_one_each(predictions, targets)
@@ -66,7 +66,7 @@ def checked_predictions(predictions: Predictions, targets: Any) -> Tensor | list
     if isinstance(predictions, np.ndarray) and predictions.dtype.kind in "iuf":
         whole = exact(predictions)
     if whole is not None and whole.dim() == 3 and whole.shape[2] == 2 and whole.numel():
-        whole = exact(whole, "predictions")  # one copy from the device, not one a query
+        whole = exact(whole, "predictions")  # one copy from the device, not one per query
         if (bad := _impossible(whole.flatten(0, 1))) is not None:
             q, p = divmod(bad, whole.shape[1])
             raise InputError(f"predictions of query {q} (from 0), number {p}: {_why(whole[q, p])}")
@@ -79,7 +79,7 @@ def checked_predictions(predictions: Predictions, targets: Any) -> Tensor | list
 
 
 def checked_targets(targets: Any) -> Tensor:
-    """(Q, 2) float64 true segments; InputError, naming the query, for what are none."""
+    """(Q, 2) float64 ground-truth segments; InputError, naming the query, for what are not segments."""
     segments = exact(targets, "targets")
     if segments.dim() != 2 or segments.shape[1] != 2:
         raise InputError(
@@ -91,7 +91,7 @@ def checked_targets(targets: Any) -> Tensor:
 
 
 def check_one_each(predictions: Sequence[Any] | Tensor, targets: Sequence[Any] | Tensor) -> None:
-    """Raise InputError where there is not one prediction for each target, or no target."""
+    """Raise InputError unless there is one prediction for each target, at least one."""
     try:
         Q, T = len(predictions), len(targets)
     except TypeError as error:  # a number, None, a generator
@@ -103,7 +103,7 @@ def check_one_each(predictions: Sequence[Any] | Tensor, targets: Sequence[Any] |
 
 
 def checked_ks(ks: Iterable[int]) -> list[int]:
-    """The k of R@k; InputError where one is no whole number of at least 1, or there is none."""
+    """The k of R@k; InputError if one is not a whole number of at least 1, or there is none."""
     try:
         ks = list(ks)
         found = [operator.index(k) for k in ks if not isinstance(k, bool)]
@@ -112,12 +112,12 @@ def checked_ks(ks: Iterable[int]) -> list[int]:
     except TypeError:
         pass
     raise InputError(
-        f"ks={shown(ks)}: R@k looks at the first k answers; give whole numbers of at least 1, such as (1, 5)"
+        f"ks={shown(ks)}: R@k counts the first k predictions; give whole numbers of at least 1, such as (1, 5)"
     )
 
 
 def checked_thresholds(thresholds: Iterable[float], what: str = "thresholds") -> list[float]:
-    """Overlaps from 0 to 1; InputError where one is none, or there is none."""
+    """Overlaps from 0 to 1; InputError if one is not, or there is none."""
     try:
         thresholds = list(thresholds)
         found = [float(m) for m in thresholds if not isinstance(m, bool | str | bytes)]
@@ -129,18 +129,18 @@ def checked_thresholds(thresholds: Iterable[float], what: str = "thresholds") ->
 
 
 def check_nms(nms: float | None, keep: int) -> None:
-    """Raise InputError for a threshold of NMS that is no overlap, or where fewer than no answers are to be kept."""
+    """Raise InputError for a threshold of NMS that is not an overlap, or a `keep` that is not a whole number."""
     if nms is not None:
         checked_thresholds([nms], "nms")
     try:
         if isinstance(keep, bool) or operator.index(keep) < 0:
             raise TypeError
     except TypeError:
-        raise InputError(f"keep={shown(keep)}: how many answers to keep; give a whole number") from None
+        raise InputError(f"keep={shown(keep)}: how many predictions to keep; give a whole number") from None
 
 
 def _impossible(segments: Tensor) -> int | None:
-    """The number of the first of (P, 2) that is no segment."""
+    """The number of the first of (P, 2) that is not a segment."""
     good = segments.isfinite().all(dim=1) & (segments[:, 0] <= segments[:, 1])
     return None if good.all() else int((~good).nonzero()[0])
 

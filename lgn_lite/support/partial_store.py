@@ -11,11 +11,21 @@ from typing import Any
 import numpy as np
 
 from lgn_lite.errors import InputError
-from lgn_lite.support.files import hold_folder, set_aside
-from lgn_lite.support.hdf5 import H5_ERRORS, Damaged, Space, Unfit, contents, open_file, open_table, reason, write_error
+from lgn_lite.support.files import hold_folder, partial_path, set_aside
+from lgn_lite.support.hdf5 import (
+    H5_ERRORS,
+    DamagedHDF5,
+    Space,
+    Unfit,
+    contents,
+    open_file,
+    open_table,
+    reason,
+    write_error,
+)
 
 UNFINISHED = ".unfinished"  # name of the one dataset that is being written
-ANEW = "delete it to make all anew, or name another file"  # for a file that other settings made
+START_OVER = "delete it to start from scratch, or name another file"  # for a file that other settings made
 
 
 @contextmanager
@@ -23,7 +33,7 @@ def hold_store(path: Path) -> Iterator[None]:
     """Hold one store against every other process that would write it; others in the same folder are free."""
     for taken in (path, partial_path(path)):
         if taken.exists() and not taken.is_file():
-            raise InputError(f"{taken}: something other than a file is in its place; move it, or name another file")
+            raise InputError(f"{taken}: something other than a file has its name; move it, or name another file")
     lock = f".{path.name}.lock"
     with hold_folder(path.parent, f"writing {path.name}", lock=lock):
         try:
@@ -37,7 +47,7 @@ def hold_store(path: Path) -> Iterator[None]:
 def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> Iterator["PartialStore"]:
     """What is written of a store so far, to add to; at the end it gets the store's name. Call it in `hold_store`.
 
-    Without `resume` it is begun anew; what was there, finished or not, is kept until the new one is whole.
+    Without `resume` it is begun from scratch; what was there, finished or not, stays until the new one is whole.
     """
     partial = partial_path(path)
     before = set_aside(partial, "before") if not resume and partial.exists() else None
@@ -61,10 +71,10 @@ def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> I
 
 
 class PartialStore:
-    """The partial file of a store, opened to add videos to, or begun where there is none or a damaged one.
+    """The partial file of a store, opened to add videos to, or begun if there is none or a damaged one.
 
     A damaged one is moved aside, with a warning that names its new name, and what can be read of it is taken over:
-    nothing is written into a damaged file, which may end the process. Whatever else stands in the way is an error.
+    nothing is written into a damaged file, which may end the process. Whatever else is in the way is an error.
     """
 
     def __init__(self, partial: Path, attrs: Mapping[str, Any]):
@@ -77,7 +87,7 @@ class PartialStore:
                 check_attrs(partial, found, attrs)
             if damage:
                 aside = set_aside(partial)
-            partial.touch()  # HDF5 takes an empty file for a new one; what exists is never opened to be written anew
+            partial.touch()  # HDF5 takes an empty file for a new one; what exists is never opened to be overwritten
             self.file = open_file(partial, "r+", lock=True)
             self._space = Space(partial, self.file)
             if not found or aside:
@@ -101,11 +111,11 @@ class PartialStore:
             if np.isfinite(features).all():
                 self.add(name, features)
         self.added = 0
-        what = f"its {len(self.widths)} readable videos are taken over" if self.widths else "starting anew"
-        warnings.warn(f"{self.partial}: damaged ({damage}); kept as {aside.name}, {what}", stacklevel=6)
+        what = f"its {len(self.widths)} readable videos are taken over" if self.widths else "starting from scratch"
+        warnings.warn(f"{self.partial}: damaged ({damage}); renamed to {aside.name}, {what}", stacklevel=6)
 
     def add(self, video: str, features: np.ndarray) -> None:
-        """Write a video's features; OSError, which names the file, where they cannot be, such as on a full disk."""
+        """Write a video's features; OSError, which names the file, if they cannot be, such as on a full disk."""
         with self._naming_it():
             self._space.reserve(features.nbytes)
             self.file.create_dataset(UNFINISHED, data=features)
@@ -148,18 +158,13 @@ def _survey(partial: Path) -> tuple[dict[str, Any], dict[str, int], str]:
                     widths[name] = open_table(file, name, float("inf")).shape[1]
                 except Unfit as error:
                     damage = damage or f"{name!r}: {error}"
-    except Damaged as error:
+    except DamagedHDF5 as error:
         return {}, {}, reason(error.__cause__ or error)
     return attrs, widths, damage
 
 
-def check_attrs(path: Path, found: Mapping, wanted: Mapping) -> None:
-    """Raise InputError where a file's attributes are not the wanted ones."""
-    for name, value in wanted.items():
+def check_attrs(path: Path, found: Mapping, required: Mapping) -> None:
+    """Raise InputError if a file's attributes are not the required ones."""
+    for name, value in required.items():
         if found.get(name) != value:
-            raise InputError(f"{path}: has {name} {found.get(name)!r}, not {value!r}; {ANEW}")
-
-
-def partial_path(path: str | Path) -> Path:
-    """Where features stand until the last video is written."""
-    return Path(f"{path}.partial")
+            raise InputError(f"{path}: has {name} {found.get(name)!r}, not {value!r}; {START_OVER}")

@@ -1,4 +1,4 @@
-"""How many cores there are to use, the one place that starts worker processes, and how these end."""
+"""How many cores there are to use, and the one module that starts worker processes and ends them."""
 
 import multiprocessing
 import os
@@ -18,18 +18,18 @@ from typing import Any
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import remove_mine
 
-PATIENCE = 10.0  # seconds that a worker has to end when it is asked to
+TERMINATE_TIMEOUT = 10.0  # seconds that a worker has to end when it gets SIGTERM
 
 
 def cpu_count() -> int:
-    """The cores that this process may use: PYTHON_CPU_COUNT where it is set, as in Python from 3.13 on.
+    """The cores that this process may use: PYTHON_CPU_COUNT if it is set, as in Python from 3.13 on.
 
     Otherwise what dask finds: the machine's cores, and of these what the process's affinity and a container allow.
     """
     from dask.system import CPU_COUNT
 
-    asked = os.environ.get("PYTHON_CPU_COUNT", "")
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else CPU_COUNT
+    count = os.environ.get("PYTHON_CPU_COUNT", "")
+    return int(count) if count.isdecimal() and int(count) > 0 else CPU_COUNT
 
 
 @contextmanager
@@ -39,14 +39,14 @@ def process_pool(workers: int, begin: Callable[[], None] | None = None) -> Itera
     Spawned, not forked: a fork would copy torch's threads and locks in whatever state they are. They leave Ctrl-C to
     their parent, so that one message appears, not many, and end with it, however it ends. After an error the jobs
     that run are waited for, and no others begin; Ctrl-C, or a generator that is closed, ends them, and what they were
-    writing is removed. Raises InputError where a worker was killed, as happens where memory ends.
+    writing is removed. Raises InputError if a worker was killed, as happens if memory runs out.
     """
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (begin,))
     try:
         yield pool
     except BrokenProcessPool as error:
         raise InputError(
-            "a worker process was killed, as happens where memory ends: use fewer workers, or free memory"
+            "a worker process was killed, as happens if memory runs out: use fewer workers, or free memory"
         ) from error
     except Exception:
         raise
@@ -61,7 +61,7 @@ def _end(workers: list[BaseProcess]) -> None:
     """Ask worker processes to end, which remove what they were writing; then do not ask."""
     for worker in workers:
         worker.terminate()
-    ends, last = [worker.sentinel for worker in workers], time.monotonic() + PATIENCE
+    ends, last = [worker.sentinel for worker in workers], time.monotonic() + TERMINATE_TIMEOUT
     while ends and (left := last - time.monotonic()) > 0:
         ended = wait(ends, left)
         ends = [end for end in ends if end not in ended]
@@ -115,9 +115,9 @@ def _leave(code: int) -> None:
 
 
 def in_own_process(work: Callable[..., Any], *arguments: Any) -> Any:
-    """work(*arguments) in a fresh process; MemoryError where that is killed, as it is where memory ends."""
+    """work(*arguments) in a fresh process; MemoryError if that is killed, as it is if memory runs out."""
     with process_pool(1) as pool:
         try:
             return pool.submit(work, *arguments).result()
         except BrokenProcessPool:
-            raise MemoryError("its process was killed, as happens where memory ends") from None
+            raise MemoryError("its process was killed, as happens if memory runs out") from None

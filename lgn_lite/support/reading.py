@@ -15,8 +15,8 @@ from typing import Any
 
 from lgn_lite.errors import InputError
 
-MOST_BYTES = 2**28  # of a text that is read whole: some twenty times the field's largest annotations
-# What a number looks like in a text: Python's float would also read 1_0, １２ in full width, and infinity.
+MAX_TEXT_BYTES = 2**28  # of a text that is read whole: some twenty times the field's largest annotations
+# A number in a text: Python's float would also read 1_0, １２ in full width, and infinity.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
@@ -47,7 +47,7 @@ def shown(value: Any, most: int = 80) -> str:
 def read_json(path: Path, advice: str = "fetch the file again") -> dict[str, Any]:
     """The object in a json file.
 
-    Raises InputError, which names the line and ends with `advice`, for what is not json or no object, for what json
+    Raises InputError, which names the line and ends with `advice`, for what is not json or not an object, for what json
     itself would pass in silence (a key that comes twice, NaN), and for what it fails on (nesting without end).
     """
     content = parse_json(read_text(path), str(path), advice)
@@ -82,7 +82,7 @@ def parse_json(text: str, where: str, advice: str = "fetch the file again") -> A
 
 
 def csv_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row of a csv file, and its place "file:line".
+    """Each row of a csv file, and its position "file:line".
 
     Raises InputError, naming the line, for what is not csv, for a header that lacks one of the columns or has one
     twice, and for a row with more or fewer fields than the header.
@@ -109,10 +109,10 @@ def csv_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dic
         raise InputError(f"{path}:{reader.line_num}: not a csv: {error}; fetch the file again") from error
 
 
-def read_text(path: Path, most: int = MOST_BYTES) -> str:
+def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
     """The text of a UTF-8 file of at most `most` bytes, whichever line ends it has.
 
-    Raises InputError where there is none, or no regular file: a pipe or a device has no end.
+    Raises InputError if there is none, or if it is not a regular file: a pipe or a device has no end.
     """
     try:
         regular_file(path, most)
@@ -126,12 +126,12 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
 def regular_file(path: Path, most: int | None = None) -> os.stat_result:
     """Make sure that a path is a file whose content ends, of at most `most` bytes; returns what stat says of it.
 
-    Raises InputError for a folder, a pipe, a device and a file that is too large, OSError where there is nothing.
+    Raises InputError for a folder, a pipe, a device and a file that is too large, OSError if there is nothing.
     """
     try:
         state = path.stat()
     except ValueError:  # a name with a null character
-        raise InputError(f"{shown(str(path))}: no name that a file can have; check the path") from None
+        raise InputError(f"{shown(str(path))}: not a name that a file can have; check the path") from None
     if not stat.S_ISREG(state.st_mode):
         what = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe, a socket or a device"
         raise InputError(f"{path}: is {what}, not a file; give the path of a file")
@@ -144,10 +144,19 @@ def regular_file(path: Path, most: int | None = None) -> os.stat_result:
 def finite_number(
     value: Any, what: str, *, text: bool = False, least: float | None = None, most: float | None = None
 ) -> float:
-    """A finite number, from `least` to `most`; else InputError, which begins with `what`.
+    """A finite number; the one reader of numbers.
 
-    The one reader of numbers. A number of a json file must be one there, no quoted one and no boolean; with `text`,
-    for a csv or a line, the value must be a decimal number in ASCII, such as 12, -0.5 or 1e-3.
+    Args:
+        value: of a json file: a number there, not a quoted one or a boolean.
+        what: the beginning of the message.
+        text: for a csv or a line: the value must be a decimal number in ASCII, such as 12, -0.5 or 1e-3.
+        least, most: the range, both included.
+
+    Returns:
+        The number as a float.
+
+    Raises:
+        InputError: not a number, not finite, or out of the range.
     """
     number = math.nan
     if text and isinstance(value, str):

@@ -15,7 +15,7 @@ from lgn_lite.errors import InputError
 
 
 class _Skipped:
-    """Stands for a NumPy number beside the weights, such as a score: read past, never made."""
+    """A stand-in for a NumPy number next to the weights, such as a score: skipped, never made."""
 
     def __init__(self, *arguments: object):
         pass
@@ -25,7 +25,7 @@ class _Skipped:
 
 
 # What pickles of NumPy numbers name, before and since NumPy 2. torch knows a class by its module and name.
-SKIPPED = [
+SKIPPED_CLASSES = [
     type(name, (_Skipped,), {"__module__": module})
     for module, name in (("numpy", "dtype"), ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"))
 ]
@@ -34,9 +34,9 @@ SKIPPED = [
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read a state dict from a safetensors file or a torch checkpoint, old ones and Python 2's among them.
 
-    The content tells which, not the name. Checkpoints that keep it under "state_dict" are unwrapped, and the
+    The content decides which, not the name. Checkpoints that keep it under "state_dict" are unwrapped, and the
     "module." of parallel models is dropped from the names. Nothing in the file is executed. Raises InputError,
-    naming the file, where it is missing or damaged, holds no tensors, asks for code to be run, and as `check_weights`
+    naming the file, if it is missing or damaged, holds no tensors, requests that code be run, and as `check_weights`
     does. A zip file's checksums are compared; the formats before it, and safetensors, have none.
     """
     try:
@@ -51,7 +51,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
                         raise InputError(f"{path}: would unpack to more than ten times its size; fetch it again")
                     if damaged := file.testzip():
                         raise InputError(f"{path}: is damaged: the checksum of {damaged} differs; fetch it again")
-            with torch.serialization.safe_globals(SKIPPED), warnings.catch_warnings():
+            with torch.serialization.safe_globals(SKIPPED_CLASSES), warnings.catch_warnings():
                 # latin1 reads any byte: Python 2 pickled the bytes of numbers as text. torch warns that it ignores
                 # the encoding, but heeds it.
                 warnings.filterwarnings("ignore", "pickle_load_args")
@@ -61,10 +61,10 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     except InputError:
         raise
     except Exception as error:  # a damaged file can make the reader stumble over anything
-        if asked := re.search(r"GLOBAL (\S+)", str(error)):
-            what = f"more than weights: reading it would run {asked[1]}; nothing was run"
+        if called := re.search(r"GLOBAL (\S+)", str(error)):
+            what = f"more than weights: reading it would run {called[1]}; nothing was run"
             raise InputError(f"{path}: holds {what}; give a file of a state dict only") from error
-        what = "is damaged, or no file of weights"
+        what = "is damaged, or not a file of weights"
         raise InputError(f"{path}: {what} ({type(error).__name__}); fetch it again") from error
     if isinstance(weights, Mapping):
         weights = weights.get("state_dict", weights)
@@ -73,16 +73,16 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not tensors:
         raise InputError(f"{path}: holds no weights; give a state dict, or a checkpoint that holds one")
     weights = {re.sub(r"(^|\.)module\.", r"\1", key): value for key, value in tensors.items()}
-    # a count beside the weights, such as BatchNorm's of its batches, may be a whole number
+    # a count next to the weights, such as BatchNorm's of its batches, may be a whole number
     check_weights({key: value for key, value in weights.items() if value.dim() or value.is_complex()}, str(path))
     return weights
 
 
-LARGEST = 1e10  # no weight in use comes near it; a bit that has flipped in an exponent goes beyond
+MAX_WEIGHT = 1e10  # no weight in use comes near it; a bit that has flipped in an exponent goes beyond
 
 
 def check_weights(
-    weights: Mapping[str, Tensor], where: str, advice: str = "fetch the file again, or train anew if it diverged"
+    weights: Mapping[str, Tensor], where: str, advice: str = "fetch the file again, or train again if it diverged"
 ) -> None:
     """Raise InputError, beginning with `where`, unless all are tensors of finite floats of a usual size.
 
@@ -110,6 +110,6 @@ def _fault(value: Tensor) -> str:
     least, most = (number.item() for number in largest)
     if not (math.isfinite(least) and math.isfinite(most)):
         return "holds numbers that are not finite"
-    if max(-least, most) > LARGEST:
+    if max(-least, most) > MAX_WEIGHT:
         return f"holds {max(-least, most):.3g}, larger than any weight"
     return ""

@@ -27,7 +27,7 @@ _ASCII_WORD = regex.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 
 
 def find_words(sentence: str) -> list[str]:
-    """The words of a sentence in lower case, none where there is none.
+    """The words of a sentence in lower case, an empty list if there are none.
 
     Letters with their marks and digits make words, apostrophes stay inside them, everything else separates and is
     dropped.
@@ -41,7 +41,7 @@ def _folded(sentence: str) -> str:
     """One spelling for what reads the same: capitals, composed and decomposed accents, ligatures, full width.
 
     Unicode's NFKC_Casefold. Capitals first: lower-casing may leave a letter and a mark that normalisation then orders
-    (İ), and normalisation may bring new capitals (℡), so both come twice.
+    (İ), and normalisation may make new capitals (℡), which is why both come twice.
     """
     folded = unicodedata.normalize("NFD", sentence.translate(_APOSTROPHES))
     for _ in range(2):

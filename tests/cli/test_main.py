@@ -39,7 +39,7 @@ def test_run_fails_with_a_report_then_succeeds_with_a_table(project, monkeypatch
     failed = CliRunner().invoke(cli.app, ["run", "-p", "broken=true"])
     assert failed.exit_code == 1
     assert "AssertionError: broken on purpose" in failed.output and "09_train" in failed.output
-    assert "with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start anew
+    assert "with: lgn-lite run -p broken=true\n" in failed.output  # without --force: that would start from scratch
     assert not (project / "runs" / "course" / "results").exists()
 
     done = CliRunner().invoke(cli.app, ["run", "09", "--profile", "smoke"])
@@ -84,9 +84,9 @@ def test_bad_input_is_one_line_without_traceback(project, monkeypatch, capsys, a
     monkeypatch.setattr(sys, "argv", ["lgn-lite", "run", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    told = capsys.readouterr().err
+    said = capsys.readouterr().err
     assert ended.value.code == 2
-    assert told.startswith("error: ") and message in told and told.count("\n") == 1
+    assert said.startswith("error: ") and message in said and said.count("\n") == 1
     assert not (project / "runs").exists()
 
 
@@ -189,8 +189,8 @@ def test_all_commands_have_a_line_for_it_and_write_nothing(project, monkeypatch,
     monkeypatch.setattr(sys, "argv", ["lgn-lite", *words])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and told.startswith("error: ") and message in told and told.count("\n") == 1
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith("error: ") and message in said and said.count("\n") == 1
     assert sorted(project.rglob("*")) == before
 
 

@@ -17,7 +17,7 @@ from helpers.processes import end, start
 from helpers.shelf import BODY, write_tar, zipped
 
 from lgn_lite.downloads import archives
-from lgn_lite.downloads.archives import Damaged, remote_members, unpack
+from lgn_lite.downloads.archives import DamagedArchive, remote_members, unpack
 from lgn_lite.downloads.fetch import get, state
 from lgn_lite.downloads.registry import ASSETS, Archive, Asset
 from lgn_lite.errors import InputError
@@ -66,21 +66,21 @@ def files(folder):
 def test_what_unpacks_to_more_than_expected_is_refused_before_anything_is_written(tmp_path, monkeypatch, content):
     archive = tmp_path / "archive"
     archive.write_bytes(content)
-    said = r"archive: unpacks to more than 2\.0 MB, the most that is expected: do not trust"
-    with pytest.raises(Damaged, match=said):
+    said = r"archive: unpacks to more than 2\.0 MB, the most expected: do not trust"
+    with pytest.raises(DamagedArchive, match=said):
         unpack(archive, tmp_path / "tree", progress=False, at_most=2_000_000)
     name = "a" if b"tree/a" in content else "1"
-    with pytest.raises(Damaged, match="do not trust"):
+    with pytest.raises(DamagedArchive, match="do not trust"):
         unpack(archive, tmp_path, {name: tmp_path / "x"}, progress=False, at_most=200_000)
     monkeypatch.setattr(archives, "FREE", 1_000_000)  # where nobody says how much to expect
-    with pytest.raises(Damaged, match="do not trust"):
+    with pytest.raises(DamagedArchive, match="do not trust"):
         unpack(archive, tmp_path / "tree", progress=False)
     assert files(tmp_path) == ["archive"]
 
 
 def test_a_member_that_holds_more_than_it_says_is_cut_and_refused(tmp_path):
     (tmp_path / "archive").write_bytes(declared(10, BODY))
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedArchive):
         unpack(tmp_path / "archive", tmp_path / "tree", progress=False)
     assert files(tmp_path) == ["archive"]
 
@@ -89,7 +89,7 @@ def test_the_number_of_files_is_bounded_too(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MOST_FILES", 5)
     for write in (lambda path, members: path.write_bytes(zipped(members)), write_tar):
         write(tmp_path / "archive", {f"tree/{n}": b"" for n in range(6)})
-        with pytest.raises(Damaged, match="more than 5 files"):
+        with pytest.raises(DamagedArchive, match="more than 5 files"):
             unpack(tmp_path / "archive", tmp_path / "tree", progress=False)
     assert files(tmp_path) == ["archive"]
 
@@ -135,7 +135,7 @@ RIGHT = zipped({"captions/train.json": b'{"a": 1}'})
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_a_wrong_archive_does_not_make_every_later_call_fail(shelf, tmp_path, wrong, by_hand, capsys):
     asset, there = captions(shelf, wrong), tmp_path / "set" / "captions.zip"
-    if by_hand:  # or by an older version, which kept it
+    if by_hand:  # or by an older version, which left it
         there.parent.mkdir()
         there.write_bytes(wrong)
     else:
@@ -152,7 +152,7 @@ def test_a_wrong_archive_does_not_make_every_later_call_fail(shelf, tmp_path, wr
 
 
 @pytest.mark.parametrize("wrong", [PAGE, b""])
-def test_a_page_in_a_file_s_place_is_seen_and_named(shelf, tmp_path, wrong):
+def test_a_page_instead_of_a_file_is_found_and_named(shelf, tmp_path, wrong):
     asset = Asset("set/a", "a file", "set/a.hdf5", "none", (shelf.address("set/a.hdf5"),))
     (tmp_path / "set").mkdir()
     (tmp_path / "set/a.hdf5").write_bytes(wrong)

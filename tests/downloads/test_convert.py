@@ -51,7 +51,7 @@ def test_charades_rows_come_in_the_order_of_time(tmp_path, tree, workers):
         np.testing.assert_array_equal(store[video], rows_of(count, seed))
 
 
-def test_only_the_asked_videos_are_converted(tmp_path, tree):
+def test_only_the_requested_videos_are_converted(tmp_path, tree):
     store = convert_charades(tree, tmp_path / "vgg.hdf5", 0, progress=False, videos=["ZZZZZ", "AAAAA"])
     assert list(store) == ["AAAAA", "ZZZZZ"]
     with pytest.raises(InputError, match=r"Charades_v1_features_rgb: lacks 1 of the videos, such as 'BBBBB'"):
@@ -70,7 +70,7 @@ def test_numbers_are_parted_by_any_blanks(tmp_path):
     np.testing.assert_array_equal(read_charades_video(tmp_path / "VID")[1], np.loadtxt(second, dtype=np.float32))
 
 
-def test_an_interrupted_conversion_goes_on(tmp_path, tree, monkeypatch):
+def test_an_interrupted_conversion_resumes(tmp_path, tree, monkeypatch):
     out, read, seen = tmp_path / "vgg.hdf5", convert.read_charades_video, []
 
     def stops_at_the_third(folder):
@@ -93,7 +93,7 @@ def test_an_interrupted_conversion_goes_on(tmp_path, tree, monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_damaged_video_stops_it_and_once_mended_it_goes_on(tmp_path, tree, workers):
+def test_a_damaged_video_stops_it_and_once_repaired_it_resumes(tmp_path, tree, workers):
     out, file = tmp_path / "vgg.hdf5", tree / "AAAAA" / "AAAAA-000005.txt"
     whole = file.read_text()
     file.write_text(whole[:1000])
@@ -105,7 +105,7 @@ def test_a_damaged_video_stops_it_and_once_mended_it_goes_on(tmp_path, tree, wor
     assert list(convert_charades(tree, out, workers, progress=False)) == ["7UPGT", "AAAAA", "ZZZZZ"]
 
 
-def test_a_complete_file_of_other_features_is_kept(tmp_path, tree):
+def test_a_complete_file_of_other_features_stays(tmp_path, tree):
     out = tmp_path / "vgg.hdf5"
     convert_charades(tree, out, 0, progress=False)
     write_charades(tree / "LATER", rows_of(1))
@@ -135,12 +135,12 @@ def test_trees_that_are_none(tmp_path, tree):
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (os.mkfifo, "is no file, but a pipe"),
-        (lambda path: path.symlink_to("gone"), "is no file, but a pipe or a link to nothing"),
+        (os.mkfifo, "is not a file, but a pipe"),
+        (lambda path: path.symlink_to("gone"), "is not a file, but a pipe or a link to nothing"),
         (lambda path: path.touch() or os.truncate(path, 10**11), r"is longer than 1\.\d+ MB"),  # a hole on the disk
     ],
 )
-def test_what_would_hang_or_fill_the_memory_is_told(tmp_path, make, match):
+def test_what_would_hang_or_fill_the_memory_is_reported(tmp_path, make, match):
     write_charades(tmp_path / "VID", rows_of(1))
     make(tmp_path / "VID" / "VID-000005.txt")
     with pytest.raises(InputError, match=rf"VID-000005\.txt: {match}"):
@@ -182,7 +182,7 @@ def test_damaged_files_of_charades_are_named(tmp_path, change, match):
 
 
 def tall(folder: Path, frames: dict[str, int], fps: float | list[float] = 29.4) -> tuple[Path, list[Path]]:
-    """TALL's windows of videos of so many frames, longer ones among them, and two json files of annotations."""
+    """TALL's windows of videos of these lengths, longer ones among them, and two json files of annotations."""
     windows = folder / "Interval64_128_256_512_overlap0.8_c3d_fc6"
     windows.mkdir(parents=True)
     entries = {}
@@ -228,7 +228,7 @@ def test_the_rate_is_unknown_where_videos_differ(tmp_path):
 
 
 def test_windows_of_the_real_annotations(tmp_path, shared):
-    """The json files as released are understood: one frame rate, and the first video's first window is asked for."""
+    """The json files as released are understood: one frame rate, and the first video's first window is required."""
     content = json.loads(Path(shared("data/tacos/test.json")).read_text(encoding="utf-8"))
     assert {entry["fps"] for entry in content.values()} == {29.4}
     windows = tmp_path / "windows"
@@ -250,7 +250,7 @@ def test_windows_of_the_real_annotations(tmp_path, shared):
         (lambda file: np.save(file, np.zeros((1, WIDTH), np.float32)), r"float32 of shape \(1, 4096\) instead"),
         (lambda file: np.save(file, np.zeros(WIDTH, np.int64)), r"int64 of shape \(4096,\) instead"),
         (lambda file: np.save(file, np.full(WIDTH, np.nan, np.float32)), r"NaN or an infinite number; unpack"),
-        (lambda file: (file.unlink(), os.mkfifo(file)), r"is no file, but a folder or a pipe"),
+        (lambda file: (file.unlink(), os.mkfifo(file)), r"is not a file, but a folder or a pipe"),
         (lambda file: os.truncate(file, 10**11), r"100000\.0 MB, more than 4096 numbers take"),
         (
             lambda file: file.write_bytes(file.read_bytes().replace(b"(4096,)", b"(4096,4096,4096,4096)")),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from lgn_lite.downloads import download
 from lgn_lite.downloads.archives import remote_members, unpack
-from lgn_lite.downloads.download import amount, fetch, partial_path
+from lgn_lite.downloads.download import fetch, partial_path, readable_size
 from lgn_lite.errors import InputError
 
 quick = functools.partial(fetch, progress=False, pause=0)
@@ -29,7 +29,7 @@ quick = functools.partial(fetch, progress=False, pause=0)
 # ── One file ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_file_arrives_whole_and_is_not_asked_for_again(shelf, tmp_path):
+def test_a_file_arrives_whole_and_is_not_requested_again(shelf, tmp_path):
     path = tmp_path / "deep" / "file"
     assert quick([shelf.address()], path, len(BODY), SHA256) == path
     assert path.read_bytes() == BODY and list(path.parent.iterdir()) == [path]
@@ -57,14 +57,14 @@ def test_many_breaks_are_survived_as_long_as_bytes_come_but_not_without_end(shel
     assert len(shelf.sent) == 3
 
 
-def test_the_next_call_goes_on_with_what_an_interruption_left(shelf, tmp_path):
+def test_the_next_call_resumes_from_what_an_interruption_left(shelf, tmp_path):
     shelf.faults = [{"cut": 300_000}]
-    with pytest.raises(InputError, match="goes on"):
+    with pytest.raises(InputError, match="resumes"):
         quick([shelf.address()], tmp_path / "file", tries=1)
-    kept = partial_path(tmp_path / "file").stat().st_size
-    assert 200_000 < kept <= 300_000 and not (tmp_path / "file").exists()
+    size_before = partial_path(tmp_path / "file").stat().st_size
+    assert 200_000 < size_before <= 300_000 and not (tmp_path / "file").exists()
     quick([shelf.address()], tmp_path / "file")
-    assert shelf.sent[-1] == (f"bytes={kept}-", 206, len(BODY) - kept)
+    assert shelf.sent[-1] == (f"bytes={size_before}-", 206, len(BODY) - size_before)
     assert (tmp_path / "file").read_bytes() == BODY
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_changed_meanwhile_is_not_glued_together(shelf, tmp_path, bl
     new = BODY[::-1]
     shelf.faults = [{"cut": 300_000, "then": lambda: shelf.files.update(file=new)}, {"blind": blind}]
     quick([shelf.address()], tmp_path / "file")
-    # asked for the rest, and given all; or, by a server that does not look at If-Range, another file's rest
+    # the rest requested, and all given; or, by a server that ignores If-Range, another file's rest
     assert [status for _, status, _ in shelf.sent] == ([200, 206, 200] if blind else [200, 200])
     assert shelf.sent[1][0].startswith("bytes=") and (tmp_path / "file").read_bytes() == new
 
@@ -104,9 +104,9 @@ def test_without_validator_and_checksum_nothing_is_continued(shelf, tmp_path):
     shelf.vouch = False
     shelf.faults = [{"cut": 300_000}]
     quick([shelf.address()], tmp_path / "file")
-    assert [asked for asked, _, _ in shelf.sent] == ["", ""]
+    assert [requested for requested, _, _ in shelf.sent] == ["", ""]
     shelf.faults = [{"cut": 300_000}]
-    quick([shelf.address()], tmp_path / "other", sha256=SHA256)  # a checksum would tell
+    quick([shelf.address()], tmp_path / "other", sha256=SHA256)  # a checksum would show it
     assert shelf.sent[-1][1] == 206 and (tmp_path / "other").read_bytes() == BODY
 
 
@@ -134,7 +134,7 @@ def test_wrong_bytes_leave_nothing_and_the_message_says_what_was_found(shelf, tm
     assert list(tmp_path.iterdir()) == [] and len(shelf.sent) == 1  # the same bytes again would not help
 
 
-def test_wrong_bytes_found_earlier_are_fetched_anew_from_the_same_address(shelf, tmp_path):
+def test_wrong_bytes_found_earlier_are_fetched_again_from_the_same_address(shelf, tmp_path):
     partial_path(tmp_path / "file").write_bytes(b"x" * 1000)
     quick([shelf.address()], tmp_path / "file", len(BODY), SHA256)
     assert [status for _, status, _ in shelf.sent] == [206, 200]
@@ -146,10 +146,10 @@ def test_a_mirror_takes_over_at_once_where_trying_again_is_of_no_use(shelf, tmp_
     shelf.files["mirror"] = BODY
     shelf.faults = [fault]
     quick([shelf.address(), shelf.address("mirror")], tmp_path / "file", len(BODY), SHA256)
-    assert shelf.asked == ["/file", "/mirror"] and (tmp_path / "file").read_bytes() == BODY
+    assert shelf.requested == ["/file", "/mirror"] and (tmp_path / "file").read_bytes() == BODY
 
 
-def test_a_mirror_goes_on_with_another_s_bytes_under_a_checksum(shelf, tmp_path):
+def test_a_mirror_continues_another_s_bytes_under_a_checksum(shelf, tmp_path):
     shelf.files["mirror"] = BODY
     shelf.faults = [{"cut": 300_000}, {"status": 404}]
     quick([shelf.address(), shelf.address("mirror")], tmp_path / "file", len(BODY), SHA256)
@@ -171,11 +171,15 @@ def test_a_content_length_that_is_too_long_is_no_endless_wait(shelf, tmp_path):
     assert (tmp_path / "file").read_bytes() == BODY
 
 
-def test_every_address_is_told_with_its_reason(tmp_path, shelf):
+def test_every_address_is_named_with_its_reason(tmp_path, shelf):
     with pytest.raises(InputError) as error:
         quick([shelf.address("none"), "http://127.0.0.1:9/x", "nonsense"], tmp_path / "file", tries=2)
-    told = str(error.value)
-    assert "none: answers 404 Not Found" in told and "9/x: no connection" in told and "nonsense: Invalid URL" in told
+    message = str(error.value)
+    assert (
+        "none: answers 404 Not Found" in message
+        and "9/x: no connection" in message
+        and "nonsense: Invalid URL" in message
+    )
     with pytest.raises(InputError, match="no address"):
         quick([], tmp_path / "file")
 
@@ -187,13 +191,13 @@ def test_a_disk_without_room_or_permission_is_one_clear_error(shelf, tmp_path, m
     monkeypatch.undo()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
-    for number, told in ((errno.ENOSPC, "the disk is full"), (errno.EACCES, "no permission to write")):
+    for number, message in ((errno.ENOSPC, "the disk is full"), (errno.EACCES, "no permission to write")):
 
         def fails(*_, number=number):
             raise OSError(number, "")  # Python makes it a PermissionError where it is one
 
         monkeypatch.setattr(download._Partial, "begin", fails)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             quick([shelf.address()], tmp_path / "file")
     (tmp_path / "taken").touch()
     with pytest.raises(InputError, match="taken"):
@@ -203,7 +207,7 @@ def test_a_disk_without_room_or_permission_is_one_clear_error(shelf, tmp_path, m
 def test_amounts_as_people_say_them():
     said = {0: "0 B", 999: "999 B", 1000: "1 kB", 622_491: "622 kB", 999_600: "1.0 MB", 3_519_822: "3.5 MB"}
     said |= {999_960_000: "1.0 GB", 2_176_768_927: "2.2 GB", 12e9: "12.0 GB"}
-    assert {size: amount(size) for size in said} == said
+    assert {size: readable_size(size) for size in said} == said
 
 
 # ── Members of a remote zip ───────────────────────────────────────────────────────────────────
@@ -211,7 +215,7 @@ def test_amounts_as_people_say_them():
 
 @pytest.fixture
 def videos(shelf):
-    """A remote zip of three videos, far larger than the part that is asked for."""
+    """A remote zip of three videos, far larger than the part that is requested."""
     content = {name: random.Random(name).randbytes(200_000) for name in ("AAAAA", "BBBBB", "CCCCC")}
     shelf.files["videos.zip"] = zipped({f"folder/{name}.mp4": data for name, data in content.items()})
     return content
@@ -276,7 +280,7 @@ def test_all_of_an_archive_lands_in_the_folder_with_its_first_folder_or_without(
 
 
 @writers
-def test_an_interrupted_unpacking_goes_on_and_keeps_what_is_complete(write, tmp_path):
+def test_an_interrupted_unpacking_resumes_and_keeps_what_is_complete(write, tmp_path):
     archive = write(tmp_path / "archive", TREE)
     whole, short = tmp_path / "tree/AAAAA/AAAAA-000001.txt", tmp_path / "tree/B/x.txt"
     whole.parent.mkdir(parents=True)

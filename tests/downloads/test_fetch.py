@@ -103,7 +103,7 @@ def made_up(shelf, **changes):
     )
 
 
-def test_assets_are_fetched_into_place_and_archives_removed(shelf, tmp_path):
+def test_assets_are_fetched_to_their_paths_and_archives_removed(shelf, tmp_path):
     assets = made_up(shelf)
     shelf.files["set/tree.tar.gz"] = write_tar(tmp_path / "t", {"tree/a/1": b"1", "tree/b/1": b"2"}).read_bytes()
     root = tmp_path / "data"
@@ -112,15 +112,15 @@ def test_assets_are_fetched_into_place_and_archives_removed(shelf, tmp_path):
     assert [state(asset, root).kind for asset in assets] == ["present"] * 3
     assert sorted(path.name for path in (root / "set").iterdir()) == ["file", "member", "tree"]
     assert (root / "set/member").read_bytes() == BODY and (root / "set/tree/b/1").read_bytes() == b"2"
-    asked = len(shelf.sent)
+    sent = len(shelf.sent)
     get(assets, root, progress=False)
-    assert len(shelf.sent) == asked  # nothing again
+    assert len(shelf.sent) == sent  # nothing again
     (root / "set/member").unlink()
     get(assets, root, keep_archives=True, progress=False)
     assert (root / "set/some.zip").is_file()
 
 
-def test_states_tell_what_is_there(shelf, tmp_path):
+def test_states_show_what_is_there(shelf, tmp_path):
     file, member, tree = made_up(shelf)
     (tmp_path / "set").mkdir()
     path = tmp_path / file.path
@@ -173,7 +173,7 @@ def test_an_interrupted_unpacking_is_seen_and_finished(shelf, tmp_path):
     assert state(tree, tmp_path) == ("present", "2 in it")
 
 
-def test_a_mirror_is_asked_first_under_the_same_path():
+def test_a_mirror_is_tried_first_under_the_same_path():
     asset = BY_NAME["glove-6b"]
     assert with_mirror(asset.archive, "http://mine/data/")[0] == "http://mine/data/glove/glove.6B.zip"
     assert with_mirror(asset.archive, "http://mine/data/")[1:] == with_mirror(asset.archive) == asset.archive.addresses
@@ -253,7 +253,7 @@ def test_single_videos_come_out_of_the_remote_zip_when_the_terms_are_accepted(sh
 
 
 def test_a_video_s_name_is_no_path():
-    with pytest.raises(InputError, match=r"'\.\./a' is no name of a Charades video"):
+    with pytest.raises(InputError, match=r"'\.\./a' is not a Charades video's name"):
         invoke("video", "../a", "--accept-terms", catch_exceptions=False)
 
 
@@ -331,5 +331,5 @@ def test_bad_input_of_a_data_command_is_one_red_line(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["lgn-lite", "data", "get", "charade-sta"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and told.startswith("error: nothing is named 'charade-sta'") and told.count("\n") == 1
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.startswith("error: nothing is named 'charade-sta'") and said.count("\n") == 1

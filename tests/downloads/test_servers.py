@@ -88,7 +88,7 @@ def server():
 @pytest.fixture
 def hasty(monkeypatch):
     """The bounds of time, short."""
-    monkeypatch.setattr(servers, "WINDOW", 0.3)
+    monkeypatch.setattr(servers, "PACE_SECONDS", 0.3)
     monkeypatch.setattr(servers, "ANSWER", 0.5)
     monkeypatch.setattr(servers, "TIMEOUT", (1, 0.4))
 
@@ -162,7 +162,7 @@ def test_redirects_without_end_are_followed_for_a_while(server, tmp_path):
     ],
     ids=range(18),
 )
-def test_an_answer_that_is_none_is_one_line(server, tmp_path, answer):
+def test_a_broken_answer_is_one_line(server, tmp_path, answer):
     server.answers = [answer]
     refused(server, tmp_path / "file", size=12_345)
     assert not (tmp_path / "file").exists() and not partial_path(tmp_path / "file").exists()
@@ -177,7 +177,7 @@ def test_an_odd_validator_is_not_sent_back(server, tmp_path, validator):
 
 
 @pytest.mark.parametrize("note", ["[]", "7", '{"address": 1, "validator": {}}', "[" * 100_000, "\udc80"])
-def test_a_damaged_note_beside_a_partial_file_vouches_for_nothing(server, tmp_path, note):
+def test_a_damaged_note_next_to_a_partial_file_vouches_for_nothing(server, tmp_path, note):
     partial_path(tmp_path / "file").write_bytes(b"x" * 100)
     (tmp_path / "file.partial.json").write_bytes(note.encode("utf-8", "surrogateescape"))
     server.answers = [ok()]
@@ -314,7 +314,7 @@ def test_a_server_that_asks_for_a_pause_gets_it(server, tmp_path, monkeypatch, l
 
 
 @pytest.mark.parametrize("after", [LONGEST_PAUSE + 1, 10**9, 10**30, "date"])
-def test_a_pause_too_long_is_told_and_not_made(server, tmp_path, monkeypatch, after):
+def test_a_pause_too_long_is_reported_and_not_made(server, tmp_path, monkeypatch, after):
     monkeypatch.setattr(download, "time", SimpleNamespace(sleep=lambda _: pytest.fail("waits")))
     after = in_seconds(10**7) if after == "date" else after
     server.answers = [status("503 Service Unavailable", f"Retry-After: {after}")]
@@ -358,19 +358,19 @@ def test_a_page_never_gets_the_name_of_a_file(server, tmp_path, name, page):
 @pytest.mark.parametrize(
     ("name", "body", "said"),
     [
-        ("a.zip", b'{"error": "log in"}', "is damaged, or no zip"),
-        ("a.zip", WHOLE[:-30], "is damaged, or no zip"),
+        ("a.zip", b'{"error": "log in"}', "is damaged, or not a zip"),
+        ("a.zip", WHOLE[:-30], "is damaged, or not a zip"),
         ("a.zip", WHOLE.replace(BODY[:50], BODY[50:100]), "is damaged: a"),
         ("a.zip", zipped(), "is a zip of nothing"),
-        ("a.tar.gz", b"\x1f\x8b\x08" + b"x" * 100, "is damaged, or no tar"),
+        ("a.tar.gz", b"\x1f\x8b\x08" + b"x" * 100, "is damaged, or not a tar"),
         ("a.tar", bytes(10240), "is a tar of nothing"),
-        ("a.hdf5", b"x" * 3000, "is no HDF5 file"),
-        ("a.json", b'{"a": 1', "is no json"),
-        ("a.json", b"\xff\xfe", "is no json"),
-        ("a.txt", b"abc\0def", "is no text"),
-        ("a.pth", b"x" * 100, "is no file of PyTorch weights"),
-        ("a.npy", b"x" * 100, "is no NumPy array"),
-        ("a.mp4", b"x" * 100, "is no MP4"),
+        ("a.hdf5", b"x" * 3000, "is not an HDF5 file"),
+        ("a.json", b'{"a": 1', "is not json"),
+        ("a.json", b"\xff\xfe", "is not json"),
+        ("a.txt", b"abc\0def", "is not text"),
+        ("a.pth", b"x" * 100, "is not a file of PyTorch weights"),
+        ("a.npy", b"x" * 100, "is not a NumPy array"),
+        ("a.mp4", b"x" * 100, "is not an MP4"),
     ],
 )
 def test_what_is_damaged_never_gets_its_name(server, tmp_path, name, body, said):
@@ -379,7 +379,7 @@ def test_what_is_damaged_never_gets_its_name(server, tmp_path, name, body, said)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_an_older_version_has_kept_is_renamed_when_the_right_file_is_whole(server, tmp_path, capsys):
+def test_what_an_older_version_has_left_is_renamed_when_the_right_file_is_whole(server, tmp_path, capsys):
     path = tmp_path / "captions.zip"
     path.write_bytes(PAGE)
     server.answers = [status("404 Not Found")]
@@ -392,7 +392,7 @@ def test_what_an_older_version_has_kept_is_renamed_when_the_right_file_is_whole(
     assert "it is now captions.zip.unreadable-1" in capsys.readouterr().err
 
 
-def test_a_folder_in_a_file_s_place_is_left_alone(server, tmp_path):
+def test_a_folder_instead_of_a_file_is_left_alone(server, tmp_path):
     (tmp_path / "a.zip").mkdir()
     with pytest.raises(InputError, match=r"a\.zip: Is a directory; a folder is in the way of a file"):
         fetch([server.address()], tmp_path / "a.zip", progress=False)
@@ -438,13 +438,13 @@ def test_two_processes_that_fetch_one_file_send_for_it_once(server, tmp_path):
 ZIP = zipped(**{name: random.Random(name).randbytes(100_000) for name in ("a.mp4", "b.mp4", "c.mp4")})
 
 
-def part(request, body=ZIP, told=None):
-    """The answer to a request for a range; `told`: what it says instead that it gives."""
+def part(request, body=ZIP, claimed=None):
+    """The answer to a request for a range; `claimed`: what it says instead that it gives."""
     first, _, last = request.split("bytes=")[1].split("\r\n")[0].partition("-")
     start = int(first) if first else max(0, len(body) - int(last))
     end = min(int(last), len(body) - 1) if first and last else len(body) - 1
-    told = told or f"bytes {start}-{end}/{len(body)}"
-    head = f"HTTP/1.1 206 Part\r\nContent-Range: {told}\r\nConnection: close\r\n"
+    claimed = claimed or f"bytes {start}-{end}/{len(body)}"
+    head = f"HTTP/1.1 206 Part\r\nContent-Range: {claimed}\r\nConnection: close\r\n"
     return head, body[start : end + 1]
 
 
@@ -456,15 +456,15 @@ def member(server, path, **named):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "claimed",
     [
         *("bytes 5-3/10", "bytes 0-99999999999999/100000000000000", "nonsense", "bytes */5"),
         *(f"bytes 0-{'9' * 5000}/{'9' * 5000}", "bytes -5-9/10"),
     ],
 )
-def test_a_part_that_was_not_asked_for_is_refused(server, tmp_path, told):
-    server.answers = [lambda request: [(part(request, told=told)[0] + "\r\n").encode(), *[bytes(65536)] * 100]]
-    assert "gives another part than the one asked for" in member(server, tmp_path / "b.mp4")
+def test_a_part_that_was_not_requested_is_refused(server, tmp_path, claimed):
+    server.answers = [lambda request: [(part(request, claimed=claimed)[0] + "\r\n").encode(), *[bytes(65536)] * 100]]
+    assert "gives another part than the one requested" in member(server, tmp_path / "b.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -474,7 +474,7 @@ def test_parts_without_end_and_slow_ones_are_left(server, tmp_path, hasty):
         yield from without_end(bytes(65536), (head + "\r\n").encode() + body)
 
     server.answers = [endless]
-    remote_members([server.address()], {"b.mp4": tmp_path / "b.mp4"}, progress=False)  # only what was asked for is read
+    remote_members([server.address()], {"b.mp4": tmp_path / "b.mp4"}, progress=False)  # only what was requested is read
     assert (tmp_path / "b.mp4").read_bytes() == random.Random("b.mp4").randbytes(100_000)
 
     def slow(request):

@@ -36,7 +36,7 @@ def like_09(recall: float) -> dict:
 
 @pytest.fixture
 def runs(tmp_path):
-    """A sweep over two seeds and guidance on or off, one of whose runs failed; and a run beside it."""
+    """A sweep over two seeds and guidance on or off, one of whose runs failed; and a run next to it."""
     recalls = {(0, 0): 60.0, (0, 3): 80.25, (2, 0): 61.0, (10, 0): 65.0, (10, 3): 84.75}
     for (seed, guidance), recall in recalls.items():
         parameters = {"profile": "cpu", "seed": seed, "guidance": guidance}
@@ -106,7 +106,7 @@ def test_a_notebook_of_another_kind_shows_its_first_numbers_but_not_its_inputs(t
     assert list(table.frame.columns) == ["run", "status", "seed", *(str(k / 9) for k in range(12))]
 
 
-def test_names_that_are_there_twice_are_told_apart(tmp_path):
+def test_names_that_are_there_twice_get_a_number(tmp_path):
     for seed in (0, 1):
         write_run(tmp_path / str(seed), {"run": seed, "status": seed, "width": seed}, {"m": {"width": 5.5, "x ±": 2}})
     for over in ([], ["run"]):
@@ -137,7 +137,7 @@ def test_hidden_folders_and_files_are_no_runs_and_odd_numbers_no_measurements(tm
     (tmp_path / "a" / "results" / "._09_train.json").write_bytes(b"\xff")
     table = results_table([tmp_path], ["*"])
     assert list(table.frame["run"]) == ["a"] and table.metrics == ["x", "nan"]
-    assert len(results_table([tmp_path / ".trash"]).frame) == 1  # asked for by name
+    assert len(results_table([tmp_path / ".trash"]).frame) == 1  # requested by name
     for content in ('{"a": ' * 400 + "1" + "}" * 400, "[" * 100_000, "9" * 5000, "\x00"):
         (tmp_path / "a" / "results" / "09_train.json").write_text(content)
         with contextlib.suppress(InputError):  # deep is read or refused, never a traceback

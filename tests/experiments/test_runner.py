@@ -1,4 +1,4 @@
-"""Runs of tiny notebooks: order, parameters, failure, going on, interruption, and what is on disk then."""
+"""Runs of tiny notebooks: order, parameters, failure, resuming, interruption, and what is on disk then."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def record(run_dir: Path) -> dict:
 
 
 @pytest.mark.slow
-def test_a_run_fails_goes_on_and_ends(tmp_path, monkeypatch):
+def test_a_run_fails_resumes_and_ends(tmp_path, monkeypatch):
     # A python3 kernelspec of another Python, found before the environment's own, must not be used.
     spec = tmp_path / "elsewhere" / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True)
@@ -79,17 +79,17 @@ def test_a_run_fails_goes_on_and_ends(tmp_path, monkeypatch):
     assert executed.cells[-1].outputs[0].text.strip() == sys.executable
     assert executed.metadata.papermill.output_path == "00_first.ipynb"
 
-    told = record(run_dir)
-    assert told["parameters"] == {"seed": 7}
-    assert told["versions"]["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}")
-    assert {"torch", "torchvision", "numpy", "papermill", "lgn_lite"} < set(told["versions"])
-    assert told["notebooks"]["00_first"]["status"] == "done"
-    assert told["notebooks"]["00_first"]["parameters"] == {"seed": 7, "run_dir": "runs/x"}
-    assert told["notebooks"]["00_first"]["seconds"] > 0
-    assert told["notebooks"]["01_second"]["status"] == "failed"
-    assert told["notebooks"]["01_second"]["error"] == "AssertionError: not mended yet"
-    assert "02_third" not in told["notebooks"]
-    assert str(tmp_path) not in json.dumps(told)
+    recorded = record(run_dir)
+    assert recorded["parameters"] == {"seed": 7}
+    assert recorded["versions"]["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}")
+    assert {"torch", "torchvision", "numpy", "papermill", "lgn_lite"} < set(recorded["versions"])
+    assert recorded["notebooks"]["00_first"]["status"] == "done"
+    assert recorded["notebooks"]["00_first"]["parameters"] == {"seed": 7, "run_dir": "runs/x"}
+    assert recorded["notebooks"]["00_first"]["seconds"] > 0
+    assert recorded["notebooks"]["01_second"]["status"] == "failed"
+    assert recorded["notebooks"]["01_second"]["error"] == "AssertionError: not mended yet"
+    assert "02_third" not in recorded["notebooks"]
+    assert str(tmp_path) not in json.dumps(recorded)
 
     failure = caught.value
     assert failure.name == "01_second" and failure.source.startswith("import pathlib")
@@ -115,8 +115,8 @@ def test_a_dead_kernel_is_a_failure_that_keeps_the_cells_before(tmp_path):
     assert caught.value.where == "code cell 2 of 2"
     assert names(tmp_path / "run" / "notebooks") == ["dies.failed.ipynb", "dies.log"]
     assert "last words" in caught.value.traceback
-    kept = nbformat.read(caught.value.copy, as_version=4)
-    assert kept.cells[0].outputs[0].text == "alive\n"
+    copy = nbformat.read(caught.value.copy, as_version=4)
+    assert copy.cells[0].outputs[0].text == "alive\n"
 
 
 def test_interrupt_stops_the_kernel_and_leaves_no_notebook(tmp_path, ctrl_c_works):
@@ -157,7 +157,7 @@ def course(tmp_path, monkeypatch):
     executed = []
 
     def execute(notebook, copy, injected, root, progress):
-        time.sleep(0.002)  # times are kept in milliseconds
+        time.sleep(0.002)  # times are stored in milliseconds
         executed.append(notebook.stem)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text("executed")
@@ -174,7 +174,7 @@ def course(tmp_path, monkeypatch):
     return run
 
 
-def test_unchanged_notebooks_are_kept_and_force_runs_them(course):
+def test_unchanged_notebooks_are_skipped_and_force_runs_them(course):
     assert course() == "abc"
     assert course() == ""
     assert course(force=True) == "abc"
@@ -239,9 +239,9 @@ def test_bad_notebooks_and_records_are_named(tmp_path):
     with pytest.raises(InputError, match=r"absent\.ipynb: no such"):
         run_notebooks([tmp_path / "absent.ipynb"], "run", root=tmp_path)
     good = write_notebook(tmp_path / "a.ipynb", "1")
-    twin = write_notebook(tmp_path / "other" / "a.ipynb", "1")
+    same_name = write_notebook(tmp_path / "other" / "a.ipynb", "1")
     with pytest.raises(InputError, match="named a is in this run"):
-        run_notebooks([good, twin], "run", root=tmp_path)
+        run_notebooks([good, same_name], "run", root=tmp_path)
     (tmp_path / "run").mkdir()
     for content in ("{", "[]", "{}"):
         (tmp_path / "run" / "run.json").write_text(content)
@@ -286,7 +286,7 @@ def test_a_value_that_the_files_cannot_hold_is_refused_before_anything_runs(cour
     assert not (course.folder / "run").exists()
 
 
-def test_a_notebook_gets_the_values_that_run_json_tells(tmp_path):
+def test_a_notebook_gets_the_values_of_run_json(tmp_path):
     values = {"width": None, "scales": (16, 8), "text": 'a "b" \\\n½ {x}', "nested": {"a b": [1e-300, True, -1]}}
     cell = "width: int | None = 3\nscales: tuple[int, ...] = ()\ntext = ''\nnested: dict = {}\nrun_dir = ''"
     work = (
@@ -294,9 +294,9 @@ def test_a_notebook_gets_the_values_that_run_json_tells(tmp_path):
     )
     notebook = write_notebook(tmp_path / "a.ipynb", work, parameters=cell)
     run_notebooks([notebook], "run", values, root=tmp_path, console=quiet())
-    told = record(tmp_path / "run")
-    assert told["parameters"] == {**values, "scales": [16, 8]}
-    assert json.loads((tmp_path / "run" / "got.json").read_text()) == list(told["parameters"].values())
+    recorded = record(tmp_path / "run")
+    assert recorded["parameters"] == {**values, "scales": [16, 8]}
+    assert json.loads((tmp_path / "run" / "got.json").read_text()) == list(recorded["parameters"].values())
     # an executed copy as a notebook of its own: the values that were injected there are not its defaults
     copy = tmp_path / "run" / "notebooks" / "a.ipynb"
     (tmp_path / "again").mkdir()
@@ -326,9 +326,9 @@ def test_a_damaged_record_is_named_and_left_as_it_is(course, content):
 
 def test_a_record_with_less_in_it_than_ours_runs_again(course):
     course()
-    told = record(course.folder / "run")
-    told["notebooks"]["a"] = {"status": "done"}
-    (course.folder / "run" / "run.json").write_text(json.dumps(told))
+    recorded = record(course.folder / "run")
+    recorded["notebooks"]["a"] = {"status": "done"}
+    (course.folder / "run" / "run.json").write_text(json.dumps(recorded))
     assert course() == "abc"
 
 
@@ -366,7 +366,7 @@ def test_a_run_in_a_sweep_s_folder_is_refused(course):
     assert names(course.folder / "run") == ["sweep.json"]
 
 
-def test_a_pipe_or_a_folder_in_a_file_s_place_is_named_and_not_waited_for(course):
+def test_a_pipe_or_a_folder_instead_of_a_file_is_named_and_not_waited_for(course):
     folder = course.folder / "run"
     (folder / "results").mkdir(parents=True)
     os.mkfifo(folder / "results" / "pipe.json")
@@ -411,7 +411,7 @@ def test_results_by_name(tmp_path):
 
 def play(console: Console) -> NotebookProgress:
     with NotebookProgress(console, 2) as progress:
-        progress.kept("00_first")
+        progress.unchanged("00_first")
         progress.start("01_second", cells=2)
         progress.cell(new_code_cell("x = 1"), 0)
         progress.cell(new_markdown_cell("text\n## Train *it*"), 1)

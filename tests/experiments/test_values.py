@@ -19,7 +19,7 @@ from lgn_lite.experiments.values import check_value, read_values, short
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        # numbers of 1.1 that are none
+        # not numbers, but of 1.1
         ("1_0", "1_0"), ("1_000.5", "1_000.5"), ("0x_1", "0x_1"), ("1:30", "1:30"), ("12:30:45.1", "12:30:45.1"),
         ("0b11", "0b11"), ("1__0", "1__0"), ("_1", "_1"), ("-0x1", "-0x1"), ("0o8", "0o8"),
         # and those that 1.1 reads otherwise, or not
@@ -49,16 +49,16 @@ LAUGHS += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in r
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3", "x:3: not YAML: the key 'a' stands there twice"),
-        ("a: {b: 1, 'b': 2}", "x:1: not YAML: the key 'b' stands there twice"),
+        ("a: 1\nb: 2\na: 3", "x:3: not YAML: the key 'a' is there twice"),
+        ("a: {b: 1, 'b': 2}", "x:1: not YAML: the key 'b' is there twice"),
         ("!!python/object/apply:os.system [x]", "the tag !!python/object/apply:os.system; only plain values"),
         ("!!set {a, b}", "the tag !!set"), ("!!binary aGk=", "the tag !!binary"), ("!mine 3", "the tag !!!mine"),
-        ("!!int 1_0", "the tag !!int: '1_0' is no such value"), ("!!bool yes", "the tag !!bool"),
+        ("!!int 1_0", "the tag !!int: '1_0' is not such a value"), ("!!bool yes", "the tag !!bool"),
         ("? [a]\n: 1", "a list or a mapping as a key"), ("{[a, b]: 1}", "a list or a mapping as a key"),
         ("&a [*a]", "the alias *a is not after the end"), ("&a {b: [*a]}", "the alias *a"), ("*a", "undefined alias"),
         ("<<: 3", "expected a mapping or list of mappings for merging"), ("a: [", "x:1: not YAML"),
-        ("- &a {b: 1}\n- {<<: *a, c: 2, c: 3}", "x:2: not YAML: the key 'c' stands there twice"),
-        ("- &a {b: 1}\n- {<<: *a, <<: *a}", "the key '<<' stands there twice"),
+        ("- &a {b: 1}\n- {<<: *a, c: 2, c: 3}", "x:2: not YAML: the key 'c' is there twice"),
+        ("- &a {b: 1}\n- {<<: *a, <<: *a}", "the key '<<' is there twice"),
         ("{1: a, 0x1: \"b\\n\"}", "found duplicate key"), ("!!str [1]", "expected a scalar"),
         ("- 1\n---\n- 2", "found another document"), (LAUGHS, "more than 1,000,000 values"),
         (LAUGHS.replace("[x", "{b: &x {}, <<: [*x").replace("[*a", "{<<: [*a").replace("]", "]}"), "than 1,000,000"),

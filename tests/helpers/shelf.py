@@ -21,8 +21,8 @@ class Shelf(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.faults: list[dict] = []
-        self.sent: list[tuple[str, int, int]] = []  # range asked for, status, bytes of the body
-        self.asked: list[str] = []  # paths
+        self.sent: list[tuple[str, int, int]] = []  # range requested, status, bytes of the body
+        self.requested: list[str] = []  # paths
         self.vouch = True  # with an ETag
 
     def address(self, name="file"):
@@ -32,7 +32,7 @@ class Shelf(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         shelf = self.server
-        shelf.asked.append(self.path)
+        shelf.requested.append(self.path)
         fault = shelf.faults.pop(0) if shelf.faults else {}
         body = fault.get("body", shelf.files.get(self.path.lstrip("/")))
         status = fault.get("status", 404 if body is None else 200)
@@ -40,13 +40,13 @@ class Handler(BaseHTTPRequestHandler):
             shelf.sent.append((self.headers.get("Range", ""), status, 0))
             return self.send_error(status)
         etag = f'"{hashlib.md5(body).hexdigest()}"'
-        asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        requested = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
         first, last = 0, len(body) - 1
         vouched = fault.get("blind") or self.headers.get("If-Range", etag) == etag
-        if asked and vouched and fault.get("ranges", True):
+        if requested and vouched and fault.get("ranges", True):
             status = 206
-            first = int(asked[1]) if asked[1] else max(0, len(body) - int(asked[2]))
-            last = min(int(asked[2]), last) if asked[1] and asked[2] else last
+            first = int(requested[1]) if requested[1] else max(0, len(body) - int(requested[2]))
+            last = min(int(requested[2]), last) if requested[1] and requested[2] else last
         if first > last:
             shelf.sent.append((self.headers["Range"], 416, 0))
             self.send_response(416)

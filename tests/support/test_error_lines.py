@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lgn_lite.errors import InputError
-from lgn_lite.support.error_lines import LONGEST, errors_as_lines, one_line, os_error_line
+from lgn_lite.support.error_lines import MAX_LINE, errors_as_lines, one_line, os_error_line
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -25,7 +25,7 @@ def test_bad_input_is_one_line_whatever_is_quoted_in_it(capsys):
         assert ended(InputError(text), capsys) == (f"error: {text}\n", 2)
     assert ended(InputError("a\nb\r\n\n  c\x1b[31m\x07d\u2028e"), capsys) == ("error: a b c [31m d e\n", 2)
     said, code = ended(InputError(f"begin {'x' * 3_000_000} end"), capsys)
-    assert code == 2 and said.count("\n") == 1 and len(said) < LONGEST + 100
+    assert code == 2 and said.count("\n") == 1 and len(said) < MAX_LINE + 100
     assert said.startswith("error: begin x") and said.endswith("x end\n")
 
 
@@ -65,7 +65,7 @@ def test_errors_of_the_system_of_all_makes():
     assert os_error_line(OSError(hdf5)).startswith("/x/a.hdf5: No space left on device; free space")
 
 
-def test_a_disk_that_is_full_is_told_also_where_another_error_hides_it(capsys):
+def test_a_disk_that_is_full_is_reported_even_if_another_error_hides_it(capsys):
     try:
         try:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/model.safetensors")

@@ -1,4 +1,4 @@
-"""Writing whole or not at all, leftovers of killed processes, and one lock a folder, also where there are no locks."""
+"""Writing whole or not at all, leftovers of killed processes, and one lock per folder, also without locks."""
 
 import errno
 import fcntl
@@ -58,11 +58,11 @@ def test_every_name_that_the_file_system_takes_can_be_written(tmp_path, name):
     assert names(tmp_path) == [name]
 
 
-def test_a_name_too_long_is_told_before_the_work_is_done(tmp_path):
+def test_a_name_too_long_is_reported_before_the_work_is_done(tmp_path):
     begun = False
-    with pytest.raises(OSError) as told, atomic_path(tmp_path / ("x" * 256)):
+    with pytest.raises(OSError) as error, atomic_path(tmp_path / ("x" * 256)):
         begun = True
-    assert not begun and os_error_line(told.value).endswith("File name too long; choose a shorter name")
+    assert not begun and os_error_line(error.value).endswith("File name too long; choose a shorter name")
 
 
 def test_the_temporary_name_keeps_the_suffix_and_is_hidden(tmp_path):
@@ -76,14 +76,14 @@ def test_the_temporary_name_keeps_the_suffix_and_is_hidden(tmp_path):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 def test_an_error_of_the_disk_names_the_file_that_was_to_be_written(tmp_path, number):
     for inside in (None, "{}", "{}/deep/b"):  # as write says it, which knows no name, and as open does
-        with pytest.raises(OSError) as told, atomic_path(tmp_path / "a.txt") as temporary:
+        with pytest.raises(OSError) as error, atomic_path(tmp_path / "a.txt") as temporary:
             raise OSError(number, os.strerror(number), *([inside.format(temporary)] if inside else []))
-        assert os_error_line(told.value).startswith(
+        assert os_error_line(error.value).startswith(
             f"{tmp_path / 'a.txt'}{'/deep/b' if inside == '{}/deep/b' else ''}: "
         )
-    with pytest.raises(OSError) as told, atomic_path(tmp_path / "a.txt"):
+    with pytest.raises(OSError) as error, atomic_path(tmp_path / "a.txt"):
         raise OSError(number, os.strerror(number), "/elsewhere")
-    assert told.value.filename == "/elsewhere"
+    assert error.value.filename == "/elsewhere"
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
@@ -104,12 +104,12 @@ def test_a_file_that_does_not_reach_the_disk_is_an_error(tmp_path, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError) as told:
+    with pytest.raises(OSError) as error:
         write_json(tmp_path / "a.json", {})
-    assert os_error_line(told.value).startswith(f"{tmp_path / 'a.json'}: ") and names(tmp_path) == []
+    assert os_error_line(error.value).startswith(f"{tmp_path / 'a.json'}: ") and names(tmp_path) == []
 
 
-def test_the_first_error_is_told_also_where_the_half_file_cannot_be_removed(tmp_path, monkeypatch):
+def test_the_first_error_is_reported_even_if_the_half_file_cannot_be_removed(tmp_path, monkeypatch):
     def fail(_):
         raise PermissionError(errno.EPERM, "no")
 
@@ -273,9 +273,9 @@ def test_a_folder_is_held_until_its_process_ends_with_locks_and_without(tmp_path
             pass
     process = start(HOLDER, tmp_path / "new", number)
     try:
-        with pytest.raises(InputError, match=r"new: another process is training in it.*; wait for it, end it") as told:
+        with pytest.raises(InputError, match=r"new: another process is training in it.*; wait for it, end it") as error:
             hold_folder(tmp_path / "new", "training in it").__enter__()
-        assert number in (0, errno.ENOSYS) or "if none is, remove " in str(told.value)
+        assert number in (0, errno.ENOSYS) or "if none is, remove " in str(error.value)
     finally:
         end(process)
     with hold_folder(tmp_path / "new", "training in it", wait=20):  # killed, it holds nothing
@@ -283,7 +283,7 @@ def test_a_folder_is_held_until_its_process_ends_with_locks_and_without(tmp_path
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EIO])
-def test_other_trouble_with_a_lock_is_told_as_it_is(tmp_path, monkeypatch, number):
+def test_other_trouble_with_a_lock_is_reported_as_it_is(tmp_path, monkeypatch, number):
     real = os.open
 
     def fail(path, *arguments, **named):
@@ -292,9 +292,9 @@ def test_other_trouble_with_a_lock_is_told_as_it_is(tmp_path, monkeypatch, numbe
         return real(path, *arguments, **named)
 
     monkeypatch.setattr(os, "open", fail)
-    with pytest.raises(OSError) as told:
+    with pytest.raises(OSError) as error:
         hold_folder(tmp_path, "training in it").__enter__()
-    assert told.value.errno == number and str(tmp_path) in os_error_line(told.value)
+    assert error.value.errno == number and str(tmp_path) in os_error_line(error.value)
 
 
 def test_who_waits_gets_the_folder_when_it_is_free_and_no_lock_stays(tmp_path, capsys):
@@ -303,13 +303,13 @@ def test_who_waits_gets_the_folder_when_it_is_free_and_no_lock_stays(tmp_path, c
     def hold():
         with hold_folder(tmp_path, "fetching a", lock=".a.lock", leave=False):
             held.set()
-            while "waiting for it" not in seen():
+            while "waiting for it" not in printed():
                 time.sleep(0.01)
         done.set()
 
     said = []
 
-    def seen():
+    def printed():
         said.append(capsys.readouterr().err)
         return "".join(said)
 
@@ -319,7 +319,7 @@ def test_who_waits_gets_the_folder_when_it_is_free_and_no_lock_stays(tmp_path, c
     with wait_for_folder(tmp_path, "fetching a", ".a.lock", leave=False, of=tmp_path / "a"):
         done.wait()
     thread.join()
-    assert seen() == f"{tmp_path / 'a'}: another process is fetching a; waiting for it\n" and names(tmp_path) == []
+    assert printed() == f"{tmp_path / 'a'}: another process is fetching a; waiting for it\n" and names(tmp_path) == []
 
 
 def test_many_that_wait_for_a_lock_that_is_removed_hold_it_one_by_one(tmp_path):

@@ -1,4 +1,4 @@
-"""What the metrics take and refuse: a missing answer is a miss, a wrong shape is one sentence, in any container."""
+"""What the metrics take and refuse: a missing prediction is a miss, a wrong shape is one sentence, in any container."""
 
 import warnings
 
@@ -38,7 +38,7 @@ NONE = [[], (), None, np.zeros((0, 2)), np.zeros(0), torch.zeros(0, 2), torch.ze
 
 @pytest.mark.parametrize("none", NONE, ids=repr)
 @pytest.mark.parametrize("nms", [None, 0.45])
-def test_a_missing_answer_is_a_miss(none, nms):
+def test_a_missing_prediction_is_a_miss(none, nms):
     assert all_metrics([[[0, 5]], none, [[4, 6]]], nms=nms) == dict.fromkeys(
         [(1, 0.5), (1, 0.7), (5, 0.5), (5, 0.7)], pytest.approx(200 / 3)
     )
@@ -48,7 +48,7 @@ def test_a_missing_answer_is_a_miss(none, nms):
 @pytest.mark.parametrize(
     "predictions", [torch.zeros(3, 0, 2), np.zeros((3, 0, 2)), torch.zeros(3, 0), np.zeros((3, 0)), [[], [], []]]
 )
-def test_no_answers_at_all_are_all_misses(predictions):
+def test_no_predictions_at_all_are_all_misses(predictions):
     assert set(all_metrics(predictions).values()) == {0}
     assert mean_iou(predictions, TARGETS) == 0
 
@@ -92,18 +92,18 @@ def test_lists_are_read_in_double_precision():
 GOOD = [[4.0, 6.0]]
 WRONG = {
     "scores": ([[4.0, 6.0, 0.9]], r"has the shape \(1, 3\), not \(P, 2\); leave the scores out"),
-    "a flat pair": ([4.0, 6.0], r"has the shape \(2,\), not \(P, 2\); write a single answer as \[\[start, end\]\]"),
+    "a flat pair": ([4.0, 6.0], r"has the shape \(2,\), not \(P, 2\); write a single prediction as \[\[start, end\]\]"),
     "a number": (4.0, r"has the shape \(\), not \(P, 2\)"),
     "flat times": ([4.0, 6.0, 1.0], r"has the shape \(3,\)"),
     "single times": ([[4.0], [6.0]], r"has the shape \(2, 1\)"),
     "too deep": ([[[4.0, 6.0]]], r"has the shape \(1, 1, 2\)"),
-    "unequal rows": ([[4.0, 6.0], [1.0]], "are no numbers in rows of equal length"),
-    "texts": ([["4", "6"]], "are no numbers"),
-    "a text": ("4 6", "are no numbers"),
-    "None": ([[None, 6.0]], "are no numbers"),
-    "booleans": ([[False, True]], "are no numbers"),
-    "an object": ({"start": 4, "end": 6}, "are no numbers"),
-    "without end": ([[0, 10**400]], "are no numbers"),
+    "unequal rows": ([[4.0, 6.0], [1.0]], "are not numbers in rows of equal length"),
+    "texts": ([["4", "6"]], "are not numbers"),
+    "a text": ("4 6", "are not numbers"),
+    "None": ([[None, 6.0]], "are not numbers"),
+    "booleans": ([[False, True]], "are not numbers"),
+    "an object": ({"start": 4, "end": 6}, "are not numbers"),
+    "without end": ([[0, 10**400]], "are not numbers"),
     "NaN": ([GOOD[0], [float("nan"), 6.0]], r"number 1: \[nan, 6\] is not finite"),
     "infinity": ([[0.0, float("inf")]], r"number 0: \[0, inf\] is not finite"),
     "reversed": ([GOOD[0], [6.0, 4.0]], r"number 1: \[6, 4\] ends before it starts"),
@@ -111,7 +111,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_wrong_answer_is_one_sentence_that_names_its_query(kind):
+def test_a_wrong_prediction_is_one_sentence_that_names_its_query(kind):
     wrong, message = WRONG[kind]
     cases = [[GOOD, wrong, GOOD]]
     if message.startswith(("has the shape", "number")):
@@ -136,8 +136,8 @@ def test_a_wrong_answer_is_one_sentence_that_names_its_query(kind):
         ([[0, 5], [2, 9], [4, 6]], r"query 0 \(from 0\): has the shape \(2,\)"),
         (torch.tensor([[[0.0, 1]], [[0, 1]], [[0, float("nan")]]]), r"query 2 \(from 0\), number 0: \[0, nan\]"),
         (np.array([[[0.0, 1]], [[3, 1]], [[0, 1]]]), r"query 1 \(from 0\), number 0: \[3, 1\] ends before"),
-        (torch.zeros(3, 1, 2, dtype=torch.bool), "no numbers"),
-        (torch.zeros(3, 1, 2, dtype=torch.complex64), "no numbers"),
+        (torch.zeros(3, 1, 2, dtype=torch.bool), "not numbers"),
+        (torch.zeros(3, 1, 2, dtype=torch.complex64), "not numbers"),
         ([], "0 predictions for 3 targets"),
         ([GOOD] * 2, "2 predictions for 3 targets"),
         (None, "must be sequences"),
@@ -162,8 +162,8 @@ def test_wrong_predictions_are_one_sentence(predictions, message):
         ([[0, 5], [2, 9], [4, float("nan")]], r"target of query 2 \(from 0\): \[4, nan\] is not finite"),
         ([0, 5, 9], r"targets: have the shape \(3,\), not \(Q, 2\)"),
         ([[0, 5, 1]] * 3, r"targets: have the shape \(3, 3\)"),
-        ([[0, "5"]] * 3, "targets: .* no numbers"),
-        ([None] * 3, "targets: .* no numbers"),
+        ([[0, "5"]] * 3, "targets: .* not numbers"),
+        ([None] * 3, "targets: .* not numbers"),
         ([], "3 predictions for 0 targets"),
     ],
     ids=str,
@@ -181,7 +181,7 @@ def test_k_is_a_whole_number_of_at_least_one(ks):
         lambda: discounted_recall([GOOD] * 3, TARGETS, DURATIONS, ks, [0.5]),
         lambda: summarise([GOOD] * 3, TARGETS, None, ks),
     ):
-        with pytest.raises(InputError, match=r"ks=.*: R@k looks at the first k answers; give whole numbers"):
+        with pytest.raises(InputError, match=r"ks=.*: R@k counts the first k predictions; give whole numbers"):
             call()
 
 
@@ -218,7 +218,7 @@ def test_nms_takes_what_recall_takes():
 
 @pytest.mark.parametrize("durations", [[10.0], [10, 10, float("inf")], [10, 10, -1], [[10, 10, 10]], ["a", 1, 2]])
 def test_wrong_durations_are_one_sentence(durations):
-    with pytest.raises(InputError, match=r"3 targets need as many durations, all above 0|durations: .* no numbers"):
+    with pytest.raises(InputError, match=r"3 targets need as many durations, all above 0|durations: .* not numbers"):
         discounted_recall([GOOD] * 3, TARGETS, durations, [1], [0.5])
 
 

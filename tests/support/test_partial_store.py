@@ -106,11 +106,11 @@ def test_without_locks_writing_and_resuming_work(path, monkeypatch, error):
 def test_what_only_now_is_refused_leaves_the_partial_file_as_it_is(path, partial, monkeypatch, error, match, resume):
     before = partial.read_bytes()
     refuse(monkeypatch, error)
-    with warnings.catch_warnings(), pytest.raises((InputError, OSError)) as told:
+    with warnings.catch_warnings(), pytest.raises((InputError, OSError)) as caught:
         warnings.simplefilter("error")
         write_features(path, VIDEOS.items(), **SETTINGS, resume=resume)
     monkeypatch.undo()
-    line = os_error_line(told.value) if isinstance(told.value, OSError) else str(told.value)
+    line = os_error_line(caught.value) if isinstance(caught.value, OSError) else str(caught.value)
     assert line.startswith(f"{partial}: ") and match in line and "\n" not in line
     assert partial.read_bytes() == before
     resumed_whole(path)
@@ -132,7 +132,7 @@ def test_what_is_no_hdf5_file_is_moved_aside(path, content):
     partial = partial_path(path)
     for n in (1, 2):
         partial.write_bytes(content)
-        with pytest.warns(UserWarning, match=rf"partial: damaged \(.+\); kept as .*\.unreadable-{n}, starting"):
+        with pytest.warns(UserWarning, match=rf"partial: damaged \(.+\); renamed to .*\.unreadable-{n}, starting"):
             write_features(path, VIDEOS.items(), **SETTINGS)
         assert path.with_name(f"f.hdf5.partial.unreadable-{n}").read_bytes() == content
     assert_whole(path)
@@ -140,7 +140,7 @@ def test_what_is_no_hdf5_file_is_moved_aside(path, content):
 
 def test_a_truncated_partial_file_is_moved_aside(path, partial):
     partial.write_bytes(partial.read_bytes()[:-500])
-    with pytest.warns(UserWarning, match=r"damaged \(truncated file.*kept as"):
+    with pytest.warns(UserWarning, match=r"damaged \(truncated file.*renamed to"):
         resumed_whole(path, ["f.hdf5.partial.unreadable-1"])
 
 
@@ -192,10 +192,10 @@ def test_space_taken_in_advance_is_given_back(path, tmp_path):
     assert path.stat().st_size < (tmp_path / "plain.hdf5").stat().st_size + 2000
 
 
-# ---- begun anew
+# ---- begun from scratch
 
 
-def test_begun_anew_all_is_kept_until_the_new_one_is_whole(path, partial):
+def test_begun_from_scratch_all_stays_until_the_new_one_is_whole(path, partial):
     content = partial.read_bytes()
     with pytest.raises(RuntimeError):
         write_features(path, stopping(0, RuntimeError()), **SETTINGS, resume=False)
@@ -204,7 +204,7 @@ def test_begun_anew_all_is_kept_until_the_new_one_is_whole(path, partial):
         write_features(path, stopping(2, RuntimeError(), add=1), **SETTINGS, resume=False)
     assert path.with_name("f.hdf5.partial.before-1").read_bytes() == content
     newer = {video: features + 1 for video, features in VIDEOS.items()}
-    write_features(path, newer.items(), **SETTINGS)  # goes on with the new one
+    write_features(path, newer.items(), **SETTINGS)  # resumes with the new one
     assert_whole(path, add=1)
     assert [file.name for file in path.parent.iterdir()] == ["f.hdf5"]
     with pytest.raises(RuntimeError):
@@ -271,7 +271,7 @@ def test_two_writers_in_one_process(path, resume):
 
 
 def test_a_store_that_another_has_just_made_is_taken(path, monkeypatch):
-    """The second of two at one instant: between its first look and its lock the other one ended."""
+    """The second of two at one instant: between its first check and its lock the other one ended."""
     from contextlib import contextmanager
 
     from lgn_lite import features
@@ -312,16 +312,16 @@ def test_a_full_disk_leaves_the_videos_that_are_written(path):
     assert all((store[f"v{n}"] == n).all() for n in range(20))
 
 
-@pytest.mark.parametrize("place", ["f.hdf5", "f.hdf5.partial"])
+@pytest.mark.parametrize("name", ["f.hdf5", "f.hdf5.partial"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_something_else_in_the_place_of_the_file(path, place, make):
-    make(path.with_name(place))
-    with pytest.raises(InputError, match=rf"{place}: something other than a file is in its place; move it"):
+def test_something_else_under_the_name_of_the_file(path, name, make):
+    make(path.with_name(name))
+    with pytest.raises(InputError, match=rf"{name}: something other than a file has its name; move it"):
         write_features(path, VIDEOS.items(), **SETTINGS)
 
 
 @pytest.mark.parametrize("video", ["a/b", ".", "", UNFINISHED, "a\0b", "\udcff"])
-def test_names_that_hdf5_cannot_hold_are_told_before_anything_is_made(path, video):
+def test_names_that_hdf5_cannot_hold_are_reported_before_anything_is_made(path, video):
     with pytest.raises(InputError, match="cannot be a name in HDF5"):
         make_features(path, {"v0": 0, video: 1}, lambda todo: pytest.fail("made"), SETTINGS, progress=False)
     assert not any(path.parent.iterdir())

@@ -15,7 +15,7 @@ from lgn_lite.support.processes import by_processes, cpu_count, process_pool
 
 pytestmark = pytest.mark.timeout(300)
 
-# A program whose workers each begin a file and never end it; `MODE` says how it asks for them.
+# A program whose workers each begin a file and never end it; `MODE` says how it starts them.
 PROGRAM = """
 import signal, sys, time
 from pathlib import Path
@@ -23,8 +23,8 @@ from lgn_lite.support.processes import by_processes, process_pool
 from lgn_lite.support.error_lines import errors_as_lines
 from lgn_lite.support.files import atomic_path
 
-def write(path, deaf):
-    if deaf:
+def write(path, ignores_sigterm):
+    if ignores_sigterm:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     with atomic_path(path) as temporary:
         temporary.write_text("half", encoding="utf-8")
@@ -42,7 +42,7 @@ if __name__ == "__main__":
                 pass
         else:
             with process_pool(2) as pool:
-                jobs = [pool.submit(write, folder / f"{n}.mp4", mode == "deaf") for n in range(3)]
+                jobs = [pool.submit(write, folder / f"{n}.mp4", mode == "ignores SIGTERM") for n in range(3)]
                 jobs[0].result()
 """
 
@@ -91,13 +91,13 @@ def test_a_worker_that_was_killed_is_one_line(tmp_path):
     next(worker for worker in workers if "spawn_main" in " ".join(worker.cmdline())).kill()
     _, said = process.communicate()
     assert process.returncode == 2 and ended(workers)
-    assert said.splitlines()[-1].startswith("error: a worker process was killed, as happens where memory ends")
+    assert said.splitlines()[-1].startswith("error: a worker process was killed, as happens if memory runs out")
 
 
-def test_workers_that_do_not_hear_are_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr(cores, "PATIENCE", 0.1)
+def test_workers_that_ignore_sigterm_are_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(cores, "TERMINATE_TIMEOUT", 0.1)
     with pytest.raises(KeyboardInterrupt), process_pool(1) as pool:
-        pool.submit(_deaf, tmp_path / "ready")
+        pool.submit(_ignore_sigterm, tmp_path / "ready")
         while not (tmp_path / "ready").exists():
             time.sleep(0.02)
         workers = [psutil.Process(number) for number in pool._processes]
@@ -105,7 +105,7 @@ def test_workers_that_do_not_hear_are_killed(tmp_path, monkeypatch):
     assert workers and ended(workers)
 
 
-def _deaf(ready):
+def _ignore_sigterm(ready):
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     ready.touch()
     time.sleep(600)

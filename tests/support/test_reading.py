@@ -12,9 +12,9 @@ from lgn_lite.support.reading import amount, csv_rows, finite_number, parse_json
 
 
 def one_line(error) -> str:
-    told = str(error.value)
-    assert "\n" not in told and len(told) < 500, told
-    return told
+    reported = str(error.value)
+    assert "\n" not in reported and len(reported) < 500, reported
+    return reported
 
 
 NO_NUMBERS = [True, False, "10", "1_0", "１２", "", " ", None, [], [10], {}, {"a": 1}, "ten", "0x10", "1e", "--1"]
@@ -106,7 +106,7 @@ def test_a_duration_that_no_video_has_is_refused(tmp_path, length):
         read_activitynet(tmp_path / "v.json")
 
 
-def test_frames_beyond_the_last_are_clipped_and_told_those_beyond_all_films_refused(tacos):
+def test_frames_beyond_the_last_are_clipped_and_reported_those_beyond_all_videos_refused(tacos):
     with pytest.warns(UserWarning, match=r"1 ends past the video's duration clipped"):
         assert read_tacos(tacos(timestamps=[[0, 101]]))[0].end == 10
     for pair in ([0, 1e12], [-1e12, 5], [0, 1e300]):
@@ -181,7 +181,7 @@ def test_a_row_of_tags_is_whole(tmp_path):
         read_toy_sta(tmp_path, "val")
 
 
-# ── Files that are none, or have no end ───────────────────────────────────────────────────────
+# ── What is not a file, or has no end ───────────────────────────────────────────────────────
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
@@ -192,10 +192,10 @@ def test_a_pipe_does_not_hang(tmp_path):
             read(tmp_path / "pipe")
 
 
-def test_folders_devices_and_impossible_names_are_told(tmp_path):
+def test_folders_devices_and_impossible_names_are_reported(tmp_path):
     with pytest.raises(InputError, match=f"{tmp_path}: is a folder, not a file"):
         read_text(tmp_path)
-    with pytest.raises(InputError, match="no name that a file can have"):
+    with pytest.raises(InputError, match="not a name that a file can have"):
         read_text(tmp_path / "a\0b")
     with pytest.raises(InputError, match="check the path"):
         read_text(tmp_path / ("n" * 300))

@@ -121,7 +121,7 @@ def test_the_checkpoint_builds_a_vgg16_of_157_classes(monkeypatch):
 
 @pytest.mark.parametrize("name", ["weights.pth", "twostream_rgb.pth.tar", "iter004257-0.4094-0.8384.pkl", "noname"])
 @pytest.mark.parametrize("kind", ["zip", "old", "safetensors", "python 2"])
-def test_the_content_tells_the_format_not_the_name(tmp_path, name, kind):
+def test_the_content_decides_the_format_not_the_name(tmp_path, name, kind):
     state, path = tiny_vgg(3).state_dict(), tmp_path / name
     if kind == "safetensors":
         save_file(state, path)
@@ -190,11 +190,11 @@ def test_a_whole_pickled_model_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (b"", "is damaged, or no file of weights"),
-        (b"<!DOCTYPE html><html>sign in to download</html>", "is damaged, or no file of weights"),
-        (b"PK\x03\x04 but no more", "is damaged, or no file of weights"),
-        (pickle.dumps([1, 2], protocol=2), "is damaged, or no file of weights"),
-        (struct.pack("<q", 99) + b'{"w": ', "is damaged, or no file of weights"),
+        (b"", "is damaged, or not a file of weights"),
+        (b"<!DOCTYPE html><html>sign in to download</html>", "is damaged, or not a file of weights"),
+        (b"PK\x03\x04 but no more", "is damaged, or not a file of weights"),
+        (pickle.dumps([1, 2], protocol=2), "is damaged, or not a file of weights"),
+        (struct.pack("<q", 99) + b'{"w": ', "is damaged, or not a file of weights"),
     ],
 )
 def test_files_that_are_no_weights(tmp_path, content, match):
@@ -231,7 +231,7 @@ def test_a_checkpoint_cut_anywhere_is_one_clear_error(checkpoint, tmp_path, shar
     data = checkpoint.read_bytes()
     path = tmp_path / "cut.pth"
     path.write_bytes(data[: int(share * len(data))])
-    # a name that is cut in its middle looks like one that is not allowed
+    # a name that is cut in its middle is the same to it as one that is not allowed
     with pytest.raises(InputError, match=r"cut\.pth: (is damaged.*fetch it again|holds more than weights)"):
         read_weights(path)
 
@@ -277,7 +277,7 @@ BAD = {
     "double": (torch.tensor([1e300], dtype=torch.float64), "larger than any weight"),
     "complex": (torch.ones(2, dtype=torch.complex64), "is of type complex64, not floating-point"),
     "whole": (torch.ones(2, dtype=torch.int64), "is of type int64, not floating-point"),
-    "truth": (torch.ones(2, dtype=torch.bool), "is of type bool, not floating-point"),
+    "booleans": (torch.ones(2, dtype=torch.bool), "is of type bool, not floating-point"),
     "stretched": (torch.ones(1).expand(10**9, 10**9), r"of shape \(1000000000, 1000000000\) is not stored"),
 }
 
@@ -298,7 +298,7 @@ def test_weights_are_finite_floating_point_numbers(tmp_path, kind, container):
     assert "\n" not in str(error.value)
 
 
-def test_counts_beside_the_weights_may_be_whole_numbers(tmp_path):
+def test_counts_next_to_the_weights_may_be_whole_numbers(tmp_path):
     state = {"norm.weight": torch.ones(2), "norm.num_batches_tracked": torch.tensor(7)}
     torch.save(state, tmp_path / "w.pth")
     assert same(read_weights(tmp_path / "w.pth"), state)
@@ -343,8 +343,8 @@ def test_settings_of_a_frame_encoder_that_cannot_be(tmp_path, changes):
     change_settings(path, **changes)
     with pytest.raises(InputError) as error:
         VGGFrames.load(path)
-    told = str(error.value)
-    assert (str(path) in told or "fc8" in told) and "\n" not in told and len(told) < 400
+    reported = str(error.value)
+    assert (str(path) in reported or "fc8" in reported) and "\n" not in reported and len(reported) < 400
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "[" * 100_000, '{"width": 1' + "0" * 5000 + "}"])
@@ -386,18 +386,18 @@ def test_half_precision_weights_are_read_as_floats():
 
 
 def test_imagenet_weights_come_from_torchvision(monkeypatch):
-    asked = {}
+    requested = {}
 
     def download(url, **options):
-        asked.update(options, url=url)
+        requested.update(options, url=url)
         with torch.device("meta"):
             return VGGFrames.vgg16().state_dict()
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", download)
     network = VGGFrames.vgg16("fc6", VGG16_Weights.IMAGENET1K_V1)
     assert network.trained_on == "VGG16_Weights.IMAGENET1K_V1"
-    assert asked["url"] == VGG16_Weights.IMAGENET1K_V1.url
-    assert asked["weights_only"] and asked["check_hash"]
+    assert requested["url"] == VGG16_Weights.IMAGENET1K_V1.url
+    assert requested["weights_only"] and requested["check_hash"]
 
 
 @pytest.mark.parametrize("error", [OSError("no route to host"), RuntimeError("invalid hash value")])

@@ -141,7 +141,7 @@ def test_a_sentence_without_end_is_refused_and_the_bound_named(sentence, found):
     assert len(tokenize("word " * 1000)) == 1000
 
 
-def test_readers_name_the_place_of_a_sentence_without_end(tmp_path):
+def test_readers_name_the_position_of_a_sentence_without_end(tmp_path):
     (tmp_path / "lines.txt").write_text("A 0 1##He sits.\nA 0 1##" + "word " * 10**5 + "\n", encoding="utf-8")
     (tmp_path / "videos.csv").write_text("id,length\nA,10\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"lines\.txt:2: the sentence 'word .*….* one may have .* 1,000 words"):

@@ -64,19 +64,19 @@ def extract(monkeypatch):
     """The extraction script in this process; whatever VGG16 it asks for, it gets a small network of that layer."""
     from lgn_lite.video import vgg
 
-    asked = []
+    loaded = []
 
     def vgg16(layer, weights):
-        asked.append((layer, weights))
+        loaded.append((layer, weights))
         return VGGFrames.small(3, width=16, layer=layer)
 
     monkeypatch.setattr(vgg.VGGFrames, "vgg16", vgg16)
     app = typer.Typer()
     app.command()(runpy.run_path(str(EXTRACT))["main"])
-    return lambda *arguments: (call(app, *arguments), asked)
+    return lambda *arguments: (call(app, *arguments), loaded)
 
 
-def test_a_broken_video_stops_it_and_without_it_the_same_command_goes_on(tmp_path, folder, small, extract):
+def test_a_broken_video_stops_it_and_without_it_the_same_command_resumes(tmp_path, folder, small, extract):
     videos, out = tmp_path / "videos", tmp_path / "f.hdf5"
     videos.mkdir()
     for video in folder.iterdir():
@@ -96,20 +96,20 @@ def test_a_broken_video_stops_it_and_without_it_the_same_command_goes_on(tmp_pat
 def test_the_command_for_charades(tmp_path, folder, extract):
     out, weights = tmp_path / "vgg16_fc6_features.hdf5", tmp_path / "twostream_rgb.pth.tar"
     options = ("--network", "vgg16", "--weights", weights, "--layer", "fc6", "--rate", 6)
-    result, asked = extract(folder, out, *options)
+    result, loaded = extract(folder, out, *options)
     assert result.exit_code == 0, result.output
-    assert asked == [("fc6", str(weights))]
+    assert loaded == [("fc6", str(weights))]
     store = FeatureStore(out)
     assert (store.attrs["layer"], store.attrs["rate"], len(store["v0"])) == ("fc6", 6.0, 6)
 
 
-def test_imagenet_stands_for_torchvision_s_weights(tmp_path, folder, extract):
+def test_imagenet_means_torchvision_s_weights(tmp_path, folder, extract):
     from torchvision.models import VGG16_Weights
 
     options = ("--network", "vgg16", "--weights", "imagenet", "--layer", "fc7", "--rate", 2)
-    result, asked = extract(folder, tmp_path / "f.hdf5", *options)
+    result, loaded = extract(folder, tmp_path / "f.hdf5", *options)
     assert result.exit_code == 0, result.output
-    assert asked == [("fc7", VGG16_Weights.IMAGENET1K_V1)]
+    assert loaded == [("fc7", VGG16_Weights.IMAGENET1K_V1)]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_hidden_files_and_folders_are_passed_by(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("gone.mp4")])
 def test_pipes_and_links_to_nothing_are_named(tmp_path, make):
     make(tmp_path / "b.mp4")
-    with pytest.raises(InputError, match=r"b\.mp4: is no file"):
+    with pytest.raises(InputError, match=r"b\.mp4: is not a file"):
         runpy.run_path(str(EXTRACT))["find_videos"](tmp_path)
 
 

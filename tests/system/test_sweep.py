@@ -1,4 +1,4 @@
-"""Sweeps with real schedulers, workers and kernels: one worker killed, Ctrl-C, what is done, kept and run again."""
+"""Sweeps with real schedulers, workers and kernels: one worker killed, Ctrl-C, what is done, skipped and run again."""
 
 import _thread
 import asyncio
@@ -29,12 +29,12 @@ from lgn_lite.errors import InputError
 from lgn_lite.experiments import sweep as sweeps
 from lgn_lite.experiments.grid import read_grid, run_names
 from lgn_lite.experiments.progress import SweepProgress
-from lgn_lite.experiments.sweep import Sweep, local_cluster, places, standing_cluster, worker_environments
+from lgn_lite.experiments.sweep import Sweep, local_cluster, running_cluster, slots, worker_environments
 from lgn_lite.experiments.worker import Job, run_in_process
 from lgn_lite.support import files
 from lgn_lite.support.processes import cpu_count
 
-# A run tells who it is, starts a process as a training side by side does, and waits for `go` if it is slow.
+# A run writes who it is, starts a process as a training on several does, and waits for `go` if it is slow.
 CELLS = (
     "import json, os, pathlib, subprocess, sys, time",
     "## The work",
@@ -91,7 +91,7 @@ def wait_for(condition, seconds: float = PATIENCE):
 
 
 def processes_of(project: Path, seed: int) -> list[psutil.Process]:
-    """The kernel of a running notebook, and the process that it has started; the file that told of them is gone."""
+    """The kernel of a running notebook, and the process that it has started; the file that named them is gone."""
     path = project / f"pids-{seed}"
     wait_for(path.exists)
     found = [psutil.Process(int(pid)) for pid in path.read_text().split()]
@@ -107,8 +107,8 @@ def seconds_until_gone(processes: list[psutil.Process]) -> float:
 
 
 @contextlib.contextmanager
-def beside(work):
-    """Do something beside the test. Where it fails the test ends at once: what the test waits for would never come."""
+def meanwhile(work):
+    """Do something while the test runs. If it fails the test ends at once: what the test waits for would never come."""
     failures = []
 
     def run():
@@ -148,11 +148,11 @@ def saved(project: Path) -> dict:
     return content["runs"]
 
 
-# ── a scheduler that stands, and workers that are processes of their own ──────────────────────
+# ── a scheduler that runs already, and workers that are processes of their own ──────────────────────
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory):
+def running(tmp_path_factory):
     """A scheduler and two workers on 127.0.0.1; gives its address."""
     folder = tmp_path_factory.mktemp("dask")
     with contextlib.ExitStack() as stack:
@@ -165,48 +165,48 @@ def standing(tmp_path_factory):
             return process
 
         options = ("--host", "127.0.0.1", "--no-dashboard")
-        told = folder / "scheduler.json"
+        contact = folder / "scheduler.json"
         start.scheduler = start(
-            "distributed.cli.dask_scheduler", *options, "--port", "0", "--scheduler-file", str(told)
+            "distributed.cli.dask_scheduler", *options, "--port", "0", "--scheduler-file", str(contact)
         )
         for _ in range(2):
-            worker = ("distributed.cli.dask_worker", "--scheduler-file", str(told), *options)
+            worker = ("distributed.cli.dask_worker", "--scheduler-file", str(contact), *options)
             start(*worker, "--nthreads", "1", "--no-nanny")
-        wait_for(lambda: told.exists() and told.read_text().endswith("}"))
-        start.address = json.loads(told.read_text())["address"]
+        wait_for(lambda: contact.exists() and contact.read_text().endswith("}"))
+        start.address = json.loads(contact.read_text())["address"]
         yield start
 
 
 @limited
-def test_a_killed_worker_costs_its_run_s_time_and_a_failing_notebook_only_itself(project, standing):
-    told = quiet(3)
-    asked = sweep(project, 0, 1, 3, slow=[0])
+def test_a_killed_worker_costs_its_run_s_time_and_a_failing_notebook_only_itself(project, running):
+    progress = quiet(3)
+    planned = sweep(project, 0, 1, 3, slow=[0])
     died_within = []
 
     def kill_the_worker_of_seed_0():
         kernel, child = processes_of(project, 0)
         worker = kernel.parent().parent()
         assert "dask_worker" in " ".join(worker.cmdline())
-        wait_for(lambda: {1, 3} <= set(order(project)))  # the others go on beside it
+        wait_for(lambda: {1, 3} <= set(order(project)))  # the others continue meanwhile
         worker.kill()
         died_within.append(seconds_until_gone([kernel, child]))
         (project / "go").touch()
 
-    with beside(kill_the_worker_of_seed_0), standing_cluster(standing.address) as client:
+    with meanwhile(kill_the_worker_of_seed_0), running_cluster(running.address) as client:
         wait_for(lambda: len(client.scheduler_info()["workers"]) == 2)
-        asked.run(client, told)
+        planned.run(client, progress)
         assert died_within[0] < 10
 
-        told_of = saved(project)
-        assert {name: run["status"] for name, run in told_of.items()} == {
+        records = saved(project)
+        assert {name: run["status"] for name, run in records.items()} == {
             "seed=0": "done", "seed=1": "done", "seed=3": "failed",
         }  # fmt: skip
-        assert {name: run["tries"] for name, run in told_of.items()} == {"seed=0": 2, "seed=1": 1, "seed=3": 1}
+        assert {name: run["tries"] for name, run in records.items()} == {"seed=0": 2, "seed=1": 1, "seed=3": 1}
         assert sorted(order(project)) == [0, 0, 1, 3]
-        assert told_of["seed=0"]["seconds"] > 0 and told_of["seed=0"]["parameters"] == {"seed": 0, "slow": True}
-        assert told_of["seed=3"]["error"] == "AssertionError: not mended yet"
-        assert told_of["seed=3"]["where"].startswith("code cell 5 of 6 under “The work”")
-        lines = told.console.file.getvalue().splitlines()
+        assert records["seed=0"]["seconds"] > 0 and records["seed=0"]["parameters"] == {"seed": 0, "slow": True}
+        assert records["seed=3"]["error"] == "AssertionError: not mended yet"
+        assert records["seed=3"]["where"].startswith("code cell 5 of 6 under “The work”")
+        lines = progress.console.file.getvalue().splitlines()
         assert "seed=0: its worker is gone; it will start again on another" in lines
         assert any(line.startswith("[3/3] seed=") for line in lines)
 
@@ -228,18 +228,18 @@ def test_a_killed_worker_costs_its_run_s_time_and_a_failing_notebook_only_itself
 
 
 @limited
-def test_a_scheduler_that_goes_ends_the_sweep_and_its_notebooks(project, standing, monkeypatch):
+def test_a_scheduler_that_goes_ends_the_sweep_and_its_notebooks(project, running, monkeypatch):
     def kill_the_scheduler():
         kernel, child = processes_of(project, 5)
-        standing.scheduler.kill()
+        running.scheduler.kill()
         assert seconds_until_gone([kernel, child]) < 15
 
-    monkeypatch.setattr(sweeps, "CONNECT", 3)
-    with beside(kill_the_scheduler), pytest.raises(ConnectionError), standing_cluster(standing.address) as client:
+    monkeypatch.setattr(sweeps, "CONNECT_TIMEOUT", 3)
+    with meanwhile(kill_the_scheduler), pytest.raises(ConnectionError), running_cluster(running.address) as client:
         sweep(project, 5, slow=[5]).run(client, quiet())
     assert saved(project)["seed=5"]["status"] == "interrupted"
     with pytest.raises(InputError, match=r"--scheduler tcp://.*: no scheduler answers there .*`dask scheduler`"):
-        standing_cluster(standing.address).__enter__()
+        running_cluster(running.address).__enter__()
 
 
 @contextlib.contextmanager
@@ -267,9 +267,9 @@ def answering(answer):
     ],
 )
 def test_what_is_no_scheduler_is_given_up_in_one_line(monkeypatch, answer, reason):
-    monkeypatch.setattr(sweeps, "CONNECT", 0.5)
+    monkeypatch.setattr(sweeps, "CONNECT_TIMEOUT", 0.5)
     with answering(answer) as address, pytest.raises(InputError) as caught:
-        standing_cluster(address).__enter__()
+        running_cluster(address).__enter__()
     assert str(caught.value).startswith(f"--scheduler {address}: no scheduler answers there (")
     assert reason in str(caught.value) and "\n" not in str(caught.value)
 
@@ -282,10 +282,10 @@ def echo(call: socket.socket) -> None:
 
 @pytest.mark.parametrize("address", ["", "x", "tcp://", "tcp://127.0.0.1:port", "nonsense://x:1", "tls://127.0.0.1:1"])
 def test_an_address_that_is_none_is_one_line(monkeypatch, address):
-    monkeypatch.setattr(sweeps, "CONNECT", 0.5)
+    monkeypatch.setattr(sweeps, "CONNECT_TIMEOUT", 0.5)
     with warnings.catch_warnings(), pytest.raises(InputError) as caught:
         warnings.simplefilter("ignore")
-        standing_cluster(address).__enter__()
+        running_cluster(address).__enter__()
     assert "no scheduler answers there" in str(caught.value) and "\n" not in str(caught.value)
     assert ("needs --tls-ca-file" in str(caught.value)) == address.startswith("tls://")
 
@@ -301,10 +301,10 @@ def test_a_connection_that_others_can_read_is_warned_of_in_one_line(monkeypatch,
         raise OSError("nobody")
 
     monkeypatch.setattr(sweeps, "_identity", nobody)
-    with warnings.catch_warnings(record=True) as told, pytest.raises(InputError, match="nobody"):
+    with warnings.catch_warnings(record=True) as caught_warnings, pytest.raises(InputError, match="nobody"):
         warnings.simplefilter("always")
-        standing_cluster(address).__enter__()
-    lines = [str(warning.message) for warning in told if "without TLS" in str(warning.message)]
+        running_cluster(address).__enter__()
+    lines = [str(warning.message) for warning in caught_warnings if "without TLS" in str(warning.message)]
     assert len(lines) == open_to_others and not any("\n" in line for line in lines)
 
 
@@ -319,25 +319,25 @@ def test_a_scheduler_with_tls_lets_in_who_has_the_files(tmp_path, monkeypatch):
     paths = {name: str(tmp_path / f"{name}.pem") for name in files}
     options = ["--tls-ca-file", paths["ca"], "--tls-cert", paths["cert"], "--tls-key", paths["key"]]
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--protocol", "tls", "--host", "127.0.0.1"]
-    told = tmp_path / "scheduler.json"
-    command += ["--port", "0", "--no-dashboard", "--scheduler-file", str(told), *options]
+    contact = tmp_path / "scheduler.json"
+    command += ["--port", "0", "--no-dashboard", "--scheduler-file", str(contact), *options]
     with (tmp_path / "log").open("w") as log, psutil.Popen(command, stdout=log, stderr=log, cwd=tmp_path) as process:
         try:
-            wait_for(lambda: told.exists() and told.read_text().endswith("}"))
-            address = json.loads(told.read_text())["address"]
-            with standing_cluster(address, **paths) as client:
+            wait_for(lambda: contact.exists() and contact.read_text().endswith("}"))
+            address = json.loads(contact.read_text())["address"]
+            with running_cluster(address, **paths) as client:
                 assert client.scheduler_info()["address"] == address
-            monkeypatch.setattr(sweeps, "CONNECT", 3)
+            monkeypatch.setattr(sweeps, "CONNECT_TIMEOUT", 3)
             for options, message in (
                 ({}, "needs --tls-ca-file"),
                 ({"ca": paths["ca"]}, "belong together"),
                 (paths | {"key": str(tmp_path / "no.pem")}, r"no\.pem: no such file"),
-                (paths | {"cert": str(told)}, "no scheduler answers there"),
+                (paths | {"cert": str(contact)}, "no scheduler answers there"),
             ):
                 with pytest.raises(InputError, match=message):
-                    standing_cluster(address, **options).__enter__()
+                    running_cluster(address, **options).__enter__()
             with pytest.raises(InputError, match="begins with tls://"):
-                standing_cluster(address.replace("tls", "tcp"), **paths).__enter__()
+                running_cluster(address.replace("tls", "tcp"), **paths).__enter__()
         finally:
             process.kill()
 
@@ -357,12 +357,12 @@ def test_local_runs_go_side_by_side_each_with_its_gpu_and_a_killed_worker_comes_
         [processes_of(project, seed) for seed in (1, 2)]  # they have started again
         (project / "go").touch()
 
-    asked, before, variables = sweep(project, 1, 2, slow=[1, 2]), listening(), dict(os.environ)
-    with beside(kill_both_workers_once), local_cluster(2, ["3", "5"]) as client:
-        assert {places(worker, 1) for worker in client.scheduler_info()["workers"].values()} == {1}
+    planned, before, variables = sweep(project, 1, 2, slow=[1, 2]), listening(), dict(os.environ)
+    with meanwhile(kill_both_workers_once), local_cluster(2, ["3", "5"]) as client:
+        assert {slots(worker, 1) for worker in client.scheduler_info()["workers"].values()} == {1}
         assert {address for address, _ in listening() - before} == {"127.0.0.1"}
         assert_closed_to_others(client, listening() - before)
-        asked.run(client, quiet(2), gpus=1)
+        planned.run(client, quiet(2), gpus=1)
         assert not set(killed) & set(client.run(os.getpid).values())
     assert {run["status"] for run in saved(project).values()} == {"done"}
     results = [json.loads(path.read_text()) for path in project.glob("runs/train/*/results/train.json")]
@@ -398,13 +398,13 @@ def test_a_local_worker_that_was_given_up_is_replaced(project, monkeypatch):
         (project / "go").touch()
 
     monkeypatch.setattr(sweeps, "LOST", "1 ms")  # no worker starts in so short a time
-    with beside(kill_its_worker), local_cluster(1) as client:
+    with meanwhile(kill_its_worker), local_cluster(1) as client:
         sweep(project, 1, slow=[1]).run(client, quiet())
     assert saved(project)["seed=1"]["tries"] == 2
 
 
 @limited
-def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_goes_on(project, monkeypatch):
+def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_resumes(project, monkeypatch):
     (project / "grid.yaml").write_text("list:\n  - {seed: 1}\n  - {seed: 2, slow: true}\n")
     code = "from pathlib import Path; from lgn_lite.cli import main as cli; from lgn_lite.support import files\n"
     code += "files.project_root = Path.cwd"
@@ -420,7 +420,7 @@ def test_ctrl_c_in_a_terminal_stops_all_and_the_same_command_goes_on(project, mo
         finally:
             process.kill()
     assert process.returncode == 130
-    assert printed.splitlines()[-1].startswith("Stopped. What is done is kept; resume with: lgn-lite sweep train")
+    assert printed.splitlines()[-1].startswith("Stopped. What is done stays; resume with: lgn-lite sweep train")
     assert "Traceback" not in printed and "[1/2] seed=1: done after" in printed
     seconds_until_gone([kernel, child, *family])
     assert {name: run["status"] for name, run in saved(project).items()} == {
@@ -447,7 +447,7 @@ def job(project: Path, seed: int) -> Job:
 
 
 @limited
-def test_a_run_that_is_no_longer_wanted_ends_with_all_that_it_started(project):
+def test_a_run_that_is_no_longer_needed_ends_with_all_that_it_started(project):
     cells, gone = [], threading.Event()
 
     def unwanted():
@@ -455,7 +455,7 @@ def test_a_run_that_is_no_longer_wanted_ends_with_all_that_it_started(project):
         gone.set()
         seconds_until_gone(processes)
 
-    with beside(unwanted):
+    with meanwhile(unwanted):
         end = run_in_process(job(project, 1), lambda: not gone.is_set(), cells.append)
     assert (end["status"], end["where"]) == ("interrupted", "train, code cell 4 of 6 under “The work”")
     assert cells[-1] == {"cell": 4, "cells": 6, "heading": "The work"}
@@ -469,9 +469,9 @@ def test_a_run_s_process_that_is_killed_is_a_failure_and_takes_the_kernel_along(
         assert seconds_until_gone([kernel]) < 10
         left.kill()  # only the end of the pipe takes along what a kernel has started
 
-    with beside(kill):
+    with meanwhile(kill):
         end = run_in_process(job(project, 1), lambda: True, lambda event: None)
-    assert end["status"] == "failed" and "killed by signal 9, often for want of memory" in end["error"]
+    assert end["status"] == "failed" and "killed by signal 9, often because memory ran out" in end["error"]
 
 
 @limited
@@ -486,7 +486,7 @@ def test_a_run_waits_for_the_one_before_it_in_the_same_folder_and_is_then_known_
         assert not (project / "order.txt").exists()
         lock.release()
 
-    with beside(release):
+    with meanwhile(release):
         end = run_in_process(sweep(project, 1).job("seed=1"), lambda: True, lambda event: None)
     assert end["status"] == "done" and end["seconds"] > 0
     assert sweep(project, 1).records["seed=1"]["status"] == "done"
@@ -505,12 +505,12 @@ def read(tmp_path: Path, text: str, more=None) -> dict:
 
 def test_a_grid_is_all_combinations_and_a_list_is_itself(tmp_path):
     grid = read(tmp_path, "grid: {seed: [0, 1], rate: [1e-3, null]}\nfixed: {size: tiny}", {"profile": "smoke"})
-    beside = {"size": "tiny", "profile": "smoke"}
+    fixed = {"size": "tiny", "profile": "smoke"}
     assert grid == {
-        "seed=0-rate=0.001": {"seed": 0, "rate": 0.001} | beside,
-        "seed=0-rate=null": {"seed": 0, "rate": None} | beside,
-        "seed=1-rate=0.001": {"seed": 1, "rate": 0.001} | beside,
-        "seed=1-rate=null": {"seed": 1, "rate": None} | beside,
+        "seed=0-rate=0.001": {"seed": 0, "rate": 0.001} | fixed,
+        "seed=0-rate=null": {"seed": 0, "rate": None} | fixed,
+        "seed=1-rate=0.001": {"seed": 1, "rate": 0.001} | fixed,
+        "seed=1-rate=null": {"seed": 1, "rate": None} | fixed,
     }
     runs = read(tmp_path, "list: [{seed: 0}, {variants: [full, late]}, {}]")
     assert runs == {"seed=0": {"seed": 0}, "variants=full+late": {"variants": ["full", "late"]}, "defaults": {}}
@@ -529,7 +529,7 @@ def test_words_that_older_yaml_takes_for_booleans_stay_words(tmp_path):
     [
         ("", "holds no keys; write runs such as"),
         ("grid: [", "grid.yaml:1: not YAML"),
-        ("grid: {seed: [0], seed: [1]}", "grid.yaml:1: not YAML: the key 'seed' stands there twice"),
+        ("grid: {seed: [0], seed: [1]}", "grid.yaml:1: not YAML: the key 'seed' is there twice"),
         ("seed: [0, 1]", "seed: no such key; write parameters under grid:"),
         ("fixed: {seed: 0}", "neither grid: nor list:"),
         ("grid: {seed: [0]}\nlist: [{seed: 0}]", "both grid: and list:"),
@@ -599,14 +599,14 @@ def test_names_of_runs_are_folders_that_differ_everywhere(rows):
     assert run_names([*rows, {"other": 1}])[:-1] == names  # more runs leave the names as they are
 
 
-def test_values_that_look_alike_have_names_that_differ():
+def test_similar_values_have_names_that_differ():
     names = run_names([{"s": 1}, {"s": "1"}, {"s": "a"}, {"s": "A"}, {"s": ["a", "b"]}, {"s": "a+b"}, {"s": "../x"}])
     assert names[0] == "s=1" and names[2] == "s=a" and names[4] == "s=a+b"
     for name, begin in zip(names[1::2], ("s=1-", "s=A-", "s=a+b-"), strict=True):
         assert name.startswith(begin) and len(name) == len(begin) + 8
 
 
-# ── what goes where, and what is told ─────────────────────────────────────────────────────────
+# ── what goes where, and what is reported ─────────────────────────────────────────────────────────
 
 
 def test_workers_share_cores_and_gpus(monkeypatch):
@@ -622,7 +622,7 @@ def test_workers_share_cores_and_gpus(monkeypatch):
     assert worker_environments(4, [], cores=8)[0]["PYTHON_CPU_COUNT"] == "2"  # a share of what all may use
 
 
-def test_the_share_of_the_cores_counts_where_no_other_is_asked_for(monkeypatch):
+def test_the_share_of_the_cores_counts_if_no_other_is_requested(monkeypatch):
     monkeypatch.setenv("PYTHON_CPU_COUNT", "7")
     assert cpu_count() == 7
     for nothing in ("", "0", "many"):
@@ -631,10 +631,10 @@ def test_the_share_of_the_cores_counts_where_no_other_is_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("threads", "offered", "asked", "runs"), [(4, 2, 1, 2), (1, 8, 2, 1), (3, 0, 0, 3), (3, 0, 1, 0)]
+    ("threads", "offered", "requested", "runs"), [(4, 2, 1, 2), (1, 8, 2, 1), (3, 0, 0, 3), (3, 0, 1, 0)]
 )
-def test_places_of_a_worker(threads, offered, asked, runs):
-    assert places({"nthreads": threads, "resources": {"GPU": float(offered)} if offered else {}}, asked) == runs
+def test_slots_of_a_worker(threads, offered, requested, runs):
+    assert slots({"nthreads": threads, "resources": {"GPU": float(offered)} if offered else {}}, requested) == runs
 
 
 def test_one_sweep_in_a_folder_at_a_time(project):
@@ -675,9 +675,9 @@ def test_a_long_error_of_a_notebook_is_a_line_in_the_log():
 
 
 def play(console: Console) -> None:
-    with SweepProgress(console, 3, kept=1) as progress:
-        progress.places(0)
-        progress.places(2)
+    with SweepProgress(console, 3, done_before=1) as progress:
+        progress.slots(0)
+        progress.slots(2)
         progress.started("seed=1")
         progress.cell("seed=1", {"cell": 2, "cells": 5, "heading": "Train"})
         progress.started("seed=2")
@@ -692,7 +692,7 @@ def test_a_log_gets_a_line_for_each_start_and_end():
     console = Console(file=io.StringIO(), width=30)
     play(console)
     assert console.file.getvalue().splitlines() == [
-        "no worker has a place for a run: waiting for one (Ctrl-C stops)",
+        "no worker has a free slot for a run: waiting for one (Ctrl-C stops)",
         "seed=1: started",
         "seed=2: started",
         "seed=2: its worker is gone; it will start again on another",
@@ -750,7 +750,7 @@ def test_a_dry_run_lists_the_runs_and_writes_nothing(command, project):
         (["grid.yaml", "--scheduler", "nonsense://x"], "--scheduler nonsense://x: no scheduler answers there"),
     ],
 )  # fmt: skip
-def test_bad_input_is_told_before_anything_starts(command, project, monkeypatch, words, message):
+def test_bad_input_is_reported_before_anything_starts(command, project, monkeypatch, words, message):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     done = command(*words)
     assert isinstance(done.exception, InputError) and message in str(done.exception)
