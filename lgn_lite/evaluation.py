@@ -42,7 +42,8 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
     loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "predictions", unit="batch", disable=not progress)
     logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
     model.train(was_training)
-    logits = torch.cat(logits)
+    logits = torch.cat(logits)  # (Q, P): of the candidates that exist, so that no later step needs the mask
+    # NaN compares as neither higher nor lower: it would be ranked somewhere, and R@n be a number like any other
     if (bad := logits.isnan().any(dim=1)).any():
         raise InputError(
             f"the scores of {int(bad.sum())} of {len(bad)} queries are not numbers (NaN), first those of query "
@@ -87,6 +88,8 @@ def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None)
     Returns:
         (Q, P, 2) segments in seconds, and (Q, P) scores in (0, 1).
     """
+    # The loss compares this sigmoid with the scaled overlap (eq. 4 and 5); the order is that of the logits, but for
+    # those so large that their sigmoids are equal.
     scores = logits.sigmoid()
     best, order = _first_of_sorted(scores, scores.shape[1] if keep is None else keep)
     spans = model.moments.spans(durations.dtype).to(scores.device)  # (P, 2); the model may be elsewhere
@@ -95,9 +98,10 @@ def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None)
 
 def _first_of_sorted(scores: Tensor, keep: int) -> tuple[Tensor, Tensor]:
     """The first `keep` values of a stable sort of the rows of scores (Q, P), highest first, and their columns."""
+    # 2D-TAN sorts all candidates of a query; five predictions after NMS need some 200 of TACoS' 2,548.
     if keep >= scores.shape[1]:
         return scores.sort(dim=1, descending=True, stable=True)
-    best, order = scores.topk(keep + 1, dim=1)
+    best, order = scores.topk(keep + 1, dim=1)  # one more: a tie may reach across the last one that is kept
     tied = (best[:, 1:] == best[:, :-1]).any(dim=1)  # topk leaves the order of ties open
     best, order = best[:, :keep], order[:, :keep]
     if tied.any():
@@ -149,6 +153,8 @@ def predictions_from_scores(
     Returns:
         The predictions, on the CPU.
     """
+    # NMS is the papers' (4.3), of moments in seconds: an IoU is the same in fractions of the video, but a threshold
+    # that is met exactly may round the other way.
     check_one_each(scores, durations)
     check_nms(nms, keep)
     ranked = ranking(spans, scores, durations)
@@ -164,6 +170,7 @@ def ranking(spans: Tensor, scores: Tensor, durations: Tensor) -> Callable[[Tenso
     """
     spans, durations = spans.to(scores.device), durations.to(scores.device)
 
+    # (P, 2) → (queries, size, 2): the same candidates for every video, in seconds of its own
     def best(queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
         order = _first_of_sorted(scores[queries], size)[1]
         return spans[order] * durations[queries, None, None], order
@@ -176,6 +183,7 @@ def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
 
     In single precision an IoU of exactly m may pass a strict > m.
     """
+    # Seconds, not fractions: annotations are written in tenths of seconds, on which many an IoU is exactly 0.5.
     moments = torch.tensor([[query.start, query.end] for query in queries], dtype=torch.float64)
     return moments, torch.tensor([query.duration for query in queries], dtype=torch.float64)
 
@@ -225,6 +233,7 @@ def evaluate_logits(
     Returns:
         The table of `score_predictions`.
     """
+    # 0.45 in 2D-TAN for Charades-STA, 0.4 for TACoS: chosen there, not on a split of ours
     nms = model.config.nms if nms is None else nms
     predictions = predictions_from_logits(model, logits, query_tensors(queries)[1], max(KS), nms).segments
     return score_predictions(predictions, queries, thresholds, length_edges, KS, discounted=discounted)  # after NMS

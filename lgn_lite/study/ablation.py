@@ -121,7 +121,7 @@ def run_ablation_study(
     Returns:
         The file of records, named like the folder.
     """
-    root, rows = project_root(), list(ROWS if rows is None else rows)
+    root, rows = project_root(), [FORMER_NAMES.get(row, row) for row in (ROWS if rows is None else rows)]
     small, data = (open_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
     tries = [(name, 0, rate) for rate in RATES for name in rows]
     training = {"precision": precision, "schedule": schedule}
@@ -170,7 +170,7 @@ def run_study(
     Raises:
         InputError: for an unknown row.
     """
-    runs = list(runs)
+    runs = [(FORMER_NAMES.get(row, row), seed, rate) for row, seed, rate in runs]
     if unknown := sorted({row for row, _, _ in runs if row not in ROWS}):
         raise InputError(f"no row {', '.join(unknown)} in the study: choose from {', '.join(ROWS)}")
     folder, names, missing = Path(folder), [], {}
