@@ -60,6 +60,13 @@ def test_imports_run_one_way():
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
+def test_no_public_name_is_its_module_s_too():
+    """`from lgn_lite.analysis import x` would give the module x, once anything has imported it."""
+    for stub in (ROOT / "lgn_lite").rglob("__init__.pyi"):
+        names = set(re.findall(r"^from \.\w\S* import \w+ as (\w+)$", stub.read_text(encoding="utf-8"), re.M))
+        assert names and not names & {path.stem for path in stub.parent.iterdir()}, stub
+
+
 def test_tests_mirror_the_package():
     """`tests/<folder>/test_<module>….py`; what starts processes, kernels, browsers or servers is in `system/`;
     the parity with 2D-TAN in `golden/`."""

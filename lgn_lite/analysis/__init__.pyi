@@ -18,8 +18,8 @@ from .mistakes import scene_of as scene_of
 from .mistakes import timing_of as timing_of
 from .model_summary import map_cells as map_cells
 from .model_summary import map_products as map_products
-from .model_summary import model_summary as model_summary
 from .model_summary import readable as readable
+from .model_summary import summarise_model as summarise_model
 from .predictions import split_predictions as split_predictions
 from .sentence_only import ALONE as ALONE
 from .sentence_only import as_text as as_text

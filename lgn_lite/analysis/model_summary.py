@@ -35,7 +35,7 @@ PART_LAYERS = {  # in the order of the data: how the names of the model's layers
 }
 
 
-def model_summary(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataFrame:
+def summarise_model(config: LGNConfig, batch: int = 1, words: int = 8) -> pd.DataFrame:
     """Parameters and multiply-adds of each part of the model, in the order of the data, and in all.
 
     batch: queries; words: of each sentence. Returns a row per part, with columns `parameters`, `multiply_adds` (of the
@@ -124,7 +124,7 @@ def map_cells(config: LGNConfig) -> int:
 
 def map_products(config: LGNConfig) -> int:
     """C × C products of all map layers: one for each neighbour that exists, or for each cell of the kernel."""
-    return int(model_summary(config)["multiply_adds"]["map convolution"]) // config.hidden**2
+    return int(summarise_model(config)["multiply_adds"]["map convolution"]) // config.hidden**2
 
 
 def readable(summary: pd.DataFrame) -> pd.DataFrame:

@@ -170,13 +170,13 @@ def summary(
     words: Annotated[int, typer.Option(help="Words of the sentence.")] = 8,
 ) -> None:
     """Show a preset's settings, and the parameters and multiply-adds of each part of the model."""
-    from lgn_lite.analysis.model_summary import model_summary, readable
+    from lgn_lite.analysis.model_summary import readable, summarise_model
     from lgn_lite.config import LGNConfig
 
     config = LGNConfig.preset(preset, **parse_parameters(setting or []))
     console.print(str(config), **SAY)
     console.print()
-    console.print(readable(model_summary(config, words=words)).to_string(), **SAY)
+    console.print(readable(summarise_model(config, words=words)).to_string(), **SAY)
 
 
 def evaluation_table(results: dict) -> Any:

@@ -27,4 +27,3 @@ from .style import INK as INK
 from .style import OURS as OURS
 from .style import model_styles as model_styles
 from .style import new_axes as new_axes
-from .style import style as style

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from lgn_lite.analysis.model_summary import model_summary
+from lgn_lite.analysis.model_summary import summarise_model
 from lgn_lite.batches import Batch, MomentDataset, collate
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.data_sets import DataSet, open_data_set
@@ -280,7 +280,7 @@ def step_costs(
         config = config.override(vocabulary_size=len(vocabulary))
         items = MomentDataset(queries, data.require_features(), encode_with(vocabulary), config)
         steps[row] = _training_step(LGN(config), collate([items[i] for i in range(len(items))]))
-        total = model_summary(config, batch=len(queries), words=10).loc["total"]
+        total = summarise_model(config, batch=len(queries), words=10).loc["total"]
         costs[row] = {"parameters": int(total["parameters"]), "multiply_adds": int(total["multiply_adds"])}
     seconds = in_turn(steps, rounds)
     for row, cost in costs.items():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lgn_lite.analysis.model_summary import map_cells, map_products, meta_model, model_summary, readable
+from lgn_lite.analysis.model_summary import map_cells, map_products, meta_model, readable, summarise_model
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
@@ -87,7 +87,7 @@ def counted_on_a_real_model(config, batch, words):
 )
 def test_every_part_is_what_the_formulas_say(tiny_config, convolution, settings):
     config = tiny_config(convolution=convolution, **settings)
-    summary = model_summary(config, batch=2, words=3)
+    summary = summarise_model(config, batch=2, words=3)
     ours = {part: (row.parameters, row.multiply_adds) for part, row in summary.iterrows()}
     assert ours == by_formulas(config, batch=2, words=3)
     assert ours["total"] == counted_on_a_real_model(config, batch=2, words=3)
@@ -96,7 +96,7 @@ def test_every_part_is_what_the_formulas_say(tiny_config, convolution, settings)
 
 def test_charades_sta_by_hand():
     """D 4096, T 256, H = C 512, P 136, 8 words; the numbers written out."""
-    summary = model_summary(LGNConfig.preset("charades-sta", vocabulary_size=1000), words=8)
+    summary = summarise_model(LGNConfig.preset("charades-sta", vocabulary_size=1000), words=8)
     hand = {
         "word vectors": (1000 * 300, 0),
         # four gates, in three layers: the first reads 300 numbers and 512 states, the others 512 and 512
@@ -132,7 +132,7 @@ def test_charades_sta_by_hand():
 def test_charades_sta_s_square_by_hand():
     """48 cells a side with the padding; each 5 × 5 layer takes four away."""
     dense, listed = (
-        model_summary(LGNConfig.preset("charades-sta", convolution=convolution)) for convolution in ("dense", "list")
+        summarise_model(LGNConfig.preset("charades-sta", convolution=convolution)) for convolution in ("dense", "list")
     )
     cells = 44**2 + 40**2 + 36**2 + 32**2 + 28**2 + 24**2 + 20**2 + 16**2
     assert dense.multiply_adds["map convolution"] == cells * 25 * 512 * 512
@@ -150,25 +150,25 @@ def test_the_square_works_out_many_cells_that_do_not_matter(name, ratio):
 def test_no_weight_is_made(monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(total=1))  # no memory to hold it
     huge = LGNConfig.preset("tacos", visual_dim=60_000)  # 16 GB
-    assert model_summary(huge).parameters["total"] == by_formulas(huge, 1, 8)["total"][0] > 3e9
+    assert summarise_model(huge).parameters["total"] == by_formulas(huge, 1, 8)["total"][0] > 3e9
     model, _ = meta_model(huge, batch=1, words=1)
     assert all(value.is_meta for value in (*model.parameters(), *model.buffers()))
 
 
 def test_a_batch_costs_as_many_queries(tiny_config):
-    one, five = (model_summary(tiny_config(), batch=batch) for batch in (1, 5))
+    one, five = (summarise_model(tiny_config(), batch=batch) for batch in (1, 5))
     assert (five.multiply_adds == 5 * one.multiply_adds).all()
     assert (five.parameters == one.parameters).all()
     with pytest.raises(InputError, match="batch=0, words=8"):
-        model_summary(tiny_config(), batch=0)
+        summarise_model(tiny_config(), batch=0)
 
 
 def test_readable_numbers():
-    shown = readable(model_summary(LGNConfig.preset("charades-sta", convolution="dense", guidance=0)))
+    shown = readable(summarise_model(LGNConfig.preset("charades-sta", convolution="dense", guidance=0)))
     assert shown.loc["frame FC layer"].tolist() == ["16.8 M", "4.29 G", "7.6 %", "256 frames, 4096 → 4096"]
     assert shown.loc["late guidance"].tolist() == ["0", "0", "0.0 %", "none"]
     assert shown.loc["word vectors", "shape"] == "given with each sentence"
     assert shown.loc["total", "share"] == "100.0 %"
     assert "7,872 cells" in shown.to_string()
-    tacos = readable(model_summary(LGNConfig.preset("tacos", convolution="dense")))
+    tacos = readable(summarise_model(LGNConfig.preset("tacos", convolution="dense")))
     assert tacos.loc["map convolution", "multiply-adds"] == "1.06 T"
