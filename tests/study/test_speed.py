@@ -55,9 +55,9 @@ def test_every_part_of_the_evaluation_has_its_own_seconds(clock, monkeypatch):
 
 def test_the_command_says_what_was_timed():
     ran = CliRunner().invoke(
-        cli.app, ["benchmark", "evaluation", "--preset", "toy", "--queries", "10", "--rounds", "1"]
+        cli.app, ["study", "benchmark", "evaluation", "--preset", "toy", "--queries", "10", "--rounds", "1"]
     )
     assert ran.exit_code == 0
-    assert "toy, 10 queries × 132 candidates: ranking" in ran.output and "the same answers" in ran.output
+    assert "toy, 10 queries × 132 candidates: ranking" in ran.output and "the same predictions" in ran.output
     ran = CliRunner().invoke(cli.app, ["benchmark", "--preset", "toy", "--batch", "1", "--rounds", "1"])
     assert ran.exit_code == 0 and "toy, batch 1: list" in ran.output
