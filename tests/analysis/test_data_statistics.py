@@ -16,6 +16,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*pairs kept")  # the files' own faults
 def test_the_real_files_and_table_1(shared):
     def charades_sta(split):

@@ -34,6 +34,7 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_run_fails_with_a_report_then_succeeds_with_a_table(project, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["lgn-lite", "run", "-p", "broken=true", "--force"])
     failed = CliRunner().invoke(cli.app, ["run", "-p", "broken=true"])

@@ -92,6 +92,7 @@ def test_an_interrupted_conversion_resumes(tmp_path, tree, monkeypatch):
     assert not partial_path(out).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_damaged_video_stops_it_and_once_repaired_it_resumes(tmp_path, tree, workers):
     out, file = tmp_path / "vgg.hdf5", tree / "AAAAA" / "AAAAA-000005.txt"

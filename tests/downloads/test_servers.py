@@ -205,6 +205,7 @@ def without_end(part=b"x", head=b""):
         yield part
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["silence", "head", "continue", "body", "chunks"])
 def test_a_slow_server_is_left_after_a_while(server, tmp_path, hasty, where):
     bodies = {

@@ -106,6 +106,7 @@ def test_a_run_fails_resumes_and_ends(tmp_path, monkeypatch):
     assert [outcome.status for outcome in run()] == ["kept", "kept", "kept"]
 
 
+@pytest.mark.slow
 def test_a_dead_kernel_is_a_failure_that_keeps_the_cells_before(tmp_path):
     notebook = write_notebook(
         tmp_path / "dies.ipynb", "print('alive')", "import os\nos.system('echo last words')\nos._exit(1)"
@@ -286,6 +287,7 @@ def test_a_value_that_the_files_cannot_hold_is_refused_before_anything_runs(cour
     assert not (course.folder / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_the_values_of_run_json(tmp_path):
     values = {"width": None, "scales": (16, 8), "text": 'a "b" \\\n½ {x}', "nested": {"a b": [1e-300, True, -1]}}
     cell = "width: int | None = 3\nscales: tuple[int, ...] = ()\ntext = ''\nnested: dict = {}\nrun_dir = ''"

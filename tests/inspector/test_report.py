@@ -97,6 +97,7 @@ def report(written):
 # One file
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_and_nothing_of_the_data_becomes_html(report):
     for tag in report.find_all(True):
         for name in ("src", "href", "data", "poster", "action", "srcset"):
@@ -229,6 +230,7 @@ def test_figures_of_a_query_are_its_predictions_maps_and_words(report, data, che
 # What may be missing
 
 
+@pytest.mark.slow
 def test_strip_of_frames_where_there_is_a_file_and_a_word_where_not(tmp_path, data, checkpoint):
     some = data.queries("test")[:6]  # two of each of three videos
     data = replace(data, reader=lambda *_: some, tests=("test",))
@@ -255,6 +257,7 @@ def test_without_a_baseline_nothing_is_disputed(tmp_path, data, checkpoint):
     assert cells(report.find("table", id="all"))[0][-1] == "IoU"
 
 
+@pytest.mark.slow
 def test_a_split_without_kinds_and_a_model_of_another_map(tmp_path, data, checkpoint, tiny_config, vocabulary):
     plain = [replace(query, tags={}) for query in data.queries("test")]
     other = saved(tmp_path / "other", tiny_config(num_clips=8, scales=(4, 2), guidance=0), vocabulary)
@@ -298,6 +301,7 @@ def test_an_output_that_cannot_be_written_is_reported_before_anything_is_compute
     assert list((tmp_path / "folder").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_video_that_is_not_as_long_as_annotated_is_mentioned(tmp_path, data, checkpoint):
     """`clip` lasts 30 s, and its annotation says 8."""
     its = replace(data, reader=lambda folder, split: [query for query in data.queries(split) if query.video == "v1"])

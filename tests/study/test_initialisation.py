@@ -48,6 +48,7 @@ def test_finished_runs_are_not_trained_again(records, small_toy, folder):
     assert again == records[1:] and path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_validation_changes_nothing(records, small_toy, folder, tmp_path):
     training = {**INITIALISATIONS["published"].training, "learning_rate": 2e-3}
     recipe = Recipe("full", "smoke", 3, INITIALISATIONS["published"].model, training)

@@ -52,6 +52,7 @@ def small_peak(monkeypatch):
     monkeypatch.setattr(benchmark_step, "peak_multiply_adds", lambda precision, device: 1e9)
 
 
+@pytest.mark.slow
 def test_every_variant_is_measured_and_tf32_says_what_it_needs(tmp_path, monkeypatch):
     clock = itertools.cycle([9.0, 0.2, 0.25, 5.0])  # the first step, which compiles, and three more
 

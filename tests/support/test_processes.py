@@ -64,6 +64,7 @@ def ended(workers):
     return not alive
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["pool", "map"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_workers_end_with_their_parent_and_leave_nothing(tmp_path, number, mode):
@@ -74,6 +75,7 @@ def test_workers_end_with_their_parent_and_leave_nothing(tmp_path, number, mode)
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_with_their_parent_leave_what_the_next_call_clears(tmp_path):
     from lgn_lite.support.files import remove_leftovers
 
@@ -86,6 +88,7 @@ def test_workers_that_are_killed_with_their_parent_leave_what_the_next_call_clea
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_killed_is_one_line(tmp_path):
     process, workers, folder = begin(tmp_path)
     next(worker for worker in workers if "spawn_main" in " ".join(worker.cmdline())).kill()

@@ -90,6 +90,7 @@ def nano(monkeypatch):
     monkeypatch.setitem(prepare.CONCEPT_FRAMES, "nano", 64)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_hidden_and_half_written_files_are_passed_by(tmp_path, nano):
     made = prepare.make_toy(tmp_path, "nano", workers=0, progress=False)
@@ -103,6 +104,7 @@ def test_hidden_and_half_written_files_are_passed_by(tmp_path, nano):
     assert set(FeatureStore(made.features_file)) == names and not half.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_file_system_without_locks_is_no_hindrance(tmp_path, nano, monkeypatch):
     def flock(*_):
