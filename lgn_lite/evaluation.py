@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -37,11 +38,10 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
         InputError: if one is NaN: all figures would be meaningless.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()  # without dropout; validation interrupts a training, which then finds the model as it was
     loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "predictions", unit="batch", disable=not progress)
-    logits = [model(*(batch[key].to(device) for key in ("video", "words", "word_counts"))).cpu() for batch in loader]
-    model.train(was_training)
+    keys = ("video", "words", "word_counts")
+    with _evaluating(model):
+        logits = [model(*(batch[key].to(device) for key in keys)).cpu() for batch in loader]
     logits = torch.cat(logits)  # (Q, P): of the candidates that exist, so that no later step needs the mask
     # NaN compares as neither higher nor lower: it would be ranked somewhere, and R@n be a number like any other
     if (bad := logits.isnan().any(dim=1)).any():
@@ -66,14 +66,23 @@ def score_sentences(model: LGN, video: Tensor, words: Sequence[Tensor], batch_si
         (S, P)
     """
     device = next(model.parameters()).device
+    video, logits = video.to(device), []
+    with _evaluating(model):
+        for begin in range(0, len(words), batch_size):  # memory holds the video once for each sentence of a batch
+            padded, counts = (x.to(device) for x in pad_words(words[begin : begin + batch_size]))
+            logits.append(model(video.expand(len(counts), -1, -1), padded, counts).cpu())
+    return torch.cat(logits)
+
+
+@contextmanager
+def _evaluating(model: LGN) -> Iterator[None]:
+    """Without dropout; validation interrupts a training, which then finds the model as it was."""
     was_training = model.training
     model.eval()
-    video, logits = video.to(device), []
-    for begin in range(0, len(words), batch_size):  # memory holds the video once for each sentence of a batch
-        padded, counts = (x.to(device) for x in pad_words(words[begin : begin + batch_size]))
-        logits.append(model(video.expand(len(counts), -1, -1), padded, counts).cpu())
-    model.train(was_training)
-    return torch.cat(logits)
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def rank(model: LGN, logits: Tensor, durations: Tensor, keep: int | None = None) -> tuple[Tensor, Tensor]:

@@ -161,7 +161,8 @@ def sweep(
     from lgn_lite.experiments.grid import read_grid
     from lgn_lite.experiments.progress import SweepProgress
     from lgn_lite.experiments.runner import check_names, check_parameters, find_notebooks
-    from lgn_lite.experiments.sweep import Sweep, gpu_ids, local_cluster, running_cluster, slots
+    from lgn_lite.experiments.schedule import slots
+    from lgn_lite.experiments.sweep import Sweep, gpu_ids, local_cluster, running_cluster
     from lgn_lite.support.files import project_root
 
     root = project_root()

@@ -27,7 +27,6 @@ from lgn_lite.errors import InputError
 from lgn_lite.experiments.parameters import declared_names
 from lgn_lite.experiments.progress import NotebookProgress
 from lgn_lite.experiments.run_record import commit, read_record, versions, write_entry
-from lgn_lite.experiments.run_record import results as results  # offered here too
 from lgn_lite.experiments.values import check_value
 from lgn_lite.support.files import atomic_path, hold_folder, project_root, remove_leftovers
 

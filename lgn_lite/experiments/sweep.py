@@ -19,7 +19,6 @@ from lgn_lite.errors import InputError
 from lgn_lite.experiments.progress import SweepProgress
 from lgn_lite.experiments.runner import check_names, check_parameters, run_state
 from lgn_lite.experiments.schedule import Running
-from lgn_lite.experiments.schedule import slots as slots  # offered here too
 from lgn_lite.experiments.values import check_value
 from lgn_lite.experiments.worker import Job
 from lgn_lite.support.files import hold_folder, project_root, write_json

@@ -56,6 +56,12 @@ def packed(values, dtype: str = "<f4") -> bytes:
     return np.ascontiguousarray(torch.as_tensor(values).detach().cpu().numpy(), dtype=dtype).tobytes()
 
 
+def _required_features(checkpoint: Checkpoint) -> tuple:
+    """What decides the prepared features of a video file: models that agree in it can share them."""
+    about, config = checkpoint.about, checkpoint.model.config
+    return about.encoder, about.layer, about.rate, config.num_frames, config.frame_norm, config.visual_dim
+
+
 @dataclass
 class ComparedModel:
     """One of the models that are compared, and what it needs to predict; `message` says why it cannot."""
@@ -83,12 +89,9 @@ class ComparedModel:
 
     def open_video(self, path: Path, encoder: VGGFrames | None, others: list[ComparedModel]) -> None:
         """Extract the features of a video file, or take those of another model that needs the same ones."""
-        about, config = self.checkpoint.about, self.checkpoint.model.config
-        required = (about.encoder, about.layer, about.rate, config.num_frames, config.frame_norm, config.visual_dim)
+        required = _required_features(self.checkpoint)
         for other in others:
-            theirs, its = other.checkpoint.about, other.checkpoint.model.config
-            same = (theirs.encoder, theirs.layer, theirs.rate, its.num_frames, its.frame_norm, its.visual_dim)
-            if other.own_video is not None and same == required:
+            if other.own_video is not None and _required_features(other.checkpoint) == required:
                 self.own_video = other.own_video
                 return
         try:

@@ -8,7 +8,7 @@ from lgn_lite.analysis.sentence_only import ALONE, as_text, pool
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.data_sets import open_data_set
 from lgn_lite.experiments.results import find_runs, read_run
-from lgn_lite.experiments.runner import results
+from lgn_lite.experiments.run_record import results
 from lgn_lite.figures.retrieval import plot_retrieval
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import predict

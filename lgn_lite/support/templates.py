@@ -1,5 +1,6 @@
 """HTML from templates: files next to the module that fills them in."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 def render(template: Path, **values: Any) -> str:
     """Fill in a Jinja template; every value is escaped, except markupsafe's Markup."""
-    environment = Environment(
-        loader=FileSystemLoader(template.parent),
+    return _environment(template.parent).get_template(template.name).render(**values)
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    """Of all templates of a folder: it compiles each once."""
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template.name).render(**values)

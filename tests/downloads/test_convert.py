@@ -13,7 +13,8 @@ import pytest
 from lgn_lite.downloads import convert
 from lgn_lite.downloads.convert import convert_charades, convert_tacos, read_charades_video, read_tacos_video
 from lgn_lite.errors import InputError
-from lgn_lite.features import FeatureStore, partial_path
+from lgn_lite.features import FeatureStore
+from lgn_lite.support.files import partial_path
 
 WIDTH = 4096
 

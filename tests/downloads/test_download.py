@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from lgn_lite.downloads import download
 from lgn_lite.downloads.archives import remote_members, unpack
-from lgn_lite.downloads.download import fetch, partial_path, readable_size
+from lgn_lite.downloads.download import fetch, readable_size
 from lgn_lite.errors import InputError
+from lgn_lite.support.files import partial_path
 
 quick = functools.partial(fetch, progress=False, pause=0)
 

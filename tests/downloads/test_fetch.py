@@ -16,11 +16,12 @@ from lgn_lite.cli import data as cli_data
 from lgn_lite.cli import main as cli
 from lgn_lite.data_sets import REAL, open_data_set
 from lgn_lite.downloads import fetch as inventory
-from lgn_lite.downloads.download import mismatch, partial_path
+from lgn_lite.downloads.download import mismatch
 from lgn_lite.downloads.fetch import get, state, with_mirror
 from lgn_lite.downloads.registry import ASSETS, DATA_SETS, NOTEBOOKS, TERMS, TOY, Archive, Asset, find
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
+from lgn_lite.support.files import partial_path
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {asset.name: asset for asset in ASSETS}

@@ -16,12 +16,13 @@ from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
-from helpers.shelf import BODY, SHA256
+from helpers.shelf import BODY, SHA256, serving
 
 from lgn_lite.downloads import download, servers
 from lgn_lite.downloads.archives import remote_members
-from lgn_lite.downloads.download import LONGEST_PAUSE, fetch, partial_path
+from lgn_lite.downloads.download import LONGEST_PAUSE, fetch
 from lgn_lite.errors import InputError
+from lgn_lite.support.files import partial_path
 
 pytestmark = pytest.mark.timeout(300)
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -76,13 +77,9 @@ def status(line, *headers):
 
 @pytest.fixture
 def server():
-    with Raw() as raw:
-        thread = threading.Thread(target=raw.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Raw) as raw:
         yield raw
         raw.closing.set()
-        raw.shutdown()
-        thread.join()
 
 
 @pytest.fixture

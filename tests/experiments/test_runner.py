@@ -18,7 +18,8 @@ from rich.console import Console
 from lgn_lite.errors import InputError
 from lgn_lite.experiments import runner as experiments
 from lgn_lite.experiments.progress import NotebookProgress, clock, show_failure
-from lgn_lite.experiments.runner import NotebookFailed, check_parameters, hold_run, results, run_notebooks
+from lgn_lite.experiments.run_record import results
+from lgn_lite.experiments.runner import NotebookFailed, check_parameters, hold_run, run_notebooks
 
 REMEMBER = "with open('order.txt', 'a') as f:\n    print({!r}, {}, file=f)"
 

@@ -7,9 +7,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from helpers.explained import DURATION, EFFECTS, GROUND_TRUTH, PREDICTIONS
 
 from lgn_lite import figures as plots
-from lgn_lite.analysis.explanation import WordEffect, explain, top_predictions
+from lgn_lite.analysis.explanation import explain, top_predictions
 from lgn_lite.errors import InputError
 from lgn_lite.figures import maps
 from lgn_lite.figures.explanation import number, signed
@@ -17,13 +18,6 @@ from lgn_lite.model import LGN
 from lgn_lite.moments import Moments
 
 mpl.use("agg")
-DURATION, GROUND_TRUTH = 20.0, (5.0, 10.0)
-PREDICTIONS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
-EFFECTS = [
-    WordEffect("red", 0.2, -0.5, (0.0, 0.25)),
-    WordEffect("light", 0.75, 0.05, (0.25, 0.5)),
-    WordEffect("shines", 0.7, 0.0, (0.25, 0.5)),
-]
 
 
 def drawn(figure):

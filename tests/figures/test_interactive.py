@@ -3,18 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from helpers.explained import DURATION, EFFECTS, GROUND_TRUTH, PREDICTIONS
 
 from lgn_lite import figures as plots
-from lgn_lite.analysis.explanation import WordEffect
 from lgn_lite.moments import Moments
-
-DURATION, GROUND_TRUTH = 20.0, (5.0, 10.0)
-PREDICTIONS = {"LGN": [(5.0, 10.0), (0.0, 5.0)], "baseline": [(10.0, 20.0)]}
-EFFECTS = [
-    WordEffect("red", 0.2, -0.5, (0.0, 0.25)),
-    WordEffect("light", 0.75, 0.05, (0.25, 0.5)),
-    WordEffect("shines", 0.7, 0.0, (0.25, 0.5)),
-]
 
 
 def test_the_map_hovers_over_candidates_with_start_end_score_and_overlap():

@@ -74,12 +74,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving():
-    with Shelf() as shelf:
-        thread = threading.Thread(target=shelf.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+def serving(kind=None):
+    """A server of this kind, by default a Shelf, at work in a thread."""
+    with (kind or Shelf)() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        yield shelf
-        shelf.shutdown()
+        yield server
+        server.shutdown()
         thread.join()
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from lgn_lite.errors import InputError
-from lgn_lite.features import FeatureStore, make_features, partial_path, write_features
+from lgn_lite.features import FeatureStore, make_features, write_features
 from lgn_lite.support.error_lines import os_error_line
+from lgn_lite.support.files import partial_path
 from lgn_lite.support.partial_store import UNFINISHED
 
 SETTINGS = {"encoder": "vgg-small", "layer": "fc6", "rate": 2.0, "weights": "0123"}

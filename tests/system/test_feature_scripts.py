@@ -13,7 +13,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from lgn_lite.errors import InputError
-from lgn_lite.features import FeatureStore, partial_path
+from lgn_lite.features import FeatureStore
+from lgn_lite.support.files import partial_path
 from lgn_lite.support.partial_store import hold_store
 from lgn_lite.video.frames import write_video
 from lgn_lite.video.vgg import VGGFrames

@@ -29,7 +29,8 @@ from lgn_lite.errors import InputError
 from lgn_lite.experiments import sweep as sweeps
 from lgn_lite.experiments.grid import read_grid, run_names
 from lgn_lite.experiments.progress import SweepProgress
-from lgn_lite.experiments.sweep import Sweep, local_cluster, running_cluster, slots, worker_environments
+from lgn_lite.experiments.schedule import slots
+from lgn_lite.experiments.sweep import Sweep, local_cluster, running_cluster, worker_environments
 from lgn_lite.experiments.worker import Job, run_in_process
 from lgn_lite.support import files
 from lgn_lite.support.processes import cpu_count
