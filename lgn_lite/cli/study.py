@@ -118,6 +118,17 @@ def readme(
     write_readme(run, no_video)
 
 
+@study_app.command()
+def notebooks(
+    run: Annotated[Path, typer.Argument(help="The folder of `lgn-lite run`.")] = Path("runs/course"),
+) -> None:
+    """Give the notebooks in notebooks/ the outputs of a run, all at once, as they are committed."""
+    from lgn_lite.study.notebooks import write_outputs
+
+    for path in write_outputs(run):
+        console.print(path, **SAY)
+
+
 @contextmanager
 def stopped_in_one_line() -> Iterator[None]:
     """An interrupt ends the command with one line and exit code 130."""

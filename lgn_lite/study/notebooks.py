@@ -1,0 +1,68 @@
+"""The committed notebooks' outputs, from the executed copies of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+from nbformat import NotebookNode
+
+from lgn_lite.errors import InputError
+from lgn_lite.support.files import atomic_path, project_root
+
+COURSE = "runs/course"  # the run that readers have
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a model that no later kernel knows
+
+
+def write_outputs(run: str | Path, folder: str | Path = "notebooks") -> list[Path]:
+    """Give the notebooks of a folder the outputs of a run's executed copies; returns those that have changed.
+
+    Cells are numbered from 1 to n. Not taken are what papermill adds, what was printed as a warning or a progress bar
+    (stderr), and widgets, beside which a picture stays; the run's folder becomes the one of `lgn-lite run`. Paths are
+    below the project. Raises InputError, before anything is written, for a notebook that the run has not executed, or
+    whose code has changed since.
+    """
+    root = project_root()
+    run, folder = root / run, root / folder
+    name = run.relative_to(root).as_posix() if run.is_relative_to(root) else run.as_posix()
+    updated = {path: _with_outputs(path, run / "notebooks" / path.name, name) for path in sorted(folder.glob("*.ipynb"))}
+    changed = [path for path, notebook in updated.items() if notebook != nbformat.read(path, as_version=4)]
+    for path in changed:
+        with atomic_path(path) as temporary:
+            nbformat.write(updated[path], temporary)
+    return changed
+
+
+def _with_outputs(path: Path, executed: Path, name: str) -> NotebookNode:
+    if not executed.is_file():
+        raise InputError(f"{path.stem}: not executed in {name}; `lgn-lite run {path.stem[:2]}` does it")
+    notebook, copy = nbformat.read(path, as_version=4), nbformat.read(executed, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    copies = [cell for cell in copy.cells if cell.cell_type == "code" and not _injected(cell)]
+    if [cell.source for cell in cells] != [cell.source for cell in copies]:
+        raise InputError(f"{path.stem}: its code has changed since {name} executed it; run it again")
+    for number, (cell, done) in enumerate(zip(cells, copies, strict=True), start=1):
+        cell.execution_count = number
+        cell.outputs = [kept for output in done.outputs if (kept := _kept(output, number, name)) is not None]
+        cell.metadata.pop("execution", None)
+    return CoalesceStreamsPreprocessor().preprocess(notebook, {})[0]
+
+
+def _injected(cell: NotebookNode) -> bool:
+    return "injected-parameters" in cell.metadata.get("tags", [])
+
+
+def _kept(output: NotebookNode, number: int, name: str) -> NotebookNode | None:
+    """An output as it is committed; None for one that is not."""
+    if output.output_type == "stream":
+        output.text = output.text.replace(name, COURSE)
+        return output if output.name == "stdout" else None
+    for kind, content in output.get("data", {}).items():
+        if isinstance(content, str) and kind.startswith("text/"):
+            output.data[kind] = content.replace(name, COURSE)
+    if output.output_type == "execute_result":
+        output.execution_count = number
+    if output.get("data", {}).pop(WIDGET, None) is not None and not {"image/png", "text/html"} & set(output.data):
+        return None
+    return output
