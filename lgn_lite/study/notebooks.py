@@ -26,7 +26,8 @@ def write_outputs(run: str | Path, folder: str | Path = "notebooks") -> list[Pat
     root = project_root()
     run, folder = root / run, root / folder
     name = run.relative_to(root).as_posix() if run.is_relative_to(root) else run.as_posix()
-    updated = {path: _with_outputs(path, run / "notebooks" / path.name, name) for path in sorted(folder.glob("*.ipynb"))}
+    paths = sorted(folder.glob("*.ipynb"))
+    updated = {path: _with_outputs(path, run / "notebooks" / path.name, name) for path in paths}
     changed = [path for path, notebook in updated.items() if notebook != nbformat.read(path, as_version=4)]
     for path in changed:
         with atomic_path(path) as temporary:

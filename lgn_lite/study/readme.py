@@ -7,13 +7,15 @@ import torch
 from lgn_lite.analysis.sentence_only import ALONE, as_text, pool
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.data_sets import open_data_set
+from lgn_lite.errors import InputError
 from lgn_lite.experiments.results import find_runs, read_run
-from lgn_lite.experiments.run_record import results
+from lgn_lite.experiments.run_record import read_record, results
 from lgn_lite.figures.retrieval import plot_retrieval
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import predict
 from lgn_lite.study.statistics import mean_and_std, paired_difference, plus_minus, values
 from lgn_lite.support.files import atomic_path, project_root, write_json
+from lgn_lite.support.processes import cpu_count
 from lgn_lite.support.reading import read_json
 from lgn_lite.video.frames import read_frames
 
@@ -86,6 +88,26 @@ def with_table(readme: str, name: str, table: str) -> str:
     return f"{head}{begin}{comment}\n\n{table}\n\n{end}{tail}"
 
 
+def time_taken(run: Path) -> dict:
+    """How long each notebook of a finished run took, in seconds, by its number, and on what machine."""
+    entries = read_record(run)["notebooks"]
+    if not entries or any(entry["status"] != "done" for entry in entries.values()):
+        raise InputError(f"{run}: not a finished run; `lgn-lite run` finishes it")
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    seconds = {name[:2]: entry["seconds"] for name, entry in sorted(entries.items())}
+    return {"cores": cpu_count(), "gpu": gpu, "seconds": seconds}
+
+
+def time_sentence(taken: dict) -> str:
+    """What the README says of a run's time."""
+    seconds = taken["seconds"]
+    longest = max(seconds, key=seconds.get)
+    return (
+        f"On {taken['cores']} cores and {taken['gpu'] or 'no GPU'} its {len(seconds)} notebooks took "
+        f"{sum(seconds.values()) / 60:.0f} minutes, {seconds[longest] / 60:.0f} of them notebook {longest}."
+    )
+
+
 def picture(models: Path, target: Path) -> None:
     """Draw the first test query with a tIoU of LGN above 0.7 and of the baseline below 0.1."""
     data = open_data_set("toy-sta", "small", project_root() / "data", progress=False)
@@ -115,11 +137,13 @@ def write_readme(run: str | Path, no_video: str | Path) -> None:
     stored = root / "notebooks" / "results"
     for name, content in results(run).items():
         write_json(stored / f"{name}.json", content)
+    write_json(stored / "course_time.json", time_taken(run))
     if no_video.exists():
         for name, comparison in pool(finished(no_video)).items():
             write_json(stored / f"blind_{name}.json", comparison)
     readme = root / "README.md"
     text = with_table(readme.read_text(encoding="utf-8"), "results", table(read_json(stored / "09_train.json")))
+    text = with_table(text, "time", time_sentence(read_json(stored / "course_time.json")))
     text = with_table(text, "ablations", ablation_table(read_json(stored / "ablations.json")))
     text = with_table(text, "blind", blind_table(*map(read_json, sorted(stored.glob("blind_*.json")))))
     with atomic_path(readme) as temporary:
