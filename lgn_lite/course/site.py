@@ -2,7 +2,7 @@
 
 nbconvert renders the cells by the template in template/, with formulas as MathML, which browsers draw themselves. Here
 are the links between pages, the files that pages show, the search index and the page around the cells
-(site.html.jinja). The style is in site.css; site.js searches and draws plotly's figures by one script for all pages.
+(site.html.jinja, site.css, site.js: its search). cells.css and cells.js are of what is in the cells.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def _write(notebooks: list[Path], out: Path) -> None:
     sections = [section for page in pages for section in page.sections]
     # A script and not JSON: a page that is opened as a file may load the one, but not fetch the other
     found = json.dumps(sections, ensure_ascii=False).replace("</", "<\\/")
-    script = (HERE / "site.js").read_text(encoding="utf-8")
-    (out / "search.js").write_text(f"const INDEX = {found};\n{script}", encoding="utf-8")
+    scripts = [(HERE / name).read_text(encoding="utf-8") for name in ("site.js", "cells.js")]
+    (out / "search.js").write_text("\n".join([f"const INDEX = {found};", *scripts]), encoding="utf-8")
     dark = HtmlFormatter(style="github-dark").get_style_defs(":root[data-theme=dark] .highlight")
     light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    style = (HERE / "site.css").read_text(encoding="utf-8")
-    (out / "site.css").write_text("\n".join([light, dark, style]), encoding="utf-8")
+    styles = [(HERE / name).read_text(encoding="utf-8") for name in ("site.css", "cells.css")]
+    (out / "site.css").write_text("\n".join([light, dark, *styles]), encoding="utf-8")
     if any(page.plotly for page in pages):
         from plotly.offline import get_plotlyjs
 
