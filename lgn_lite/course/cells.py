@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from textwrap import shorten
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from math_core import LatexError, LatexToMathML
 from nbconvert.exporters import TemplateExporter
 from nbconvert.filters import Highlight2HTML
@@ -45,6 +45,8 @@ def render_cells(notebook: NotebookNode) -> BeautifulSoup:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_empty(output.get("data", {}))]
     soup = BeautifulSoup(_exporter().from_notebook_node(notebook)[0], "html.parser")
+    for formula in soup.find_all("math", display=False):
+        _join_punctuation(formula)
     for table in soup.find_all("table"):
         _mend_table(table)
     _describe_figures(soup)
@@ -127,6 +129,14 @@ def _mathml(latex: str, block: bool = False) -> str:
         return LatexToMathML(fancy_error=False).convert_with_local_state(latex.strip(), displaystyle=block)
     except LatexError:  # an unknown command: the reader then sees the LaTeX
         return f"<code>{html.escape(latex.strip())}</code>"
+
+
+def _join_punctuation(formula: Tag) -> None:
+    """Keep a formula and the comma after it on one line: browsers would break between them."""
+    after = formula.next_sibling
+    if isinstance(after, NavigableString) and (mark := re.match(r"[^\w\s(\[{—–]+", after)):
+        after.replace_with(after[mark.end() :])
+        formula.wrap(BeautifulSoup().new_tag("span", attrs={"class": "whole"})).append(mark[0])
 
 
 # Tables and figures ---------------------------------------------------------------------------------------------

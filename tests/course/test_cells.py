@@ -135,6 +135,12 @@ def test_a_formula_s_number_is_apart_and_its_parts_may_break():
     assert third.span.get_text() == "A" and third.math.get_text() == "x"
 
 
+def test_a_comma_stays_with_its_formula():
+    soup = rendered("Of $a$, and $b$ (or $c$).")
+    assert [str(whole.contents[-1]) for whole in soup.select(".whole")] == [",", ")."]
+    assert soup.get_text().strip() == "Of a, and b (or c)."
+
+
 def test_an_unknown_command_is_shown_as_it_was_written():
     assert rendered(r"$\nonsense{x} < 1$").find("code").get_text() == r"\nonsense{x} < 1"
 
