@@ -35,18 +35,17 @@ def describe(figure: Figure) -> str:
 
 
 def _panel(ax: Axes, scale: str) -> str:
-    """One axes in words; `scale` is what the figure's colours stand for. Empty if nothing is drawn."""
+    """One axes in words; `scale` is what colours stand for that have no bar of their own. Empty if nothing is drawn."""
     title = " · ".join(filter(None, (ax.get_title(loc) for loc in ("left", "center", "right"))))
     marks = list(dict.fromkeys(_marks(ax, scale)))
-    labels = [name for name in ax.get_legend_handles_labels()[1] if not any(f"“{name}”" in mark for mark in marks)]
-    rows = [_categories(axis) for axis in (ax.yaxis, ax.xaxis)]
     notes = [text.get_text() for text in ax.texts if text.get_text().strip()]
     if not (marks or notes or ax.patches):
         return title
     y, x = (ax.get_ylabel(), ax.get_xlabel()) if ax.axison else ("", "")
-    what = " and ".join(marks) + (f" of {y}" if y and marks else "") + (f" over {x}" if x else "")
-    listed = [_listed(names) for names in (*rows, labels, notes) if names]
-    return ": ".join(filter(None, (title, "; ".join(filter(None, (what.strip(), *listed))))))
+    labels = [name for name in ax.get_legend_handles_labels()[1] if not any(f"“{name}”" in mark for mark in marks)]
+    names = [_listed(each) for each in (_categories(ax.yaxis), _categories(ax.xaxis), labels, notes)]
+    words = "; ".join(filter(None, [" over ".join(filter(None, (y, x))), ", ".join(marks), *names]))
+    return ": ".join(filter(None, (title, words)))
 
 
 def _marks(ax: Axes, scale: str) -> Iterator[str]:
@@ -56,22 +55,28 @@ def _marks(ax: Axes, scale: str) -> Iterator[str]:
         values = np.ma.masked_invalid(np.ma.asarray(image.get_array(), dtype=float))
         if values.ndim == 3 and values.shape[-1] in (3, 4):
             pictures += 1
-        elif values.count():
-            yield f"map of {scale or 'values'} from {_number(values.min())} to {_number(values.max())}"
+        elif values.count() and values.min() < values.max():  # else a mask of one colour
+            own = image.colorbar.ax.get_ylabel() or image.colorbar.ax.get_xlabel() if image.colorbar else scale
+            yield f"map of {own or 'values'} from {_range(values.min(), values.max())}"
     if pictures:
         yield "picture" if pictures == 1 else f"{pictures} pictures"
-    heights = [height for bars in ax.containers if isinstance(bars, BarContainer) for height in bars.datavalues]
-    if heights:
-        yield "bars" if len(heights) <= FEW else f"{len(heights)} bars up to {_number(max(heights))}"
+    bars = [each for each in ax.containers if isinstance(each, BarContainer)]
+    heights = [height for each in bars for height in each.datavalues]
+    if bars:
+        upright = bars[0].orientation == "vertical" and len(heights) > FEW
+        yield f"{len(heights)} bars up to {_number(max(heights))}" if upright else "bars"
     for line in ax.lines:
-        y = np.asarray(line.get_ydata(), dtype=float)
+        y = np.ma.masked_invalid(np.ma.asarray(line.get_ydata(), dtype=float)).compressed()
         if line.get_transform() != ax.transData or len(y) < 3:
             continue  # a rule, or a mark
         if line.get_linestyle() in ("None", "none", "", " "):
             yield "points"
         else:
-            name = f"“{line.get_label()}” " if not str(line.get_label()).startswith("_") else ""
-            yield f"line {name}from {_number(y[0])} to {_number(y[-1])}"
+            name = "" if str(line.get_label()).startswith("_") else f"“{line.get_label()}” "
+            runs = min(y[0], y[-1]) <= y.min() and y.max() <= max(y[0], y[-1])  # from end to end
+            yield f"line {name}" + (
+                f"from {_range(y[0], y[-1])}" if runs else f"between {_range(y.min(), y.max(), 'and')}"
+            )
     if any(isinstance(each, PathCollection) for each in ax.collections):
         yield "points"
     if any(not isinstance(each, PathCollection | QuadMesh | LineCollection) for each in ax.collections):
@@ -104,6 +109,12 @@ def describe_plotly(figure: Mapping[str, Any]) -> str:
 def _title(holder: Mapping[str, Any]) -> str:
     title = holder.get("title", "")
     return str(title.get("text", "") if isinstance(title, Mapping) else title or "")
+
+
+def _range(first: float, last: float, between: str = "to") -> str:
+    """Two numbers; one that is next to nothing against the other is 0."""
+    largest = max(abs(first), abs(last))
+    return f" {between} ".join(_number(0 if abs(value) < 1e-3 * largest else value) for value in (first, last))
 
 
 def _number(value: float) -> str:
