@@ -20,6 +20,7 @@ from lgn_lite.annotations import Query
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.data_sets import REAL, DataSet
 from lgn_lite.errors import InputError
+from lgn_lite.figures.alt import describe
 from lgn_lite.figures.style import style
 from lgn_lite.recipes import Recipe, train_variants
 from lgn_lite.support.files import project_root, write_json
@@ -30,8 +31,8 @@ def setup() -> None:
     """Make a notebook ready; called in the first cell of each.
 
     Goes to the project's folder, so that `data/` and `runs/` mean the same everywhere, and silences a warning about
-    the machine. Figures get the course's style and become PNG files of 256 colours, a third of the size; tables show
-    their sentences whole. Outside a notebook figures stay as they are.
+    the machine. Figures get the course's style and become PNG files of 256 colours, a third of the size, with words for
+    who cannot see them; tables show their sentences whole. Outside a notebook figures stay as they are.
     """
     os.chdir(project_root())
     warnings.filterwarnings("ignore", message=".*pynvml.*")
@@ -44,14 +45,15 @@ def setup() -> None:
         shell.display_formatter.formatters["image/png"].for_type(Figure, _small_png)
 
 
-def _small_png(figure: Figure) -> bytes:
+def _small_png(figure: Figure) -> tuple[bytes, dict[str, str]]:
+    """The figure as PNG, and its alternative text, where IPython's own pictures and JupyterLab have it too."""
     large, small = io.BytesIO(), io.BytesIO()
     figure.savefig(large, format="png", bbox_inches="tight", facecolor="white")
     # The palette that keeps small things' colours, moved to the middle of what each colour stands for
     method = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 3, "dither": Image.Dither.NONE}
     palette = Image.open(large).convert("RGB").quantize(256, **method)
     palette.save(small, format="png", optimize=True)
-    return small.getvalue()
+    return small.getvalue(), {"alt": describe(figure)}
 
 
 def released(name: str, root: str | Path) -> dict[str, list[Query]]:

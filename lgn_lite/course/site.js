@@ -7,14 +7,6 @@ document.getElementById("theme").onclick = () => {
   try { localStorage.setItem("theme", root.dataset.theme); } catch { /* a page opened as a file may not */ }
 };
 
-// plotly's figures: the data are in a script element behind each box. plotly's own bar offers to upload a figure to
-// its company's server; the course offers no such thing.
-const config = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
-for (const box of document.querySelectorAll("div.plotly")) {
-  const figure = JSON.parse(box.nextElementSibling.textContent);
-  Plotly.newPlot(box, { ...figure, config });
-}
-
 // The search: sections that hold every word, those with words in their heading first
 const field = document.getElementById("search");
 const found = document.getElementById("found");

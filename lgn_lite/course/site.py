@@ -1,19 +1,17 @@
 """The static site of an executed course: a page per notebook, a search, links between them, no network needed.
 
-nbconvert renders the cells by the template in template/, with formulas as MathML, which browsers draw themselves. Here
-are the links between pages, the files that pages show, the search index and the page around the cells
-(site.html.jinja). The style is in site.css; site.js searches and draws plotly's figures by one script for all pages.
+cells.py renders the cells. Here are the links between pages, the files that pages show, the search index and the page
+around the cells (site.html.jinja, with site.css and site.js).
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
-import io
 import json
 import mimetypes
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,24 +20,15 @@ from urllib.parse import unquote, urldefrag
 
 import nbformat
 from bs4 import BeautifulSoup, Tag
-from latex2mathml.converter import convert as latex_to_mathml
 from markupsafe import Markup
-from nbconvert.exporters import TemplateExporter
-from nbconvert.filters import Highlight2HTML
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, MathInlineParser
-from PIL import Image
 from pygments.formatters import HtmlFormatter
-from traitlets.config import Config
 
+from lgn_lite.course.cells import HERE, render_cells
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import atomic_path, is_hidden, project_root, remove_folder
 from lgn_lite.support.templates import render
 
 TITLE = "Language-guided moment retrieval, the course"
-HERE = Path(__file__).parent
-PLOTLY = "application/vnd.plotly.v1+json"
-# Of an output's MIME types the first of these is shown
-MIME_TYPES = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain"]
 FETCHED = ("script", "link", "img", "iframe", "video", "audio", "source", "embed", "object")  # what a browser loads
 
 
@@ -97,8 +86,8 @@ def site_or_reason(notebooks: Sequence[Path], out: Path) -> str:
 
 
 def _write(notebooks: list[Path], out: Path) -> None:
-    exporter, known = _exporter(), {path.name for path in notebooks}
-    pages = [_page(path, exporter, known, out) for path in notebooks]
+    known = {path.name for path in notebooks}
+    pages = [_page(path, known, out) for path in notebooks]
     for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
         text = render(HERE / "site.html.jinja", title=TITLE, pages=pages, page=page, before=before, after=after)
         (out / page.name).write_text(text, encoding="utf-8")
@@ -107,71 +96,23 @@ def _write(notebooks: list[Path], out: Path) -> None:
     sections = [section for page in pages for section in page.sections]
     # A script and not JSON: a page that is opened as a file may load the one, but not fetch the other
     found = json.dumps(sections, ensure_ascii=False).replace("</", "<\\/")
-    script = (HERE / "site.js").read_text(encoding="utf-8")
-    (out / "search.js").write_text(f"const INDEX = {found};\n{script}", encoding="utf-8")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(":root[data-theme=dark] .highlight")
-    light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    style = (HERE / "site.css").read_text(encoding="utf-8")
-    (out / "site.css").write_text("\n".join([light, dark, style]), encoding="utf-8")
+    scripts = [(HERE / name).read_text(encoding="utf-8") for name in ("site.js", "cells.js")]
+    (out / "search.js").write_text("\n".join([f"const INDEX = {found};", *scripts]), encoding="utf-8")
+    light = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="a11y-high-contrast-dark").get_style_defs(":root[data-theme=dark] .highlight")
+    styles = [(HERE / name).read_text(encoding="utf-8") for name in ("site.css", "cells.css")]
+    (out / "site.css").write_text("\n".join([light, f"@media screen {{\n{dark}\n}}", *styles]), encoding="utf-8")
+    shutil.copy(HERE / "fonts" / "STIXTwoMath.woff2", out / "files" / "math.woff2")
     if any(page.plotly for page in pages):
         from plotly.offline import get_plotlyjs
 
         (out / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
 
 
-# Cells by nbconvert ---------------------------------------------------------------------------------------------
-
-
-def _exporter() -> TemplateExporter:
-    """nbconvert with the site's template; its HTMLExporter would parse each page once more for JupyterLab's classes."""
-    highlight = Highlight2HTML(pygments_lexer="ipython3")
-    return TemplateExporter(
-        config=Config(NbConvertBase={"display_data_priority": [PLOTLY, *MIME_TYPES]}),
-        extra_template_basedirs=[str(HERE)],
-        template_name="template",
-        file_extension=".html",
-        filters={"highlight_code": highlight, "markdown2html": _markdown, "picture_size": _picture_size},
-    )
-
-
-def _markdown(source: str) -> str:
-    return MarkdownWithMath(_MathRenderer(escape=False, anchor_link_text=""), inline=_MathParser()).render(source)
-
-
-class _MathParser(MathInlineParser):
-    """nbconvert's, but a dollar before a digit or after a blank is money or a prompt, and no formula holds code."""
-
-    SPECIFICATION = MathInlineParser.SPECIFICATION | {
-        "inline_math_tex": r"(?<![\\\w])\$(?P<math_inline_tex>[^\s$`](?:[^$\n`]*[^\s$`])?)\$(?!\d)"
-    }
-
-
-class _MathRenderer(IPythonRenderer):
-    """nbconvert's, with formulas as MathML."""
-
-    def inline_math(self, body: str) -> str:
-        return _mathml(body, "inline")
-
-    def block_math(self, body: str) -> str:
-        return _mathml(body, "block")
-
-
-def _mathml(latex: str, display: str) -> str:
-    try:
-        return latex_to_mathml(latex.strip(), display=display)
-    except Exception:  # of many kinds; the reader then sees the LaTeX
-        return f"<code>{html.escape(latex.strip())}</code>"
-
-
-def _picture_size(data: str) -> tuple[int, int]:
-    """Width and height of a picture in base64: a page that loads it late keeps its room free."""
-    return Image.open(io.BytesIO(base64.b64decode(data))).size
-
-
 # One page -------------------------------------------------------------------------------------------------------
 
 
-def _page(path: Path, exporter: TemplateExporter, known: set[str], out: Path) -> Page:
+def _page(path: Path, known: set[str], out: Path) -> Page:
     """Render a notebook, and write the files that it shows; `known` are the names of the site's notebooks."""
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -180,7 +121,7 @@ def _page(path: Path, exporter: TemplateExporter, known: set[str], out: Path) ->
     first = notebook.cells[0].source if notebook.cells else ""
     title = re.search(r"^# (.+)$", first, flags=re.MULTILINE)
     promise = re.search(r"^\*(.+)\*$", first, flags=re.MULTILINE)
-    soup = BeautifulSoup(exporter.from_notebook_node(notebook)[0], "html.parser")
+    soup = render_cells(notebook)
     _Links(path, known, out).localise(soup)
     plotly = soup.find("div", ["plotly", "plotly-graph-div"]) is not None
     page = Page(path, title[1] if title else path.stem, promise[1] if promise else "", Markup(soup), plotly)

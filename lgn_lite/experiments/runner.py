@@ -29,6 +29,7 @@ from lgn_lite.experiments.progress import NotebookProgress
 from lgn_lite.experiments.run_record import commit, read_record, versions, write_entry
 from lgn_lite.experiments.values import check_value
 from lgn_lite.support.files import atomic_path, hold_folder, project_root, remove_leftovers
+from lgn_lite.support.streams import tidy_streams
 
 # papermill and nbclient log what is reported here anyway; without a handler it would be printed
 logging.getLogger("papermill").addHandler(logging.NullHandler())
@@ -252,6 +253,7 @@ def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, p
             # papermill counts the errors of cells tagged `raises-exception`, which are meant to raise.
             executed = papermill.execute.remove_error_markers(executed)
             stopped = None
+        tidy_streams(executed)
         nbformat.write(executed, temporary)
         if stopped is not None:
             temporary.replace(failed)

@@ -17,6 +17,12 @@ from lgn_lite.figures.style import BASELINE, GROUND_TRUTH, GUIDE, INK, OURS, SCO
 
 DIAGRAM_PARTS = ("video", "features", "sentence", "early", "map", "fusion", "convolution", "late", "scores")
 VIDEO_LANE, SENTENCE_LANE, BUS = 2.0, 3.9, 3.15  # heights of the lanes' middles and of f_s's line, in inches
+WORDS = (
+    "Diagram of LGN. The video's frames pass VGG with its layers fc6 and fc7, moment pooling, the 2D map, fusion and "
+    "the map convolution, and become scores; the best candidate is the prediction. The sentence's word vectors pass an "
+    "LSTM and become f_s, from which arrows lead to early modulation (fc6, fc7), to fusion, and to late guidance (map "
+    "convolution)."
+)
 RED, BLUE = "#C8442E", "#3B6FB6"  # the figures of a toy video
 
 
@@ -89,6 +95,12 @@ def draw_model(lit: Collection[str] | None = None) -> Figure:
         )
     figure, ((ax,),) = new_axes(size=(12, 4.5))
     figure.set_layout_engine("none")  # inches: nothing may move
+    pale = (
+        ""
+        if set(lit) == set(DIAGRAM_PARTS)
+        else f" Highlighted: {', '.join(part for part in DIAGRAM_PARTS if part in lit)}."
+    )
+    figure.set_label(WORDS + pale)
     ax.set(position=(0, 0, 1, 1), xlim=(0, 12), ylim=(0, 4.5))
     ax.axis("off")
     pen = DiagramPen(ax, lit)

@@ -1,7 +1,6 @@
 """The static site: nothing comes from the network, links resolve, the search knows the words, figures are alive."""
 
 import base64
-import copy
 import json
 import re
 from functools import cache
@@ -14,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lgn_lite.course import site
+from lgn_lite.course.cells import PLOTLY
 from lgn_lite.course.site import build_site, site_or_reason
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import remove_leftovers
@@ -49,7 +48,7 @@ def folder(tmp_path) -> Path:
     first = [new_markdown_cell(FIRST), code("x = 1 < 2", {"image/png": PIXEL, "text/plain": "<Figure>"})]
     second = [
         new_markdown_cell("# The second\n\n## Deeper\n\nA zebra crosses. [Back](01_first.ipynb)"),
-        code("figure", {site.PLOTLY: figure, "text/html": cdn}),
+        code("figure", {PLOTLY: figure, "text/html": cdn}),
         code("film", {"text/html": film}, {"text/html": cdn}),
         new_code_cell("print()", outputs=[new_output("stream", name="stdout", text="\x1b[31m1 < 2\x1b[0m")]),
     ]
@@ -100,7 +99,8 @@ def test_a_page_loads_only_files_of_the_site(which, request):
         assert "site.css" in fetched(soup), name
         for address in fetched(soup):
             assert (folder / unquote(address)).is_file(), f"{name} loads {address}"
-    assert not re.search(r"@import|url\(", (folder / "site.css").read_text())
+    addresses = re.findall(r"(?:@import|url\()\s*['\"]?([^'\")]+)", (folder / "site.css").read_text())
+    assert addresses == ["files/math.woff2"] and (folder / addresses[0]).is_file()
 
 
 @each_site
@@ -136,19 +136,9 @@ def test_the_search_knows_words_of_prose_and_code(built):
 
 def test_formulas_become_mathml_and_money_stays(built):
     soup = pages(built)["01_first.html"]
-    assert [m["display"] for m in soup.find_all("math")] == ["inline", "block"]
+    assert [math.get("display", "inline") for math in soup.find_all("math")] == ["inline", "block"]
     assert soup.find("mfrac") and "a price of $5 and $6" in soup.get_text()
     assert "$x$" in [tag.get_text() for tag in soup.find_all("code")]
-
-
-@pytest.mark.slow
-def test_all_formulas_of_the_course_become_mathml(course):
-    for name, soup in pages(course).items():
-        for section in map(copy.copy, soup.select("section.prose")):
-            for kept in section.find_all(["code", "pre"]):
-                kept.extract()
-            assert "$$" not in section.get_text(), name
-            assert not re.search(r"\\(frac|sum|log|alpha|lVert|mathrm)|formula\d+x", section.get_text()), name
 
 
 def test_links_to_absent_notebooks_and_far_pictures_are_words(built):
