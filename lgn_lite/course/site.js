@@ -48,11 +48,15 @@ if (contents) {
     pending = false;
     const left = root.scrollHeight - scrollY - innerHeight;
     const line = Math.max(innerHeight / 4, innerHeight - left);
-    const current = headings.findLastIndex((heading) => heading.getBoundingClientRect().top < line);
+    const tops = headings.map((heading) => heading.getBoundingClientRect().top);
+    const target = headings.findIndex((heading) => location.hash === `#${heading.id}`);
+    const jumped = tops[target] >= 0 && tops[target] < (left < 2 ? innerHeight : innerHeight / 4);  // it need not reach the top
+    const current = jumped ? target : tops.findLastIndex((top) => top < line);
     links.forEach((link, i) => (i === current ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
     showCurrent(contents);
   };
   const soon = () => { if (!pending) { pending = true; requestAnimationFrame(mark); } };
+  addEventListener("hashchange", soon);
   addEventListener("scroll", soon, { passive: true });
   addEventListener("resize", soon);
   mark();
@@ -81,12 +85,13 @@ function button(className, text, onclick) {
 
 for (const pre of document.querySelectorAll("main pre")) {
   const text = pre.textContent.replace(/\n$/, "");
-  const lines = text.split("\n").length;
+  const lines = text.split("\n").length, isOutput = pre.closest(".outputs");
+  if (isOutput && lines <= FOLDED) continue;
   const box = document.createElement("div");
   box.className = "copyable";
   pre.replaceWith(box);
   box.append(pre);
-  if (!pre.closest(".outputs")) {
+  if (!isOutput) {
     const copying = button("copy", "Copy", async () => {
       copying.textContent = (await copy(text)) ? "Copied" : "Not allowed";
       setTimeout(() => { copying.textContent = "Copy"; }, 2000);
@@ -145,28 +150,32 @@ function match(section, typed) {
     }
   }
   if (!kinds.every(Boolean)) return null;
-  const covered = section.words.heading.filter(({ word }) => typed.some((each) => kind(word, each) >= START)).length;
-  const score = 100 * phrase + points.reduce((a, b) => a + b)
-    + covered / (section.words.heading.length || 1) + Math.min(count, 99) / 1000;
+  const heading = section.words.heading;  // among equals: one that begins with it, a page's title, a short one
+  const covered = heading.filter(({ word }) => typed.some((each) => kind(word, each) >= START)).length;
+  const score = 100 * phrase + points.reduce((a, b) => a + b) + (phraseAt(heading, typed) === 0)
+    + (covered > 0 && section.heading === section.page) + covered / (heading.length || 1) + Math.min(count, 99) / 1000;
   return { section, score, kinds, shown };
 }
 
-function snippet({ section, kinds, shown }, typed) {  // around the phrase, else around the first word that counts
-  const text = section[shown], words = section.words[shown];
-  let first = phraseAt(words, typed);
-  if (first < 0) first = Math.max(0, words.findIndex(({ word }) => typed.some((each, i) => kind(word, each) === kinds[i])));
+function isHit(words, typed, { kinds }) {  // which of a text's words to mark: of each typed word the best that is there
+  const best = typed.map((each) => words.reduce((most, { word }) => Math.max(most, kind(word, each)), 0));
+  return ({ word }) => typed.some((each, i) => best[i] && kind(word, each) === best[i] && (best[i] > PART || kinds[i] === PART));
+}
+
+function snippet(hit, typed) {  // around the phrase, else around the first word to be marked
+  const text = hit.section[hit.shown], words = hit.section.words[hit.shown];
+  const phrase = phraseAt(words, typed);
+  const first = phrase >= 0 ? phrase : Math.max(0, words.findIndex(isHit(words, typed, hit)));
   const from = words[Math.max(0, first - 8)]?.at ?? 0;
   const to = words[Math.min(words.length - 1, first + 20)]?.end ?? 0;
   return (from > 0 ? "… " : "") + text.slice(from, to) + (to < text.trimEnd().length ? " …" : "");
 }
 
-function marked(element, text, { kinds }, typed) {  // text nodes and <mark> of whole words, never HTML from a notebook
+function marked(element, text, hit, typed) {  // text nodes and <mark> of whole words, never HTML from a notebook
+  const words = wordsOf(text);
   let done = 0;
-  for (const { word, at, end } of wordsOf(text)) {
-    if (!typed.some((each, i) => kind(word, each) === kinds[i])) continue;
-    const mark = document.createElement("mark");
-    mark.textContent = text.slice(at, end);
-    element.append(text.slice(done, at), mark);
+  for (const { at, end } of words.filter(isHit(words, typed, hit))) {
+    element.append(text.slice(done, at), Object.assign(document.createElement("mark"), { textContent: text.slice(at, end) }));
     done = end;
   }
   element.append(text.slice(done));
@@ -205,9 +214,9 @@ function search() {
     const option = Object.assign(document.createElement("a"), { id: `hit-${i}`, href: url, tabIndex: -1 });
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
-    marked(option, heading === page ? page : `${page} › ${heading}`, hit, typed);
-    const small = document.createElement(hit.shown === "code" ? "code" : "small");
-    option.append(marked(small, snippet(hit, typed), hit, typed));
+    const part = (name, text) => marked(document.createElement(name), text, hit, typed);
+    option.append(part("b", heading), ...(heading === page ? [] : [" ", part("i", page)]));
+    option.append(part(hit.shown === "code" ? "code" : "small", snippet(hit, typed)));
     return option;
   }));
   list.hidden = !hits.length;

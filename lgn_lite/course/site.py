@@ -211,8 +211,12 @@ def _index(page: Page, soup: BeautifulSoup) -> None:
             if element.name != "h1":
                 page.contents.append((element.name, anchor, heading))
         else:
-            kind = "code" if "highlight" in element.get("class", ()) or element.name == "pre" else "prose"
-            section[kind] += " ".join(element.get_text().split()) + " "
+            text, code = element.get_text(), [pre.get_text() for pre in element.find_all("pre")]
+            for block in code:
+                text = text.replace(block, " ", 1)
+            section["prose"] += " ".join([*text.split(), ""])
+            section["code"] += " ".join([*" ".join(code).split(), ""])
+    page.sections = [each for each in page.sections if "#" in each["url"] or each["prose"] or each["code"]]
 
 
 def _texts(section: Tag) -> list[Tag]:
