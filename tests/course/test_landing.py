@@ -1,4 +1,4 @@
-"""The first page of a site: times, results and pictures come from a run's own files, and what is not known is left out."""
+"""The first page of a site: times, results and pictures come from a run's own files; what is unknown is left out."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_the_result_is_the_run_s_own_and_says_what_was_measured(run):
 
 def test_without_a_result_of_its_own_the_committed_one_is_shown_as_such(run):
     soup = first_page(run)
-    assert list(rows(soup))[0] == "LGN" and "baseline (2D-TAN)" in rows(soup)
+    assert next(iter(rows(soup))) == "LGN" and "baseline (2D-TAN)" in rows(soup)
     assert "From the project's own run" in words(soup) and "of computing" not in words(soup)
 
 
