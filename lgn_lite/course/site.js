@@ -200,7 +200,7 @@ function activate(i) {
 
 function showList(yes) {
   found.hidden = !yes;
-  field.setAttribute("aria-expanded", yes);
+  field.setAttribute("aria-expanded", yes && list.children.length > 0);
   if (!yes) activate(-1);
 }
 
@@ -244,7 +244,7 @@ document.getElementById("searching").onsubmit = (event) => {
   list.children[Math.max(active, 0)]?.click();
 };
 list.onclick = () => { showList(false); field.blur(); };
-list.onmousedown = (event) => event.preventDefault();  // the field keeps its focus, and so the list stays until the click
+found.onmousedown = (event) => event.preventDefault();  // the field keeps its focus, and so the list stays until the click
 field.onblur = () => showList(false);
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
