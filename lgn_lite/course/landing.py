@@ -56,7 +56,7 @@ def read_landing(notebooks: Sequence[Path], out: Path) -> Landing:
         found.times = {name: clock(taken) for name, taken in seconds.items()}
         found.total = clock(sum(seconds.values())) if seconds else ""
     for folder in (run, root / "notebooks"):
-        with suppress(InputError, KeyError, TypeError, AttributeError):  # of another form: another version's
+        with suppress(InputError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError):  # another form
             found.table, found.measured = _table(results(folder)[TRAINING])
             found.own = folder == run
             break

@@ -50,9 +50,11 @@ if (contents) {
     const line = Math.max(innerHeight / 4, innerHeight - left);
     const tops = headings.map((heading) => heading.getBoundingClientRect().top);
     const target = headings.findIndex((heading) => location.hash === `#${heading.id}`);
-    const jumped = tops[target] >= 0 && tops[target] < (left < 2 ? innerHeight : innerHeight / 4);  // it need not reach the top
+    // A section that was jumped to; near the page's end it need not reach the top
+    const jumped = tops[target] >= 0 && tops[target] < (left < 2 ? innerHeight : innerHeight / 4);
     const current = jumped ? target : tops.findLastIndex((top) => top < line);
-    links.forEach((link, i) => (i === current ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
+    for (const link of links) link.removeAttribute("aria-current");
+    links[current]?.setAttribute("aria-current", "true");
     showCurrent(contents);
   };
   const soon = () => { if (!pending) { pending = true; requestAnimationFrame(mark); } };
@@ -111,7 +113,7 @@ for (const pre of document.querySelectorAll("main pre")) {
 }
 
 // The search. Of each section, its heading, prose and code are lists of words; a hit has every word that was typed.
-// First come phrases, then whole words and beginnings of words, each in headings, in prose, in code; last, parts of words.
+// First come phrases, then whole words and beginnings of words, each in headings, in prose, in code; then parts of words.
 const FIELDS = { heading: 3, prose: 2, code: 1, page: 0.5 };
 const WHOLE = 6, START = 4, PART = 1;  // a part in a heading is less than a beginning in code
 const SHOWN = 20;
@@ -159,7 +161,8 @@ function match(section, typed) {
 
 function isHit(words, typed, { kinds }) {  // which of a text's words to mark: of each typed word the best that is there
   const best = typed.map((each) => words.reduce((most, { word }) => Math.max(most, kind(word, each)), 0));
-  return ({ word }) => typed.some((each, i) => best[i] && kind(word, each) === best[i] && (best[i] > PART || kinds[i] === PART));
+  const counts = best.map((found, i) => found > PART || (found === PART && kinds[i] === PART));
+  return ({ word }) => typed.some((each, i) => counts[i] && kind(word, each) === best[i]);
 }
 
 function snippet(hit, typed) {  // around the phrase, else around the first word to be marked
@@ -175,7 +178,8 @@ function marked(element, text, hit, typed) {  // text nodes and <mark> of whole 
   const words = wordsOf(text);
   let done = 0;
   for (const { at, end } of words.filter(isHit(words, typed, hit))) {
-    element.append(text.slice(done, at), Object.assign(document.createElement("mark"), { textContent: text.slice(at, end) }));
+    const mark = Object.assign(document.createElement("mark"), { textContent: text.slice(at, end) });
+    element.append(text.slice(done, at), mark);
     done = end;
   }
   element.append(text.slice(done));
@@ -244,7 +248,7 @@ document.getElementById("searching").onsubmit = (event) => {
   list.children[Math.max(active, 0)]?.click();
 };
 list.onclick = () => { showList(false); field.blur(); };
-found.onmousedown = (event) => event.preventDefault();  // the field keeps its focus, and so the list stays until the click
+found.onmousedown = (event) => event.preventDefault();  // the field keeps its focus, the list stays until the click
 field.onblur = () => showList(false);
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");

@@ -205,7 +205,7 @@ def _index(page: Page, soup: BeautifulSoup) -> None:
     for element in chain.from_iterable(map(_texts, soup.find_all("section", ["prose", "code"]))):
         if element.name in ("h1", "h2", "h3"):
             anchor = element.get("id", "")
-            heading = re.sub(r"\s*[●○]{3}.*", "", element.get_text())  # without an exercise's difficulty and minutes
+            heading = re.sub(r"\s*[●○]{3}.*", "", element.get_text())  # no exercise's difficulty and minutes
             section = section | {"url": f"{page.name}#{anchor}", "heading": heading, "prose": "", "code": ""}
             page.sections.append(section)
             if element.name != "h1":

@@ -67,7 +67,13 @@ def test_without_a_result_of_its_own_the_committed_one_is_shown_as_such(run):
     assert "From the project's own run" in words(soup) and "of computing" not in words(soup)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"variants": {}}', '{"variants": 3, "constant": null}'])
+NOTHING = {"full": {"test": {"all": {"R1@0.5": 0, "R1@0.7": 0, "mIoU": 0}}}}
+EMPTY = {"variants": NOTHING, "constant": {"test": {"all": {"queries": 0, "R1@0.5": 0, "R1@0.7": 0, "mIoU": 0}}}}
+
+
+@pytest.mark.parametrize(
+    "text", [json.dumps(EMPTY), "{", "[]", '{"variants": {}}', '{"variants": 3, "constant": null}']
+)
 def test_a_damaged_record_or_result_costs_only_itself(run, text):
     (run / "results" / "09_train.json").write_text(text, encoding="utf-8")
     (run / "run.json").write_text(text, encoding="utf-8")
