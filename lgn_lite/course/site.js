@@ -113,7 +113,7 @@ for (const pre of document.querySelectorAll("main pre")) {
 }
 
 // The search. Of each section, its heading, prose and code are lists of words; a hit has every word that was typed.
-// First come phrases, then whole words and beginnings of words, each in headings, in prose, in code; then parts of words.
+// Phrases come first, then whole words and beginnings of words, each in headings, prose and code; then parts of words.
 const FIELDS = { heading: 3, prose: 2, code: 1, page: 0.5 };
 const WHOLE = 6, START = 4, PART = 1;  // a part in a heading is less than a beginning in code
 const SHOWN = 20;
