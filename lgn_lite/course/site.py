@@ -24,6 +24,7 @@ from markupsafe import Markup
 from pygments.formatters import HtmlFormatter
 
 from lgn_lite.course.cells import HERE, render_cells
+from lgn_lite.course.landing import read_landing
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import atomic_path, is_hidden, project_root, remove_folder
 from lgn_lite.support.templates import render
@@ -41,12 +42,17 @@ class Page:
     promise: str
     body: Markup
     plotly: bool  # whether it shows one of plotly's figures
-    contents: list[tuple[str, str]] = field(default_factory=list)  # anchor, heading
+    minutes: int = 0  # of reading, as it says itself; 0 if it does not
+    contents: list[tuple[str, str, str]] = field(default_factory=list)  # h2 or h3, anchor, heading
     sections: list[dict[str, str]] = field(default_factory=list)  # of the search index
 
     @property
     def name(self) -> str:
         return f"{self.path.stem}.html"
+
+    @property
+    def download(self) -> str:
+        return f"files/{self.path.name}"
 
     @property
     def number(self) -> str:
@@ -91,7 +97,8 @@ def _write(notebooks: list[Path], out: Path) -> None:
     for before, page, after in zip([None, *pages[:-1]], pages, [*pages[1:], None], strict=True):
         text = render(HERE / "site.html.jinja", title=TITLE, pages=pages, page=page, before=before, after=after)
         (out / page.name).write_text(text, encoding="utf-8")
-    index = render(HERE / "site.html.jinja", title=TITLE, pages=pages, page=None)
+        shutil.copy(page.path, out / page.download)  # as executed: what the page shows
+    index = render(HERE / "site.html.jinja", title=TITLE, pages=pages, page=None, landing=read_landing(notebooks, out))
     (out / "index.html").write_text(index, encoding="utf-8")
     sections = [section for page in pages for section in page.sections]
     # A script and not JSON: a page that is opened as a file may load the one, but not fetch the other
@@ -124,23 +131,32 @@ def _page(path: Path, known: set[str], out: Path) -> Page:
     soup = render_cells(notebook)
     _Links(path, known, out).localise(soup)
     plotly = soup.find("div", ["plotly", "plotly-graph-div"]) is not None
+    reading = re.search(r"(\d+) minutes of reading", "\n".join(cell.source for cell in notebook.cells[:2]))
     page = Page(path, title[1] if title else path.stem, promise[1] if promise else "", Markup(soup), plotly)
+    page.minutes = int(reading[1]) if reading else 0
     _index(page, soup)
     return page
 
 
 def _index(page: Page, soup: BeautifulSoup) -> None:
     """Collect the page's contents, and the text of prose and code by the heading that a search leads to."""
-    anchor, heading = "", page.title
+    section = {"url": page.name, "page": page.title, "heading": page.title, "prose": "", "code": ""}
+    page.sections = [section]
     for element in chain.from_iterable(map(_texts, soup.find_all("section", ["prose", "code"]))):
         if element.name in ("h1", "h2", "h3"):
-            anchor, heading = element.get("id", ""), element.get_text()
-            if element.name == "h2":
-                page.contents.append((anchor, heading))
-        url = f"{page.name}#{anchor}"
-        if not page.sections or page.sections[-1]["url"] != url:
-            page.sections.append({"url": url, "page": page.title, "heading": heading, "text": ""})
-        page.sections[-1]["text"] += " ".join(element.get_text().split()) + " "
+            anchor = element.get("id", "")
+            heading = re.sub(r"\s*[●○]{3}.*", "", element.get_text())  # no exercise's difficulty and minutes
+            section = section | {"url": f"{page.name}#{anchor}", "heading": heading, "prose": "", "code": ""}
+            page.sections.append(section)
+            if element.name != "h1":
+                page.contents.append((element.name, anchor, heading))
+        else:
+            text, code = element.get_text(), [pre.get_text() for pre in element.find_all("pre")]
+            for block in code:
+                text = text.replace(block, " ", 1)
+            section["prose"] += " ".join([*text.split(), ""])
+            section["code"] += " ".join([*" ".join(code).split(), ""])
+    page.sections = [each for each in page.sections if "#" in each["url"] or each["prose"] or each["code"]]
 
 
 def _texts(section: Tag) -> list[Tag]:

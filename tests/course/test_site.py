@@ -127,11 +127,29 @@ def test_the_search_sends_to_places_that_exist(which, request):
 
 
 def test_the_search_knows_words_of_prose_and_code(built):
-    found = [section for section in index(built) if "zebra" in section["text"]]
+    found = [section for section in index(built) if "zebra" in section["prose"]]
     assert [(s["url"], s["page"], s["heading"]) for s in found] == [
         ("02_second.html#Deeper", "The second", "Deeper"),
     ]
-    assert any("x = 1 < 2" in section["text"] for section in index(built))
+    assert [section["code"] for section in index(built) if section["code"]] == ["x = 1 < 2 ", "figure film print() "]
+
+
+def test_code_in_prose_is_searched_as_code_and_an_exercise_by_its_name_alone(folder):
+    solution = "<details><summary>Solution</summary>\n\n```python\ncount(3)\n```\n\n</details>"
+    prose = f"# Page\n\n### 1. Count ●●○ 5 minutes\n\nTry.\n\n{solution}"
+    nbformat.write(new_notebook(cells=[new_markdown_cell(prose)]), folder / "01_first.ipynb")
+    built = build_site([folder / "01_first.ipynb"], folder / "run" / "site").parent
+    section = index(built)[-1]
+    assert (section["heading"], section["prose"], section["code"]) == ("1. Count", "Try. Solution ", "count(3) ")
+
+
+def test_each_notebook_can_be_downloaded_as_it_was_executed(built, folder):
+    for name, soup in pages(built).items():
+        links = [link["href"] for link in soup.find_all("a", download=True)]
+        assert len(links) == (2 if name == "index.html" else 1)
+        for link in links:
+            assert (built / link).read_bytes() == (folder / Path(link).name).read_bytes()
+            nbformat.validate(nbformat.read(built / link, as_version=4))
 
 
 def test_formulas_become_mathml_and_money_stays(built):

@@ -58,7 +58,7 @@ def test_pages_fit_and_are_accessible(browser, site, scheme, width):
         if found := page.evaluate(LAYOUT) + seen.errors:
             wrong[path.name] = found
         page.evaluate(ONE_OF_EACH)
-        assert_accessible(page, "main")
+        assert_accessible(page)
         seen.errors.clear()  # axe-core's own: it tries to read the style sheet, which a page opened as a file may not
     assert not wrong
     assert not seen.foreign(host="")
