@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import atomic_path, project_root
+from lgn_lite.support.streams import tidy_streams
 
 COURSE = "runs/course"  # the run that readers have
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a model that no later kernel knows
@@ -47,7 +47,8 @@ def _with_outputs(path: Path, executed: Path, name: str) -> NotebookNode:
         cell.execution_count = number
         cell.outputs = [kept for output in done.outputs if (kept := _kept(output, number, name)) is not None]
         cell.metadata.pop("execution", None)
-    return CoalesceStreamsPreprocessor().preprocess(notebook, {})[0]
+    tidy_streams(notebook)
+    return notebook
 
 
 def _injected(cell: NotebookNode) -> bool:

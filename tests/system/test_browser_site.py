@@ -245,14 +245,6 @@ def test_a_low_window_shows_the_current_page_in_the_navigation(page, visit, cour
     assert 0 < current["y"] < 300 - current["height"] and page.evaluate("scrollY") == 0
 
 
-@pytest.mark.parametrize("width", [400, 800])
-def test_no_page_of_the_course_scrolls_sideways(page, visit, course, width):
-    for name in ["index", *(path.stem for path in NOTEBOOKS)]:
-        visit(f"{name}.html", course, width)
-        found = page.evaluate("document.documentElement.scrollWidth")
-        assert found <= width, f"{name}: {found}"
-
-
 def test_the_colours_follow_the_system_until_the_reader_chooses(page, visit):
     visit("00_words.html")
     theme = page.locator("#theme")
