@@ -29,7 +29,8 @@ from lgn_lite.support.weights import read_weights
 from lgn_lite.text import Vocabulary, WordVectors, encode_with, frequent_words, word_vectors
 from lgn_lite.training import train
 
-# Chosen on the validation split of Toy-STA `small`, the schedule by `starts.py`; "smoke" only proves that all runs.
+# Chosen on the validation split of Toy-STA `small`, the schedule by `study/initialisation.py`; "smoke" only proves that
+# all runs.
 COURSE = TrainSettings(
     epochs=8, batch_size=16, learning_rate=2e-3, optimiser="adamw", weight_decay=0.01, schedule="trapezoid", warmup=0.05
 )

@@ -27,7 +27,7 @@ def parameters(ctx: typer.Context, incomplete: str) -> Found:
 
     from lgn_lite.experiments.parameters import declared_names
 
-    given = ctx.params.get("notebooks") or [ctx.params.get("notebook") or ""]
+    given = ctx.args or [""]  # an option without its value is as far as typer's reading comes
     found: dict[str, str] = {}
     for path in _notebooks():
         if any(path.stem.startswith(Path(name).stem) for name in given):
@@ -90,7 +90,7 @@ def settings(incomplete: str) -> Found:
     from lgn_lite.config import LGNConfig
 
     rows = [row for group in LGNConfig().table().values() for row in group]
-    return _beginning(incomplete, [(f"{name}=", meaning) for name, _, meaning in rows])
+    return _beginning(incomplete, [(f"{name.removesuffix(' *')}=", meaning) for name, _, meaning in rows])
 
 
 def training_settings(incomplete: str) -> Found:

@@ -182,8 +182,10 @@ def data_survey(root: Root = Path("data")) -> None:
     released = {name: data.released(root) for name, data in REAL.items() if _readiness(name, there)[0] != "not ready"}
     if not released:
         raise InputError(f"{root}: holds no real data set; fetch one with `lgn-lite data get charades-sta`")
-    found = survey(released).round(2).reset_index()
-    print_whole(frame_table(found.astype(object).where(found.notna(), ""), ("data set", "split")))
+    found = survey(released).reset_index()
+    shown = {name: found[name].map("{:.2f}".format, na_action="ignore") for name in found.select_dtypes(float)}
+    found = found.assign(**shown).astype(object)
+    print_whole(frame_table(found.where(found.notna(), ""), ("data set", "split")))
     console.print("\nBest R1@m: what the best candidate of the preset would reach. Differences from the paper:", **SAY)
     for difference in DIFFERENCES:
         console.print(f"- {difference}", **SAY)
@@ -266,7 +268,8 @@ def _table(*columns: str) -> Any:
 
     table = Table(*columns, box=None, header_style="dim", pad_edge=False)
     for column in table.columns:
-        column.no_wrap = column.header not in ("state", "")
+        column.max_width = {"state": 28, "": 60}.get(column.header)
+        column.no_wrap = column.max_width is None
         column.justify = "right" if column.header == "size" else "left"
     return table
 

@@ -44,7 +44,7 @@ def run(
     parameter: ParameterOptions = None,
     profile: Annotated[
         Profile | None,
-        typer.Option(help="How much to compute; short for -p profile=…", show_default="the notebooks' own"),
+        typer.Option(help="How much to compute, as -p profile=PROFILE does.", show_default="the notebooks' own"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     runs_dir: RunsDir = "runs",

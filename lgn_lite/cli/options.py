@@ -152,9 +152,11 @@ def print_whole(table: Any) -> None:
     """
     from rich.measure import Measurement
 
-    for column in table.columns:
-        column.overflow = "fold"
-    needed = Measurement.get(console, console.options.update(max_width=100_000), table)
+    unbounded = console.options.update(max_width=100_000)
+    for column in table.columns:  # else rich narrows the widest column, in the middle of its words
+        words = [Measurement.get(console, unbounded, text).minimum for text in (column.header, *column.cells)]
+        column.min_width = max(words)
+    needed = Measurement.get(console, unbounded, table)
     width = console.width if console.file.isatty() else needed.maximum
     table.width = min(max(width, needed.minimum), needed.maximum)
     console.print(table, soft_wrap=True)

@@ -41,7 +41,7 @@ def test_the_map_numbers_the_answers_and_crosses_what_nms_drops():
     traces = {trace.name: trace for trace in figure.data}
     assert list(traces["predictions, best first"].text) == ["1", "2"] and "prediction" not in traces
     assert traces["predictions, best first"].x == pytest.approx(spans[[3, 8], 1])
-    assert traces["dropped by NMS"].x == pytest.approx(spans[[1, 5], 1])
+    assert traces["removed by NMS"].x == pytest.approx(spans[[1, 5], 1])
 
 
 def test_a_difference_has_white_in_its_middle_and_no_answer():
