@@ -247,7 +247,7 @@ def predictions_after_nms(
     Args:
         best: best(queries, size) returns the first `size` of P candidates for the queries with these numbers, best
             first: (queries, size, 2) segments and (queries, size) numbers of the candidates. It is called for more
-            than a few only if NMS drops too many of them, so that not all P have to be ranked.
+            than a few only if NMS removes too many of them, so that not all P have to be ranked.
         Q, P: queries, and candidates for each.
         keep: predictions per query.
         nms: the threshold of NMS; None drops nothing.

@@ -127,7 +127,7 @@ def _show_models(run_dir: Path) -> None:
     """How to look at the predictions of the run's LGN, or of another of its models; nothing where it has none."""
     from lgn_lite.experiments.progress import here
 
-    found = sorted(run_dir.glob("models/*/best/config.json"), key=lambda path: path.parts[-3] != "full")
+    found = sorted(run_dir.glob("models/*/best/config.json"), key=lambda path: (path.parts[-3] != "full", path))
     if found:
         console.print(f"\nInspect the predictions: lgn-lite inspect {shlex.quote(here(found[0].parent))}", **SAY)
 

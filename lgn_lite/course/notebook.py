@@ -98,7 +98,8 @@ def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict
         if data != title:
             known = data if isinstance(data, str) and len(data) <= 80 else shown(data)
             raise InputError(
-                f"{about.parents[1]} was trained on {known}, not on {title}: give another run_dir (`lgn-lite run --name`)"
+                f"{about.parents[1]} was trained on {known}, not on {title}: give another run_dir, as "
+                "`lgn-lite run --name` does"
             )
     return folder
 
