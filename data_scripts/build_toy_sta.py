@@ -24,7 +24,7 @@ def main(
     try:
         typer.echo(build_toy_sta(folder, size, seed, workers, num_figures))
     except KeyboardInterrupt:
-        sys.exit("Stopped. What is done stays; the same command does the rest.")
+        sys.exit("Stopped. What is done stays; the same command resumes with the rest.")
 
 
 if __name__ == "__main__":

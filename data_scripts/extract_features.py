@@ -98,7 +98,7 @@ def main(
             encoder = read_encoder(network, weights, layer, device)
             store = extract_folder(videos, encoder, rate, out, workers, max_lost=max_lost)
         except KeyboardInterrupt:
-            sys.exit("Stopped. What is done stays; the same command does the rest.")
+            sys.exit("Stopped. What is done stays; the same command resumes with the rest.")
         print(f"{out}: {len(store)} videos, {store.dim} numbers per frame, {rate:g} frames per second")
 
 

@@ -21,7 +21,7 @@ data_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=MARKUP,
 )
-DRAWING_TAKES = {"tiny": "half a minute", "small": "two minutes", "full": "a quarter of an hour"}  # on two cores
+DRAWING_TAKES = {"tiny": "a minute", "small": "two minutes", "full": "a quarter of an hour"}  # on two cores
 
 AcceptTerms = Annotated[
     bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without a question: for scripts.")
@@ -64,7 +64,7 @@ def draw_toy_sta(size: str, root: Path, seed: int = 0, workers: int = 2, quiet: 
     if find_toy(root / "toy-sta", size) is None and not quiet:
         console.print(
             f"Toy-STA {size} is made in {root / 'toy-sta' / size}: {sum(SIZES[size].values()):,} videos are drawn, a "
-            f"small VGG is trained, features are extracted. On two cores this takes some {DRAWING_TAKES[size]}.",
+            f"small VGG is trained, features are extracted. On two cores this takes about {DRAWING_TAKES[size]}.",
             **SAY,
         )
     with stoppable():
@@ -299,7 +299,7 @@ def _readiness(name: str, there: set[str]) -> tuple[str, str]:
     from lgn_lite.downloads.registry import DATA_SETS, TOY
 
     if name == TOY:
-        return "ready", "drawn if it is not there"
+        return "ready", "where it is not there, run, train and data toy draw it"
     missing = [need for need in DATA_SETS[name] if there.isdisjoint(need.assets)]
     if lacks := [need.what for need in missing if not need.without]:
         return "not ready", f"no {', '.join(lacks)}"

@@ -97,7 +97,7 @@ def train(
         return
     best = max(history, key=selection)
     scores = f"val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}"
-    console.print(f"{variant_title(variant)}, best epoch {best['epoch']} of {len(history)}: {scores}", **SAY)
+    console.print(f"{variant_title(variant)}, best epoch {best['epoch']}: {scores}", **SAY)
     console.print(path / "best", **SAY)
 
 
@@ -132,10 +132,10 @@ def evaluate(
     loaded = load_checkpoint(checkpoint, device)
     data_set = find_data_set(data or "", size, root, checkpoint=loaded)
     results = evaluate_checkpoint(data_set, loaded, split, discounted)
-    console.print(f"{variant_title(loaded.variant) or checkpoint} on {data_set.title}, {split}:\n", **SAY)
     print_whole(evaluation_table(results))
+    console.print(f"\n{variant_title(loaded.variant) or checkpoint} on {data_set.title}, {split}", **SAY)
     if path is not None:
-        console.print(f"\n{write_json(path, results)}", **SAY)
+        console.print(write_json(path, results), **SAY)
 
 
 @model_app.command(

@@ -88,7 +88,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print("Stopped. What is done stays; the same command does the rest.", **SAY)
+        console.print("Stopped. What is done stays; the same command resumes with the rest.", **SAY)
         raise typer.Exit(130) from None
 
 

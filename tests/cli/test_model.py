@@ -81,7 +81,7 @@ def test_a_training_is_quiet_in_a_pipe_and_its_checkpoint_finds_its_data(tmp_pat
     folder = tmp_path / "project" / "runs" / "mine"
     done = invoke("train", folder, "--size", "tiny", "--profile", "smoke")
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("LGN, best epoch 1 of 1: val R1@0.5 ") and done.stdout.endswith(
+    assert done.stdout.startswith("LGN, best epoch 1: val R1@0.5 ") and done.stdout.endswith(
         f"\n{folder / 'best'}\n"
     )
     assert done.stderr.startswith("epoch 1 of 1: loss ") and done.stderr.count("\n") == 1
@@ -92,7 +92,7 @@ def test_a_training_is_quiet_in_a_pipe_and_its_checkpoint_finds_its_data(tmp_pat
     (tmp_path / "project").rename(tmp_path / "moved")
     shown = invoke("evaluate", "moved/runs/mine/best", "--output", "new.json")
     assert shown.exit_code == 0 and shown.stderr == "", shown.output
-    assert shown.stdout.startswith("LGN on Toy-STA tiny (videos of drawn figures), test:\n")
+    assert shown.stdout.endswith("\nLGN on Toy-STA tiny (videos of drawn figures), test\nnew.json\n")
     assert {path.name for path in tmp_path.iterdir()} == {"moved", "new.json"}
     again = invoke("train", "moved/runs/mine", "--size", "tiny", "--profile", "smoke", "--root", small_toy.root)
     assert "holds a training of other settings" in str(again.exception)  # of the small model's; of no other root

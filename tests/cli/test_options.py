@@ -48,4 +48,4 @@ def test_ctrl_c_promises_no_more_than_there_is(capsys):
     with pytest.raises(typer.Exit) as ended, options.stoppable():
         raise KeyboardInterrupt
     assert ended.value.exit_code == 130
-    assert capsys.readouterr().out == "Stopped. What is done stays; the same command does the rest.\n"
+    assert capsys.readouterr().out == "Stopped. What is done stays; the same command resumes with the rest.\n"
