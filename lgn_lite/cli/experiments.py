@@ -11,6 +11,7 @@ import typer
 from lgn_lite.cli import completion
 from lgn_lite.cli.options import (
     MARKUP,
+    PROFILE,
     SAY,
     ParameterOptions,
     Profile,
@@ -44,7 +45,7 @@ def run(
     parameter: ParameterOptions = None,
     profile: Annotated[
         Profile | None,
-        typer.Option(help="How much to compute, as -p profile=PROFILE does.", show_default="the notebooks' own"),
+        typer.Option(help=f"{PROFILE} It is the parameter of this name.", show_default="the notebooks' own"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     runs_dir: RunsDir = "runs",
@@ -361,10 +362,10 @@ def results(
         ),
     ] = None,
     csv: Annotated[
-        str | None, typer.Option(metavar="PATH", help="A file for the table, as CSV.", show_default="none")
+        str | None, typer.Option(metavar="PATH", help="A file for the table, as CSV.", show_default=False)
     ] = None,
     html: Annotated[
-        str | None, typer.Option(metavar="PATH", help="A file for the table, as a web page.", show_default="none")
+        str | None, typer.Option(metavar="PATH", help="A file for the table, as a web page.", show_default=False)
     ] = None,
 ) -> None:
     """Collect runs into a table: a row for each, the parameters that differ, and the numbers of its results."""

@@ -52,7 +52,9 @@ def inspect(
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(help="The port to listen on.", min=1, max=65535, show_default="8866, or the next free one"),
+        typer.Option(
+            help="The port to listen on.", metavar="PORT", min=1, max=65535, show_default="8866, or the next free one"
+        ),
     ] = None,
     token: Annotated[
         bool, typer.Option("--token/--no-token", help="Let in only who has the secret in the address.")

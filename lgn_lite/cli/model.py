@@ -10,6 +10,7 @@ from lgn_lite.cli.data import draw_toy_sta
 from lgn_lite.cli.options import (
     DATA,
     MARKUP,
+    PROFILE,
     SAY,
     CheckpointArgument,
     CheckpointData,
@@ -54,7 +55,7 @@ def train(
             autocompletion=completion.variants,
         ),
     ] = "full",
-    profile: Annotated[Profile, typer.Option(help="How much to compute.")] = Profile.cpu,
+    profile: Annotated[Profile, typer.Option(help=PROFILE)] = Profile.cpu,
     seed: Annotated[int, typer.Option(help="The seed of the weights, the order of the queries, and dropout.")] = 0,
     setting: SettingOptions = None,
     training: TrainingOptions = None,
@@ -115,7 +116,7 @@ def evaluate(
         bool, typer.Option("--discounted", help="Show dR@n,IoU=m too, which rewards close boundaries.")
     ] = False,
     output: Annotated[
-        str | None, typer.Option(metavar="PATH", help="A file for the results, as JSON.", show_default="none")
+        str | None, typer.Option(metavar="PATH", help="A file for the results, as JSON.", show_default=False)
     ] = None,
     device: Device = "cpu",
     size: CheckpointSize = "",

@@ -37,6 +37,7 @@ def examples(*commands: str) -> str:
     return f"Example{'s' * (len(commands) > 1)}:\n\n{lines}"
 
 
+PROFILE = "How much to compute: smoke (only to see that all runs), cpu (the course's), or gpu (30 epochs on Toy-STA)."
 ROOT, SIZE = "The folder of all data sets.", "Toy-STA's size: tiny, small or full."
 DATA = "The data set: toy-sta, charades-sta, tacos or activitynet-captions."
 
