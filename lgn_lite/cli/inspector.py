@@ -73,7 +73,8 @@ def inspect(
     import webbrowser
 
     from lgn_lite.checkpoint import load_checkpoint
-    from lgn_lite.data_sets import find_data_set
+    from lgn_lite.data_sets import DataSetMissing, find_data_set
+    from lgn_lite.errors import InputError
     from lgn_lite.inspector.server import inspector, serve
     from lgn_lite.inspector.visits import is_local
 
@@ -83,7 +84,10 @@ def inspect(
     if baseline is not None:
         load_checkpoint(baseline)  # the inspector does without a broken one; whoever names it wants to know
     if video is None:  # the inspector does without data too: there would be nothing to see
-        find_data_set(data or "", size, root, checkpoint=load_checkpoint(checkpoint))
+        try:
+            find_data_set(data or "", size, root, checkpoint=load_checkpoint(checkpoint))
+        except DataSetMissing as error:
+            raise InputError(f"{error}; a video of your own (--video) needs none") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inspector(arguments).close()  # what is wrong is said here, and not to the first visitor
