@@ -248,9 +248,13 @@ def _write(path: Path, text: str) -> None:
 
 
 def main(
-    root: Annotated[Path, typer.Argument(help="A new folder.")],
-    source: Annotated[Path | None, typer.Option("--from", help="Folder of data sets with real annotations.")] = None,
-    videos: Annotated[int, typer.Option(help="Of each training split; the other splits hold a third.")] = 6,
+    root: Annotated[Path, typer.Argument(help="The folder to make, which then is the --root of every command.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="The folder of data sets with real annotations.")
+    ] = None,
+    videos: Annotated[
+        int, typer.Option(help="How many videos each training split holds; the others hold a third.")
+    ] = 6,
     seed: Annotated[int, typer.Option(help="Another seed, other features.")] = 0,
 ) -> None:
     """Write a miniature of each real data set into a new folder, and say what to do next."""

@@ -74,17 +74,20 @@ def read_encoder(network: str, weights: str, layer: str, device: str) -> "VGGFra
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="folder of videos")],
-    out: Annotated[Path, typer.Argument(help="HDF5 file to write")],
+    folder: Annotated[Path, typer.Argument(help="The folder of videos.")],
+    out: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
     weights: Annotated[
-        str, typer.Option(help="file of VGGFrames.save or of VGG16's weights, or imagenet: torchvision's, downloaded")
+        str,
+        typer.Option(help="The file of VGGFrames.save or of VGG16's weights; or imagenet: torchvision's, downloaded."),
     ],
-    network: Annotated[str, typer.Option(help="what the weights are of: small or vgg16")] = "small",
-    layer: Annotated[str, typer.Option(help="fc6 (before ReLU) or fc7 (after ReLU)")] = "fc6",
-    rate: Annotated[float, typer.Option(help="frames per second")] = 1.0,
-    workers: Annotated[int, typer.Option(help="decoding processes")] = 2,
-    device: Annotated[str, typer.Option(help="where the network runs: cpu, cuda …")] = "cpu",
-    max_lost: Annotated[float, typer.Option(help="share of a video's pictures that may be undecodable")] = MAX_LOST,
+    network: Annotated[str, typer.Option(help="What the weights are of: small or vgg16.")] = "small",
+    layer: Annotated[str, typer.Option(help="The layer: fc6 (before ReLU) or fc7 (after ReLU).")] = "fc6",
+    rate: Annotated[float, typer.Option(help="How many frames per second become features.")] = 1.0,
+    workers: Annotated[int, typer.Option(help="How many processes decode.")] = 2,
+    device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")] = "cpu",
+    max_lost: Annotated[
+        float, typer.Option(help="The share of a video's pictures that may be undecodable.")
+    ] = MAX_LOST,
 ) -> None:
     """Extract the features of every video of a folder."""
     from lgn_lite.video.extraction import extract_folder  # here for the same reason
@@ -95,7 +98,7 @@ def main(
             encoder = read_encoder(network, weights, layer, device)
             store = extract_folder(videos, encoder, rate, out, workers, max_lost=max_lost)
         except KeyboardInterrupt:
-            sys.exit("stopped; the same command resumes where it was")
+            sys.exit("Stopped. What is done stays; the same command resumes with the rest.")
         print(f"{out}: {len(store)} videos, {store.dim} numbers per frame, {rate:g} frames per second")
 
 

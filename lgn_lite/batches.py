@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from lgn_lite.annotations import Query
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import ABSENT, FeatureStore, faults_error, prepare_features
+from lgn_lite.support.bars import bar
 
 Batch = dict[str, Tensor]
 
@@ -79,7 +79,7 @@ class MomentDataset(Dataset):
         if self.blind:
             return
         names = list(dict.fromkeys(query.video for query in self.queries))[: self._cached]
-        for name in tqdm(names, "features", unit="video", disable=not progress):
+        for name in bar(names, "features", unit="video", progress=progress):
             self.video(name)
 
     def __getitem__(self, index: int) -> Batch:

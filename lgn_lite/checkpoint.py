@@ -14,6 +14,7 @@ from __future__ import annotations
 import filecmp
 import json
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -49,9 +50,10 @@ class About:
     rate: float = 0.0  # frames per second at which the features were sampled, Hz
     training: dict[str, Any] = field(default_factory=dict)  # variant, profile, seed, where the words come from
     size: str = ""  # of the data set, where it comes in several: Toy-STA's "tiny", "small" or "full"
+    root: str = ""  # the folder of all data sets, as seen from the checkpoint's; "" where it is not known
 
     def __post_init__(self) -> None:
-        for name in ("data", "data_set", "encoder", "layer", "size"):
+        for name in ("data", "data_set", "encoder", "layer", "size", "root"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name}={shown(getattr(self, name))}: must be a text")
         Range(0).check(self.rate, "rate")
@@ -91,6 +93,11 @@ class Checkpoint:
     def blind(self) -> bool:
         """Whether it was trained on zeros instead of videos, and must be given no others."""
         return self.variant == "blind"
+
+    @property
+    def data_root(self) -> Path | None:
+        """The folder of all data sets, where it lay during training; None where about.json does not say."""
+        return Path(os.path.normpath(self.folder.resolve() / self.about.root)) if self.about.root else None
 
     @property
     def encode(self) -> Callable[[str], Tensor]:
@@ -204,7 +211,7 @@ def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> C
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/full/best"
+            f"no checkpoint folder {folder}: give the folder that holds config.json, e.g. runs/course/models/full/best"
         )
     values = _read_json(folder / "config.json")
     with _named(folder / "config.json"):

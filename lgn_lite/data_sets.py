@@ -5,10 +5,13 @@ A folder `data/NAME` holds a data set under its files' upstream names; `lgn-lite
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lgn_lite.annotations import (
     Query,
@@ -19,10 +22,15 @@ from lgn_lite.annotations import (
     read_tacos,
     read_toy_sta,
 )
+from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
+from lgn_lite.support.files import project_root
 from lgn_lite.support.reading import shown
+
+if TYPE_CHECKING:
+    from lgn_lite.toy.encoder import ToyFiles
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class DataSet:
     tests: tuple[str, ...] = ("test",)
     files: tuple[str, ...] = ("train", "val", "test")  # the splits as released, before any is held out
     may_share: tuple[tuple[str, str], ...] = ()  # splits that hold the same videos by design
-    thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)  # tIoU of R@n (section 4.2)
+    thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)  # temporal IoU of R@n (section 4.2)
     length_edges: tuple[float, ...] = (4.0, 5.0)  # seconds; the bins of the tables by moment length
     size: str = ""  # Toy-STA's: "tiny", "small" or "full"
     _splits: dict[str, list[Query]] = field(default_factory=dict, init=False, repr=False, compare=False)  # as read
@@ -74,6 +82,11 @@ class DataSet:
             file = getattr(queries, "path", None) or self.folder
             raise InputError(f"{file}: no queries: the split {split!r} of {self.title} is empty; fetch the file again")
         return queries
+
+    @property
+    def root(self) -> Path:
+        """The folder of all data sets."""
+        return self.folder.parents[1 if self.size else 0]
 
     def _read(self, split: str) -> list[Query]:
         if split not in self._splits:
@@ -105,6 +118,10 @@ class DataSet:
         return self.features
 
 
+class DataSetMissing(InputError):
+    """There is no such data set, or none of the folders that were looked at holds it."""
+
+
 def open_data_set(
     name: str,
     size: str = "small",
@@ -134,12 +151,13 @@ def open_data_set(
             not a file.
     """
     root = Path(root)
-    if glove is not None and not Path(glove).is_file():
-        raise InputError(f"{glove}: no such file; give an unpacked GloVe file, such as glove.840B.300d.txt")
+    _check_glove(glove)
     if name == "toy-sta":
-        return _toy_sta(root / name, size, seed, workers, progress)
+        from lgn_lite.toy.encoder import make_toy  # here: torchvision is slow to import
+
+        return _toy_sta(make_toy(root / name, size, seed, workers, progress), size)
     if name not in REAL:
-        raise InputError(f"no data set {shown(name)}: choose one of toy-sta, {', '.join(REAL)}")
+        raise DataSetMissing(f"no data set {shown(name)}: choose one of toy-sta, {', '.join(REAL)}")
     data = REAL[name]
     data = replace(data, folder=root / data.folder, glove=Path(glove or root / "glove" / "glove.6B.300d.txt"))
     splits = {split: data.reader(data.folder, split) for split in ("train", "val", *data.tests)}
@@ -160,10 +178,71 @@ def open_data_set(
     return data
 
 
-def _toy_sta(root: Path, size: str, seed: int, workers: int, progress: bool) -> DataSet:
-    from lgn_lite.toy.encoder import RATE, make_toy  # here: torchvision is slow to import, and only drawing needs it
+def find_data_set(
+    name: str = "",
+    size: str = "",
+    root: str | Path | None = None,
+    glove: str | Path | None = None,
+    *,
+    checkpoint: Checkpoint | None = None,
+) -> DataSet:
+    """Open a data set that is there; unlike `open_data_set`, it never draws one.
 
-    made = make_toy(root, size, seed, workers, progress)
+    Args:
+        name: as of `open_data_set`; "": the one that the checkpoint was trained on.
+        size: Toy-STA's; "": the one that the checkpoint was trained on, otherwise "small".
+        root: the folder of all data sets; None: the first of these that holds the data set: the one that the
+            checkpoint was trained from, `data` in the current folder, and `data` in the project's.
+        glove: as of `open_data_set`.
+        checkpoint: whose data set it is, or which is to be evaluated on it.
+
+    Raises:
+        DataSetMissing: an InputError that names the folders that were looked at, and how to go on.
+        InputError: as of `open_data_set`.
+    """
+    about = About() if checkpoint is None else checkpoint.about
+    name = name or about.data_set
+    size = size or (about.size if name == about.data_set else "") or "small"
+    _check_glove(glove)
+    roots = _roots(checkpoint) if root is None else [Path(root)]
+    for folder in roots:
+        if (data := _found(folder, name, size, glove)) is not None:
+            return data
+    toy = name == "toy-sta"
+    looked = " or ".join(str(folder / name / size if toy else folder / name) for folder in roots)
+    make = f"draw it with `lgn-lite data toy --size {size}" if toy else f"fetch it with `lgn-lite data get {name}"
+    raise DataSetMissing(
+        f"{f'Toy-STA {size}' if toy else REAL[name].title} is not in {looked}: give the folder of all data sets "
+        f"(--root, in Python root=), or {make} --root {shlex.quote(str(root or 'data'))}`"
+    )
+
+
+def _check_glove(glove: str | Path | None) -> None:
+    if glove is not None and not Path(glove).is_file():
+        raise InputError(f"{glove}: no such file; give an unpacked GloVe file, such as glove.840B.300d.txt")
+
+
+def _roots(checkpoint: Checkpoint | None) -> list[Path]:
+    """Where data sets may lie, each folder once."""
+    roots = [] if checkpoint is None or checkpoint.data_root is None else [checkpoint.data_root]
+    roots.append(Path("data"))
+    with suppress(InputError):  # an installed package knows no project
+        roots.append(project_root() / "data")
+    return list({path.resolve(): path for path in reversed(roots)}.values())[::-1]
+
+
+def _found(root: Path, name: str, size: str, glove: str | Path | None) -> DataSet | None:
+    if name == "toy-sta":
+        from lgn_lite.toy.encoder import find_toy  # here: torchvision is slow to import
+
+        made = find_toy(root / name, size)
+        return None if made is None else _toy_sta(made, size)
+    return None if name in REAL and not (root / name).is_dir() else open_data_set(name, root=root, glove=glove)
+
+
+def _toy_sta(made: ToyFiles, size: str) -> DataSet:
+    from lgn_lite.toy.encoder import RATE
+
     features = FeatureStore(made.features_file)
     return DataSet(
         "toy-sta", f"Toy-STA {size} (videos of drawn figures)", made.folder, LGNConfig.preset("toy"), read_toy_sta,

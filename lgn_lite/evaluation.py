@@ -9,13 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset, collate, pad_words
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import length_bin, length_bins, predictions_after_nms, summarise
 from lgn_lite.model import LGN
+from lgn_lite.support.bars import bar
 from lgn_lite.support.metric_inputs import check_nms, check_one_each
 
 KS = (1, 5)  # n of R@n: the first prediction, and the first five (section 4.2)
@@ -38,7 +38,7 @@ def score_queries(model: LGN, data: MomentDataset, batch_size: int = 64, progres
         InputError: if one is NaN: all figures would be meaningless.
     """
     device = next(model.parameters()).device
-    loader = tqdm(DataLoader(data, batch_size, collate_fn=collate), "predictions", unit="batch", disable=not progress)
+    loader = bar(DataLoader(data, batch_size, collate_fn=collate), "predictions", unit="batch", progress=progress)
     keys = ("video", "words", "word_counts")
     with _evaluating(model):
         logits = [model(*(batch[key].to(device) for key in keys)).cpu() for batch in loader]

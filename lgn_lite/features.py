@@ -14,9 +14,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import bar
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.support.files import partial_path
 from lgn_lite.support.hdf5 import H5_ERRORS, Unfit, contents, open_file, open_table, reason
@@ -298,8 +298,8 @@ def make_features(
             todo = {video: source for video, source in videos.items() if video not in unfinished.widths}
             with closing(compute(todo)) as items:  # whatever goes wrong, its processes end
                 done = len(videos) - len(todo)
-                bar = tqdm(items, "features", len(videos), initial=done, unit="video", disable=not progress)
-                _add(path, bar, unfinished)
+                items = bar(items, "features", len(videos), initial=done, unit="video", progress=progress)
+                _add(path, items, unfinished)
     return FeatureStore(path)
 
 

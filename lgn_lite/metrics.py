@@ -75,7 +75,7 @@ def recall(
             what is not rows of [start, end], finite and the start first.
     """
     ks, thresholds = checked_ks(ks), checked_thresholds(thresholds)
-    # 4.2's "Rank n@tIoU=m", with k for n: k predictions are taken after NMS, else five of them could be one moment
+    # 4.2's "Rank n@IoU=m", with k for n: k predictions are taken after NMS, else five of them could be one moment
     iou = prediction_iou(first_predictions(predictions, targets, max(ks), nms), targets)  # (Q, keep)
     rates = prediction_hits(iou, ks, thresholds).double().mean(dim=0)
     return {(k, m): 100 * rates[i, j].item() for i, k in enumerate(ks) for j, m in enumerate(thresholds)}
@@ -247,7 +247,7 @@ def predictions_after_nms(
     Args:
         best: best(queries, size) returns the first `size` of P candidates for the queries with these numbers, best
             first: (queries, size, 2) segments and (queries, size) numbers of the candidates. It is called for more
-            than a few only if NMS drops too many of them, so that not all P have to be ranked.
+            than a few only if NMS removes too many of them, so that not all P have to be ranked.
         Q, P: queries, and candidates for each.
         keep: predictions per query.
         nms: the threshold of NMS; None drops nothing.

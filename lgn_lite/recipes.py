@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -12,32 +13,24 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import About, Checkpoint, Companions
-from lgn_lite.config import LGNConfig, TrainSettings
+from lgn_lite.config import VARIANTS, LGNConfig, TrainSettings, variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate, query_tensors, score_predictions
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
+from lgn_lite.support.bars import bar
 from lgn_lite.support.processes import cpu_count, process_pool
 from lgn_lite.support.reading import parse_json, read_text
 from lgn_lite.support.weights import read_weights
 from lgn_lite.text import Vocabulary, WordVectors, encode_with, frequent_words, word_vectors
 from lgn_lite.training import train
 
-# The rows of the paper's Tables 4 and 5, and a model that never sees the video.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "full": {},
-    "baseline": {"early": "none", "guidance": 0},
-    "early": {"guidance": 0},
-    "late": {"early": "none"},
-    "blind": {},
-}
-
-# Chosen on the validation split of Toy-STA `small`, the schedule by `starts.py`; "smoke" only proves that all runs.
+# Chosen on the validation split of Toy-STA `small`, the schedule by `study/initialisation.py`; "smoke" only proves that
+# all runs.
 COURSE = TrainSettings(
     epochs=8, batch_size=16, learning_rate=2e-3, optimiser="adamw", weight_decay=0.01, schedule="trapezoid", warmup=0.05
 )
@@ -136,6 +129,7 @@ def train_variant(
     about = About(
         data=data.title, data_set=data.name, size=data.size, encoder=data.encoder, layer=config.feature, rate=data.rate,
         training=training | ({"words": words.source} if words else {}),
+        root=_seen_from(Path(folder) / "best", data.root),
     )  # fmt: skip
     train_set, val_set = (
         MomentDataset(
@@ -148,6 +142,14 @@ def train_variant(
         Companions(vocabulary, about, data.encoder_file if data.carry_encoder else None), progress=progress,
         on_step=None if on_step is None else lambda step, _: on_step(model, val_set, step),
     )  # fmt: skip
+
+
+def _seen_from(folder: Path, root: Path) -> str:
+    """The path of the data sets from a checkpoint's folder: both may move together."""
+    try:
+        return Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return root.resolve().as_posix()
 
 
 def _words(data: DataSet, config: LGNConfig, seed: int) -> tuple[Vocabulary, WordVectors | None]:
@@ -257,14 +259,14 @@ def _watch(jobs: dict[str, Future], folder: Path, epochs: dict[str, int]) -> Non
     """One bar over all trainings, read off the history that each of them writes after an epoch."""
     shown = None
     few = len(jobs) <= 5  # of many only those that run are shown
-    with tqdm(total=sum(epochs.values()), unit="epoch") as bar:
+    with bar(total=sum(epochs.values()), unit="epoch") as shown_bar:
         while True:
             finished = all(job.done() for job in jobs.values())
             done = {name: _epochs_done(folder / name / "history.json") for name in jobs}
             if done != shown:
-                labels = [f"{name} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
-                bar.set_postfix_str(", ".join(labels), refresh=False)
-                bar.update(sum(done.values()) - bar.n)
+                labels = [f"{variant_title(name)} {n}" for name, n in done.items() if few or 0 < n < epochs[name]]
+                shown_bar.set_postfix_str(", ".join(labels), refresh=False)
+                shown_bar.update(sum(done.values()) - shown_bar.n)
                 shown = done
             if finished:
                 return

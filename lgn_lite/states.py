@@ -118,6 +118,11 @@ def state_folders(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name[6:]), reverse=True)
 
 
+def saved_step(folder: Path) -> int:
+    """The step of the newest state; 0 if there is none, or only that of the initial weights."""
+    return max((int(path.name[6:]) for path in state_folders(folder)), default=0)
+
+
 def _give_up(faults: dict[Path, str], used: Path) -> None:
     """Set aside the states that do not hold, now that an older one does."""
     for state, fault in faults.items():

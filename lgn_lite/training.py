@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Subset
-from tqdm import tqdm
 
 from lgn_lite.batches import Batch, MomentDataset, collate
 from lgn_lite.checkpoint import Companions, own_weights
@@ -32,6 +32,7 @@ from lgn_lite.evaluation import query_tensors, rank, score_queries
 from lgn_lite.loss import moment_loss
 from lgn_lite.metrics import mean_iou, recall
 from lgn_lite.model import LGN
+from lgn_lite.support.bars import bar
 from lgn_lite.training_folder import TrainingFolder
 
 DECAY = 0.25  # share of all steps, at the end, in which the schedule "trapezoid" lets the learning rate fall to zero
@@ -88,7 +89,7 @@ def train(
         torch.manual_seed(settings.seed)  # of dropout; resuming takes the saved state of the generator instead
         at = files.resume(optimiser)
         skipped = 0  # steps in a row that fp16's loss scaling has left out
-        with tqdm(total=files.steps, initial=at.step, unit="step", disable=not show) as bar:
+        with bar(total=files.steps, initial=at.step, unit="step", progress=show) as steps:
             while at.step < files.steps:
                 network.train()  # with dropout, which validation switches off
                 for batch, weight in _rest_of_epoch(data, settings, accelerator, at.step):
@@ -118,7 +119,7 @@ def train(
 
                     # record, and save a state every so often; an epoch ends with one anyway
                     at.end_step(value)
-                    bar.update()
+                    steps.update()
                     accelerator.log({"loss": value, "learning_rate": schedule.get_last_lr()[0]}, step=at.step)
                     if on_step is not None:
                         on_step(at.step, value)
@@ -131,7 +132,9 @@ def train(
                     scores = validate(model, validation, accelerator)
                 at.end_epoch(scores)
                 accelerator.log({f"val/{name}": value for name, value in scores.items()}, step=at.step)
-                bar.set_postfix_str(_in_short(at.history[-1]))
+                steps.set_postfix_str(_in_short(at.history[-1]))
+                if show and steps.disable:  # a line per epoch is what a log needs
+                    print(f"epoch {len(at.history)} of {settings.epochs}: {_in_short(at.history[-1])}", file=sys.stderr)
                 files.save_epoch(at)
         return at.history
 

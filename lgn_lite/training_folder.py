@@ -19,7 +19,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +247,7 @@ def check_same_training(folder: Path, model: LGNConfig, settings: TrainSettings,
             state.
     """
     path = folder / "settings.json"
+    about = replace(about, root="")  # the data may move
     requested = {"model": model.to_dict(), "training": asdict(settings), "about": asdict(about)}
     requested = json.loads(json.dumps(requested)) | {"data": {"queries": queries}}
     if not path.exists():

@@ -42,6 +42,21 @@ def test_the_size_of_the_data_set_is_known_in_earlier_versions_files_too(checkpo
     assert load_checkpoint(checkpoint_folder).about.size == size
 
 
+@pytest.mark.parametrize(("root", "found"), [("../data", "data"), ("../../elsewhere", "../elsewhere"), ("", None)])
+def test_the_folder_of_its_data_is_seen_from_the_checkpoint(checkpoint_folder, root, found):
+    edit(checkpoint_folder / "about.json", root=root)
+    found = found and (checkpoint_folder.parent / found).resolve()
+    assert load_checkpoint(checkpoint_folder).data_root == found
+    moved = checkpoint_folder.rename(checkpoint_folder.with_name("moved"))
+    assert load_checkpoint(moved).data_root == found
+
+
+def test_a_checkpoint_of_an_earlier_version_does_not_say_where_its_data_are(checkpoint_folder):
+    path = checkpoint_folder / "about.json"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "root"}))
+    assert load_checkpoint(checkpoint_folder).data_root is None
+
+
 @pytest.mark.parametrize(
     ("training", "variant", "blind"),
     [({"variant": "blind"}, "blind", True), ({"variant": "full"}, "full", False), ({}, "", False)],
@@ -205,6 +220,7 @@ def test_a_folder_in_a_file_s_place(checkpoint_folder, name):
     "wrong",
     [
         {"data": 3},
+        {"root": 3},
         {"rate": float("nan")},
         {"rate": "6"},
         {"training": {"seed": float("nan")}},

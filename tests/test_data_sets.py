@@ -1,6 +1,8 @@
 """The data sets by name, on a miniature of each: splits, features, what is measured, and the registry's paths."""
 
+import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +10,16 @@ import h5py
 import pytest
 from helpers.miniature import build_miniature
 
+from lgn_lite import data_sets
 from lgn_lite.annotations import Queries, read_activitynet, read_charades_sta
+from lgn_lite.checkpoint import About, Checkpoint
+from lgn_lite.cli import main as cli
 from lgn_lite.config import LGNConfig
-from lgn_lite.data_sets import REAL, open_data_set
+from lgn_lite.data_sets import REAL, DataSetMissing, find_data_set, open_data_set
 from lgn_lite.downloads.registry import ASSETS
 from lgn_lite.errors import InputError
+from lgn_lite.toy import encoder as toy_encoder
+from lgn_lite.toy.build import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -274,3 +281,107 @@ def test_a_name_of_megabytes_is_quoted_short(root):
         with pytest.raises(InputError, match="…") as error:
             call()
         assert len(str(error.value)) < 300
+
+
+# ── Found, and never drawn unasked ────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """Another folder, in which nothing may be drawn; the project's own data are not there either."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(data_sets, "project_root", lambda: tmp_path / "project")
+    monkeypatch.setattr(toy_encoder, "make_toy", lambda *_: pytest.fail("drawn unasked"))
+    return folder
+
+
+def copied(data, root: Path) -> Path:
+    """The tiny Toy-STA of a data set below another root, as links."""
+    folder = root / "toy-sta" / "tiny"
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(data.folder)
+    return root
+
+
+def of(about: About, folder: Path) -> Checkpoint:
+    return Checkpoint(folder, None, None, about, {})
+
+
+def test_the_checkpoint_the_current_folder_and_the_project_are_looked_through(tiny_toy, elsewhere, tmp_path):
+    best = tmp_path / "run" / "models" / "full" / "best"
+    trained = of(About(data_set="toy-sta", size="tiny", root="../../../../trained"), best)
+    with pytest.raises(DataSetMissing) as caught:
+        find_data_set(checkpoint=trained)
+    said = str(caught.value)
+    for folder in (tmp_path / "trained", Path("data"), tmp_path / "project" / "data"):
+        assert str(folder / "toy-sta" / "tiny") in said
+    assert "--root" in said and "root=" in said and "`lgn-lite data toy --size tiny --root data`" in said
+    for root in (tmp_path / "project" / "data", elsewhere / "data", tmp_path / "trained"):  # the later, the better
+        found = find_data_set(checkpoint=trained) if copied(tiny_toy, root) else None
+        assert found.folder.resolve() == tiny_toy.folder.resolve() and found.root.resolve() == root
+        assert len(found.queries("test")) == len(tiny_toy.queries("test"))
+    assert find_data_set(checkpoint=of(About(size="tiny"), best)).root == Path("data")  # of an earlier version
+    assert list(elsewhere.iterdir()) == [elsewhere / "data"]
+
+
+def test_a_folder_that_is_given_is_the_only_one_looked_at(tiny_toy, elsewhere, tmp_path, root):
+    copied(tiny_toy, elsewhere / "data")
+    with pytest.raises(DataSetMissing, match=r"is not in \S+ nowhere/toy-sta/tiny: .*--root '\S+ nowhere'`$"):
+        find_data_set("toy-sta", "tiny", tmp_path / "a nowhere")
+    with pytest.raises(DataSetMissing, match=r"^TACoS is not in data/tacos or .*`lgn-lite data get tacos --root data`"):
+        find_data_set("tacos")
+    assert find_data_set("tacos", root=root).root == root
+    assert find_data_set("charades-sta", root=root, checkpoint=of(About(size="tiny"), tmp_path)).size == ""
+    for wrong in ({"name": "toy-sta", "size": "huge"}, {"name": "toys"}, {"name": "toy-sta", "glove": "no/file"}):
+        with pytest.raises(InputError, match=r"choose one of|no such file"):
+            find_data_set(**wrong)
+
+
+@pytest.mark.parametrize("missing", ["features_fc6.hdf5", "frames.safetensors", "toy_sta.json"])
+def test_a_toy_sta_that_is_not_whole_is_not_resumed_unasked(tiny_toy, elsewhere, missing):
+    folder = elsewhere / "data" / "toy-sta" / "tiny"
+    folder.mkdir(parents=True)
+    for path in tiny_toy.folder.iterdir():
+        if path.name != missing:
+            (folder / path.name).symlink_to(path)
+    with pytest.raises(DataSetMissing, match="draw it with"):
+        find_data_set("toy-sta", "tiny")
+
+
+def test_a_toy_sta_of_another_version_or_seed(tiny_toy, elsewhere):
+    folder = copied(tiny_toy, elsewhere / "data") / "toy-sta" / "tiny"
+    folder.unlink()
+    folder.mkdir()
+    for path in tiny_toy.folder.iterdir():
+        if path.name != "toy_sta.json":
+            (folder / path.name).symlink_to(path)
+    about = json.loads((tiny_toy.folder / "toy_sta.json").read_text())
+    (folder / "toy_sta.json").write_text(json.dumps(about | {"seed": 7}))
+    assert find_data_set("toy-sta", "tiny").size == "tiny"
+    (folder / "toy_sta.json").write_text(json.dumps(about | {"version": VERSION - 1}))
+    with pytest.raises(InputError, match=f"version={VERSION - 1}"):
+        find_data_set("toy-sta", "tiny")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["evaluate", "CHECKPOINT"], ["report", "CHECKPOINT"], ["inspect", "CHECKPOINT", "--no-browser"],
+     ["evaluate", "CHECKPOINT", "--data", "tacos"], ["blind", "toy-sta"], ["study", "initialisation"],
+     ["study", "ablation"]],
+)  # fmt: skip
+def test_commands_from_another_folder_stop_in_one_line(elsewhere, checkpoint_folder, monkeypatch, capsys, words):
+    from lgn_lite.study import ablation, initialisation
+
+    for module in (ablation, initialisation):
+        monkeypatch.setattr(module, "project_root", lambda: elsewhere.parent / "project")
+    words = [str(checkpoint_folder) if word == "CHECKPOINT" else word for word in words]
+    monkeypatch.setattr(sys, "argv", ["lgn-lite", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("error: ") == 1
+    said = said.splitlines()[-1]  # torch may have a word on the machine's CUDA
+    assert said.startswith("error: ") and "is not in " in said and "--root" in said and "`lgn-lite data " in said
+    assert not list(elsewhere.iterdir())

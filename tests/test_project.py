@@ -10,6 +10,7 @@ from pathlib import Path
 
 from importlinter.cli import lint_imports
 
+from lgn_lite.config import VARIANTS, variant_title
 from lgn_lite.study import readme as study_readme
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +35,34 @@ def test_the_readme_names_files_that_exist():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in re.findall(r"\((notebooks/[^)]+)\)", readme):
         assert (ROOT / path).exists(), path
+
+
+# not: what people read instead; names in code may stay
+WORDS = {
+    r"\btIoU\b": "IoU, at first mention temporal IoU",
+    r"\bdropped (?:by|for)\b|NMS (?:has )?drop|uppression (?:has )?drop": "removed by NMS",
+    r"(?<![\w/\"'`.-])runs/course/full": "runs/course/models/full/best",
+    r"\bfull (?:and|vs\.?|or) (?:the )?baseline\b": "LGN and the baseline",
+}
+
+
+def test_one_word_for_one_thing():
+    """In the README, in notebooks with their outputs, and in all strings and comments of the package."""
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "notebooks").glob("*.ipynb")]
+    for pattern in ("*.py", "*.js", "*.jinja"):
+        files += [*(ROOT / "lgn_lite").rglob(pattern), *(ROOT / "data_scripts").rglob(pattern)]
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":  # pictures in base64 may spell anything
+            text = re.sub(r'"image/[\w+]+": "[^"]*"', "", text)
+        for wrong, right in WORDS.items():
+            found = re.search(wrong, text)
+            assert not found, f"{path.relative_to(ROOT)}: {found[0]!r}; say {right}"
+
+
+def test_a_variant_has_one_name_for_people():
+    assert [variant_title(name) for name in VARIANTS] == ["LGN", "baseline", "early", "late", "blind"]
+    assert study_readme.README_ROWS["full"].startswith(variant_title("full"))
 
 
 def test_every_promise_names_tests_that_exist():

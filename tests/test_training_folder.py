@@ -18,6 +18,13 @@ def check(folder: Path, model, settings=SHORT, queries=20, **about) -> None:
     check_same_training(folder, model, settings, About(**about), queries)
 
 
+def test_the_data_may_move(tmp_path, tiny_config):
+    check(tmp_path / "run", tiny_config(), root="../../data")
+    check(tmp_path / "run", tiny_config(), root="../elsewhere")
+    with pytest.raises(InputError, match="size: '' there, 'full' requested"):
+        check(tmp_path / "run", tiny_config(), root="../../data", size="full")
+
+
 def test_another_spelling_of_a_path_is_the_same(tmp_path, tiny_config, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()

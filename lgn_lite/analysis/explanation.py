@@ -145,7 +145,7 @@ def _catching_gates(model: LGN) -> Iterator[list[Gates]]:
 
 
 def top_predictions(model: LGN, scores: Tensor, keep: int = 5, nms: float | None = None) -> tuple[list[int], list[int]]:
-    """The first predictions and what NMS drops among them: numbers of candidates, best first.
+    """The first predictions and what NMS removes among them: numbers of candidates, best first.
 
     Args:
         model: whose candidates the scores are of.

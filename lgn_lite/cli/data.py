@@ -1,21 +1,27 @@
 """The commands `lgn-lite data …`: what fetches and prepares data sets, one function per command."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lgn_lite.cli.options import SAY, Root, console, print_whole
+from lgn_lite.cli import completion
+from lgn_lite.cli.options import MARKUP, SAY, Root, Size, console, examples, frame_table, print_whole, stoppable
 from lgn_lite.errors import InputError
 
 if TYPE_CHECKING:
+    from lgn_lite.data_sets import DataSet
     from lgn_lite.downloads.fetch import State
     from lgn_lite.downloads.registry import Asset
 
-data_app = typer.Typer(help="Fetch and prepare data sets.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Draw, fetch and prepare data sets. Begin with `lgn-lite data status`, which says what is there.",
+    no_args_is_help=True,
+    rich_markup_mode=MARKUP,
+)
+DRAWING_TAKES = {"tiny": "a minute", "small": "two minutes", "full": "a quarter of an hour"}  # on two cores
 
 AcceptTerms = Annotated[
     bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without a question: for scripts.")
@@ -24,30 +30,48 @@ Mirror = Annotated[
     str,
     typer.Option(
         envvar="LGN_LITE_MIRROR",
-        help="An address to ask first: a web server of your own that serves a data folder, archives included.",
+        help="The address to ask first: a web server of your own that serves a data folder, archives included.",
     ),
 ]
 
 
-@data_app.command("toy")
+@data_app.command(
+    "toy", epilog=examples("lgn-lite data toy --size tiny", "lgn-lite data toy --seed 1 --root data-seed1")
+)
 def data_toy(
-    size: Annotated[str, typer.Option(help="tiny, small or full.")] = "small",
+    size: Size = "small",
     root: Root = Path("data"),
-    seed: Annotated[int, typer.Option(help="Another seed, other videos (give another --root too).")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes that draw and decode.")] = 2,
+    seed: Annotated[int, typer.Option(help="Another seed draws other videos; give another --root too.")] = 0,
+    workers: Annotated[int, typer.Option(help="How many processes draw and decode.")] = 2,
 ) -> None:
-    """Draw Toy-STA, train its small VGG on single concepts, and extract features."""
-    from lgn_lite.data_sets import open_data_set
+    """Draw Toy-STA, train its small VGG on single concepts, and extract features, below the folder toy-sta in --root.
 
-    with _stoppable():
-        data = open_data_set("toy-sta", size, root, seed=seed, workers=workers)
+    What is there already is kept; interrupted, the same command resumes.
+    """
+    data = draw_toy_sta(size, root, seed, workers)
     for split in ("train", "val", *data.tests):
         queries = data.queries(split)
         console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
     console.print(data.folder, **SAY)
 
 
-@data_app.command("status")
+def draw_toy_sta(size: str, root: Path, seed: int = 0, workers: int = 2, quiet: bool = False) -> "DataSet":
+    """Open Toy-STA; where it is not there yet, say what is made and how long it takes, unless `quiet`, and make it."""
+    from lgn_lite.data_sets import open_data_set
+    from lgn_lite.toy.build import SIZES
+    from lgn_lite.toy.encoder import find_toy
+
+    if find_toy(root / "toy-sta", size) is None and not quiet:
+        console.print(
+            f"Toy-STA {size} is made in {root / 'toy-sta' / size}: {sum(SIZES[size].values()):,} videos are drawn, a "
+            f"small VGG is trained, features are extracted. On two cores this takes about {DRAWING_TAKES[size]}.",
+            **SAY,
+        )
+    with stoppable():
+        return open_data_set("toy-sta", size, root, seed=seed, workers=workers)
+
+
+@data_app.command("status", epilog=examples("lgn-lite data status", "lgn-lite data status --root data-mini --verify"))
 def data_status(
     root: Root = Path("data"),
     verify: Annotated[bool, typer.Option("--verify", help="Read the files and compare their checksums.")] = False,
@@ -63,14 +87,15 @@ def data_status(
     for asset in ASSETS:
         kind, note = states[asset.name]
         table.add_row(asset.name, _size(asset), f"{kind}: {note}" if note else kind, _command(asset, kind))
-    console.print(table)
+    print_whole(table)
 
     there = _there(states)
     needs = {name: _readiness(name, there) for name in (TOY, *DATA_SETS)}
     table = _table("data set", "state", "")
     for name, (ready, lacks) in needs.items():
         table.add_row(name, ready, lacks)
-    console.print("\n", table, sep="")
+    console.print()
+    print_whole(table)
 
     table = _table("notebook", "needs", "state")
     for notebook, names in NOTEBOOKS.items():
@@ -82,10 +107,15 @@ def data_status(
     _show_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
 
 
-@data_app.command("get")
+@data_app.command("get", epilog=examples("lgn-lite data get charades-sta glove-6b", "lgn-lite data get tacos --yes"))
 def data_get(
     names: Annotated[
-        list[str], typer.Argument(help="Data sets or single assets, by the names of `lgn-lite data status`.")
+        list[str],
+        typer.Argument(
+            metavar="NAMES...",
+            help="Data sets or single assets, by the names of `lgn-lite data status`.",
+            autocompletion=completion.assets,
+        ),
     ],
     root: Root = Path("data"),
     accept_terms: AcceptTerms = False,
@@ -106,7 +136,7 @@ def data_get(
     missing = [asset for asset in chosen if state(asset, root, verify=True).kind != "present"]
     fetchable = [asset for asset in missing if asset.fetchable]
     _agree(fetchable, accept_terms)
-    with _stoppable():
+    with stoppable():
         get(fetchable, root, mirror, keep_archives)
     for asset in chosen:
         if asset not in missing or asset in fetchable:
@@ -114,7 +144,7 @@ def data_get(
     _show_by_hand((asset for asset in missing if not asset.fetchable), root)
 
 
-@data_app.command("video")
+@data_app.command("video", epilog=examples("lgn-lite data video AO8RW"))
 def data_video(
     names: Annotated[list[str], typer.Argument(metavar="VID...", help="Names of videos of Charades, such as AO8RW.")],
     root: Root = Path("data"),
@@ -133,13 +163,13 @@ def data_video(
     members = {f"{Path(videos.path).name}/{name}.mp4": root / videos.path / f"{name}.mp4" for name in names}
     if not all(path.is_file() for path in members.values()):
         _agree([videos], accept_terms)
-        with _stoppable():
+        with stoppable():
             remote_members(with_mirror(videos.archive, mirror), members)
     for path in members.values():
         console.print(path, **SAY)
 
 
-@data_app.command("survey")
+@data_app.command("survey", epilog=examples("lgn-lite data survey", "lgn-lite data survey --root data-mini"))
 def data_survey(root: Root = Path("data")) -> None:
     """Count the annotations that are there, next to the paper's Table 1, and explain each difference."""
     from lgn_lite.analysis.data_statistics import DIFFERENCES, survey
@@ -152,22 +182,25 @@ def data_survey(root: Root = Path("data")) -> None:
     released = {name: data.released(root) for name, data in REAL.items() if _readiness(name, there)[0] != "not ready"}
     if not released:
         raise InputError(f"{root}: holds no real data set; fetch one with `lgn-lite data get charades-sta`")
-    console.print(survey(released).round(2).to_string(na_rep=""), **SAY)
+    found = survey(released).reset_index()
+    shown = {name: found[name].map("{:.2f}".format, na_action="ignore") for name in found.select_dtypes(float)}
+    found = found.assign(**shown).astype(object)
+    print_whole(frame_table(found.where(found.notna(), ""), ("data set", "split")))
     console.print("\nBest R1@m: what the best candidate of the preset would reach. Differences from the paper:", **SAY)
     for difference in DIFFERENCES:
         console.print(f"- {difference}", **SAY)
 
 
-@data_app.command("convert")
+@data_app.command("convert", epilog=examples("lgn-lite data convert charades-sta", "lgn-lite data convert tacos"))
 def data_convert(
-    name: Annotated[str, typer.Argument(help="charades-sta or tacos.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The data set: charades-sta or tacos.")],
     root: Root = Path("data"),
-    workers: Annotated[int, typer.Option(help="Processes that read.")] = 2,
+    workers: Annotated[int, typer.Option(help="How many processes read.")] = 2,
     source_folder: Annotated[
-        Path | None, typer.Option("--source", help="Folder of the released files.", show_default="as fetched")
+        Path | None, typer.Option("--source", help="The folder of the released files.", show_default="as fetched")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="HDF5 file to write.", show_default="the one that the data set opens")
+        Path | None, typer.Option(help="The HDF5 file to write.", show_default="the one that the data set opens")
     ] = None,
 ) -> None:
     """Convert features as released to the HDF5 file that the data set opens; an interrupted one resumes.
@@ -188,7 +221,7 @@ def data_convert(
     from lgn_lite.downloads.convert import convert_charades, convert_tacos  # here: slow to import
 
     released, made = source_folder or root / source.path, output or root / target.path
-    with _stoppable():
+    with stoppable():
         if name == "charades-sta":
             from lgn_lite.data_sets import open_data_set
 
@@ -230,21 +263,13 @@ def _agree(assets: Iterable["Asset"], accepted: bool) -> None:
             raise InputError("the terms were not accepted, so nothing was fetched; in a script: --accept-terms")
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command resumes from here.", **SAY)
-        raise typer.Exit(130) from None
-
-
 def _table(*columns: str) -> Any:
     from rich.table import Table
 
     table = Table(*columns, box=None, header_style="dim", pad_edge=False)
     for column in table.columns:
-        column.no_wrap = column.header not in ("state", "")
+        column.max_width = {"state": 28, "": 60}.get(column.header)
+        column.no_wrap = column.max_width is None
         column.justify = "right" if column.header == "size" else "left"
     return table
 
@@ -274,7 +299,7 @@ def _readiness(name: str, there: set[str]) -> tuple[str, str]:
     from lgn_lite.downloads.registry import DATA_SETS, TOY
 
     if name == TOY:
-        return "ready", "drawn if it is not there"
+        return "ready", "where it is not there, run, train and data toy draw it"
     missing = [need for need in DATA_SETS[name] if there.isdisjoint(need.assets)]
     if lacks := [need.what for need in missing if not need.without]:
         return "not ready", f"no {', '.join(lacks)}"

@@ -1,4 +1,4 @@
-"""The commands on runs of notebooks: run, sweep, results."""
+"""The commands on runs of notebooks: run, sweep, results, site."""
 
 import shlex
 import sys
@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from lgn_lite.cli import completion
 from lgn_lite.cli.options import (
+    MARKUP,
+    PROFILE,
     SAY,
     ParameterOptions,
     Profile,
     RunsDir,
     console,
+    examples,
     folder_name,
     given_path,
     parse_parameters,
@@ -21,29 +25,34 @@ from lgn_lite.cli.options import (
 )
 from lgn_lite.errors import InputError
 
-experiments_app = typer.Typer()
+experiments_app = typer.Typer(rich_markup_mode=MARKUP)
 
 
-@experiments_app.command()
+@experiments_app.command(
+    epilog=examples("lgn-lite run", "lgn-lite run 09 --name plateau -p t_min=0.0 -p t_max=0.5", "lgn-lite run 00 01")
+)
 def run(
     notebooks: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Names or paths, such as 09 or notebooks/09_train.ipynb; without any, all by name.",
+            metavar="NOTEBOOKS...",
+            help="The notebooks, by number, name or path: 09, 09_train or notebooks/09_train.ipynb; without any, all.",
             show_default=False,
+            autocompletion=completion.notebooks,
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="The run's name: its folder.")] = "course",
+    name: Annotated[str, typer.Option(help="The run's name, which is that of its folder.")] = "course",
     parameter: ParameterOptions = None,
     profile: Annotated[
-        Profile | None, typer.Option(help="Short for -p profile=…", show_default="the notebooks' own")
+        Profile | None,
+        typer.Option(help=f"{PROFILE} It is the parameter of this name.", show_default="the notebooks' own"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     runs_dir: RunsDir = "runs",
 ) -> None:
-    """Run the notebooks in order; executed copies and results go to runs/NAME.
+    """Run the course's notebooks in order; executed copies, results, models and a site of pages go to runs/NAME.
 
-    A notebook that fails stops the run; the same command resumes there.
+    A notebook that fails stops the run; the same command resumes there. What is done and unchanged is not run again.
     """
     from lgn_lite.experiments.progress import show_failure
     from lgn_lite.experiments.runner import NotebookFailed, find_notebooks, run_notebooks
@@ -71,15 +80,11 @@ def run(
         show_failure(console, failure, again)
         raise typer.Exit(1) from None
     except KeyboardInterrupt as interrupt:
-        console.print(
-            f"Stopped in {interrupt}. What was done before stays; resume with: {again}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"Stopped in {interrupt}. What was done before stays; resume with: {again}", **SAY)
         raise typer.Exit(130) from None
     _show_outcomes(outcomes, run_dir)
     _show_site(outcomes, run_dir)
+    _show_models(run_dir)
 
 
 def _show_outcomes(outcomes: list, run_dir: Path) -> None:
@@ -95,7 +100,7 @@ def _show_outcomes(outcomes: list, run_dir: Path) -> None:
     for outcome in outcomes:
         table.add_row(outcome.name, clock(outcome.seconds), {"kept": "done before"}.get(outcome.status, outcome.status))
     console.print()
-    console.print(table)
+    print_whole(table)
     console.print()
     written = sorted(path for path in (run_dir / "results").glob("*.json") if not is_hidden(path))
     for path in [run_dir / "notebooks", *written]:
@@ -107,52 +112,126 @@ def _show_site(outcomes: list, run_dir: Path) -> None:
     from lgn_lite.course.site import site_or_reason
     from lgn_lite.experiments.progress import here
     from lgn_lite.experiments.runner import hold_run
-    from lgn_lite.support.files import is_hidden
 
-    site = run_dir / "site"
-    line = str(site / "index.html")
-    if any(outcome.status == "done" for outcome in outcomes) or not (site / "index.html").exists():
-        copies = sorted((run_dir / "notebooks").glob("*.ipynb"))
-        copies = [path for path in copies if not (path.name.endswith(".failed.ipynb") or is_hidden(path))]
+    index = run_dir / "site" / "index.html"
+    line = str(index)
+    if any(outcome.status == "done" for outcome in outcomes) or not index.exists():
         try:
             with hold_run(run_dir):
-                line = site_or_reason(copies, site)
+                line = site_or_reason(_copies(run_dir), index.parent)
         except (InputError, OSError) as error:
             line = f"no site: {error}"
-    line = line if line.startswith("no site") else here(Path(line))
-    console.print(line, **SAY)
+    console.print(line if line.startswith("no site") else here(Path(line)), **SAY)
 
 
-@experiments_app.command()
+def _show_models(run_dir: Path) -> None:
+    """How to look at the predictions of the run's LGN, or of another of its models; nothing where it has none."""
+    from lgn_lite.experiments.progress import here
+
+    found = sorted(run_dir.glob("models/*/best/config.json"), key=lambda path: (path.parts[-3] != "full", path))
+    if found:
+        console.print(f"\nInspect the predictions: lgn-lite inspect {shlex.quote(here(found[0].parent))}", **SAY)
+
+
+def _copies(run_dir: Path) -> list[Path]:
+    """The executed notebooks of a run, without those that failed."""
+    from lgn_lite.support.files import is_hidden
+
+    found = sorted((run_dir / "notebooks").glob("*.ipynb"))
+    return [path for path in found if not (path.name.endswith(".failed.ipynb") or is_hidden(path))]
+
+
+@experiments_app.command(epilog=examples("lgn-lite site course", "lgn-lite site runs/mine --output pages --no-browser"))
+def site(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="The run's name, or the path of its folder: course or runs/course.",
+            autocompletion=completion.runs,
+        ),
+    ] = "course",
+    output: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The folder for the pages.", show_default="RUN/site")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the first page in a browser.")] = True,
+    runs_dir: RunsDir = "runs",
+) -> None:
+    """Build the site of a run: its executed notebooks as web pages with a search, which need no network.
+
+    `lgn-lite run` builds it too; this builds it again, or somewhere else.
+    """
+    import webbrowser
+
+    from lgn_lite.course.site import build_site
+    from lgn_lite.experiments.progress import here
+    from lgn_lite.support.files import project_root
+
+    out = given_path(output, "--output") if output is not None else None
+    folder = given_path(run, "RUN")
+    if not folder.is_dir():
+        folder = project_root() / given_path(runs_dir, "--runs-dir") / run
+    if not (copies := _copies(folder)):
+        what = "holds no executed notebooks" if folder.is_dir() else "no such folder"
+        raise InputError(f"{here(folder)}: {what}; give a run's name or folder, or make one with `lgn-lite run`")
+    index = build_site(copies, out or folder / "site").resolve()
+    console.print(here(index), **SAY)
+    if browser:
+        webbrowser.open(index.as_uri())
+
+
+@experiments_app.command(
+    epilog=examples(
+        "lgn-lite sweep 12 notebooks/sweeps/no_video.yaml --name no-video",
+        "lgn-lite sweep 09 grid.yaml --name guidance --dry-run",
+    )
+)
 def sweep(
-    notebook: Annotated[str, typer.Argument(help="Name or path, such as 09 or notebooks/09_train.ipynb.")],
+    notebook: Annotated[
+        str,
+        typer.Argument(
+            metavar="NOTEBOOK",
+            help="The notebook, by number, name or path: 09, 09_train or notebooks/09_train.ipynb.",
+            autocompletion=completion.notebooks,
+        ),
+    ],
     grid: Annotated[
-        Path, typer.Argument(help="YAML: grid: {seed: [0, 1], …} or list: [{seed: 0}, …]; fixed: {…} for all runs.")
+        Path,
+        typer.Argument(
+            metavar="GRID",
+            help="A YAML file with grid: {seed: [0, 1], …} or list: [{seed: 0}, …]; and fixed: {…} for all runs.",
+        ),
     ],
     name: Annotated[
-        str | None, typer.Option(help="The sweep's name: its folder.", show_default="the notebook's name")
+        str | None,
+        typer.Option(help="The sweep's name, which is that of its folder.", show_default="the notebook's name"),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once.", show_default="one per GPU, else one per core")
+        int | None, typer.Option(min=1, help="How many runs go at once.", show_default="one per GPU, else one per core")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A running dask scheduler.", show_default="a local one")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The address of a running dask scheduler.", show_default="a local one"),
     ] = None,
     gpus: Annotated[
         int | None,
-        typer.Option(min=0, help="GPUs that a run takes (dask's resource GPU).", show_default="1 if there are any"),
+        typer.Option(min=0, help="The GPUs that a run takes (dask's resource GPU).", show_default="1 if there are any"),
     ] = None,
     tls_ca_file: Annotated[
-        str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: whose certificates count.")
+        str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: the file of the trusted certificates.")
     ] = "",
-    tls_cert: Annotated[str, typer.Option(metavar="PEM", help="This side's certificate.")] = "",
-    tls_key: Annotated[str, typer.Option(metavar="PEM", help="Its key.")] = "",
+    tls_cert: Annotated[
+        str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: the file of this side's certificate.")
+    ] = "",
+    tls_key: Annotated[
+        str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: the file of this side's key.")
+    ] = "",
     parameter: ParameterOptions = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their status.")] = False,
     runs_dir: RunsDir = "runs",
 ) -> None:
-    """Run a notebook over a grid or a list of parameters, several at once; each run is a folder in runs/NAME.
+    """Run a notebook over a grid or a list of parameters, several runs at once; each is a folder in runs/NAME.
 
     What is done stays, a run that fails is listed and the others continue; the same command resumes with the rest.
     Toy-STA is drawn by the first run that needs it; other data have to be there before. On a cluster all machines have
@@ -255,25 +334,38 @@ def _show_end(plan: Any, again: str) -> None:
     console.print(f"The numbers: lgn-lite results {shlex.quote(here(plan.folder))}", **SAY)
 
 
-@experiments_app.command()
+@experiments_app.command(
+    epilog=examples(
+        "lgn-lite results runs",
+        "lgn-lite results runs/guidance --over seed --csv table.csv",
+        "lgn-lite results runs/course --metric 'variants.*.test.all.R1@0.5'",
+    )
+)
 def results(
     folders: Annotated[
-        list[str], typer.Argument(metavar="FOLDERS...", help="Runs, sweeps, or folders that hold some.")
+        list[str],
+        typer.Argument(metavar="FOLDERS...", help="The folders of runs or sweeps, or folders that hold some."),
     ],
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="Numbers by dotted names, such as 'variants.*.test.all.R1@0.5'; repeatable.",
+            help="The numbers to show by their dotted names, such as `'variants.*.test.all.R1@0.5'`; may be given "
+            "several times.",
             show_default="the test split's",
         ),
     ] = None,
     over: Annotated[
         list[str] | None,
-        typer.Option(help="Mean ± standard deviation over this parameter, such as seed; repeatable."),
+        typer.Option(
+            help="Show mean ± standard deviation over this parameter, such as seed; may be given several times.",
+            show_default=False,
+        ),
     ] = None,
-    csv: Annotated[str | None, typer.Option(metavar="PATH", help="Also write the table here, as CSV.")] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="PATH", help="A file for the table, as CSV.", show_default=False)
+    ] = None,
     html: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Also write the table here, as one HTML file.")
+        str | None, typer.Option(metavar="PATH", help="A file for the table, as a web page.", show_default=False)
     ] = None,
 ) -> None:
     """Collect runs into a table: a row for each, the parameters that differ, and the numbers of its results."""

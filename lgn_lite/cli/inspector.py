@@ -5,57 +5,76 @@ from typing import Annotated, Any
 
 import typer
 
-from lgn_lite.cli.options import SAY, Device, Root, Size, console
+from lgn_lite.cli.options import (
+    MARKUP,
+    SAY,
+    CheckpointArgument,
+    CheckpointData,
+    CheckpointRoot,
+    CheckpointSize,
+    Device,
+    SplitOption,
+    console,
+    examples,
+)
 
-inspector_app = typer.Typer()
+inspector_app = typer.Typer(rich_markup_mode=MARKUP)
 
-CheckpointArgument = Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")]
 BaselineOption = Annotated[
     Path | None,
-    typer.Option(help="A checkpoint to compare with.", show_default="../../baseline/best next to it, if it exists"),
-]
-DataOption = Annotated[
-    str | None,
     typer.Option(
-        help="toy-sta, charades-sta, tacos or activitynet-captions.",
-        show_default="the one that the checkpoint was trained on",
+        help="The folder of a checkpoint to compare with.", show_default="../../baseline/best next to it, if it exists"
     ),
 ]
-SplitOption = Annotated[str, typer.Option(help="train, val, test, or Toy-STA's test-composition.")]
 
 
-@inspector_app.command()
+@inspector_app.command(
+    epilog=examples(
+        "lgn-lite inspect runs/course/models/full/best",
+        'lgn-lite inspect runs/course/models/full/best --video VIDEO.mp4 --sentence "The red circle jumps."',
+    )
+)
 def inspect(
     checkpoint: CheckpointArgument,
     baseline: BaselineOption = None,
-    data: DataOption = None,
+    data: CheckpointData = None,
     split: SplitOption = "test",
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
-    sentence: Annotated[str | None, typer.Option(help="What to find in it.", show_default=False)] = None,
+    sentence: Annotated[str | None, typer.Option(help="What to find in it, in English.", show_default=False)] = None,
     encoder: Annotated[
         Path | None,
-        typer.Option(help="VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False),
+        typer.Option(
+            help="The file of VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False
+        ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in, who need the token too.")
+        str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in, which need the token too.")
     ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(help="Where to listen.", min=1, max=65535, show_default="8866, or the next free one")
+        int | None,
+        typer.Option(
+            help="The port to listen on.", metavar="PORT", min=1, max=65535, show_default="8866, or the next free one"
+        ),
     ] = None,
-    token: Annotated[bool, typer.Option("--token/--no-token", help="Ask visitors for the address's secret.")] = True,
+    token: Annotated[
+        bool, typer.Option("--token/--no-token", help="Let in only who has the secret in the address.")
+    ] = True,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
-    size: Size = "small",
-    root: Root = Path("data"),
+    size: CheckpointSize = "",
+    root: CheckpointRoot = None,
 ) -> None:
     """Serve the inspector as a page, on this machine only: queries, video, map, guidance. Ctrl-C ends it.
 
-    Each visitor has an inspector of their own.
+    Each visitor has an inspector of their own. The page shows the queries of the data set that the checkpoint was
+    trained on, or a video file of your own.
     """
     import threading
     import warnings
     import webbrowser
 
     from lgn_lite.checkpoint import load_checkpoint
+    from lgn_lite.data_sets import DataSetMissing, find_data_set
+    from lgn_lite.errors import InputError
     from lgn_lite.inspector.server import inspector, serve
     from lgn_lite.inspector.visits import is_local
 
@@ -64,6 +83,11 @@ def inspect(
     arguments |= {"data": data, "split": split, "sentence": sentence, "size": size}
     if baseline is not None:
         load_checkpoint(baseline)  # the inspector does without a broken one; whoever names it wants to know
+    if video is None:  # the inspector does without data too: there would be nothing to see
+        try:
+            find_data_set(data or "", size, root, checkpoint=load_checkpoint(checkpoint))
+        except DataSetMissing as error:
+            raise InputError(f"{error}; a video of your own (--video) needs none") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inspector(arguments).close()  # what is wrong is said here, and not to the first visitor
@@ -81,27 +105,34 @@ def inspect(
     serve(arguments, host, port, token, ready)
 
 
-@inspector_app.command()
+@inspector_app.command(
+    epilog=examples(
+        "lgn-lite report runs/course/models/full/best",
+        "lgn-lite report runs/course/models/full/best --split val --count 8 --output val.html",
+    )
+)
 def report(
     checkpoint: CheckpointArgument,
     baseline: BaselineOption = None,
-    data: DataOption = None,
+    data: CheckpointData = None,
     split: SplitOption = "test",
     output: Annotated[
-        Path | None, typer.Option(help="The HTML file.", show_default="CHECKPOINT/report-SPLIT.html")
+        Path | None, typer.Option(help="The HTML file to write.", show_default="CHECKPOINT/report-SPLIT.html")
     ] = None,
-    count: Annotated[int, typer.Option(help="Queries to show of the best, the worst and the most disputed.")] = 4,
+    count: Annotated[
+        int, typer.Option(help="How many queries to show of the best, of the worst, and of the most disputed.")
+    ] = 4,
     device: Device = "cpu",
-    size: Size = "small",
-    root: Root = Path("data"),
+    size: CheckpointSize = "",
+    root: CheckpointRoot = None,
 ) -> None:
     """Write results and the best, worst and most disputed predictions into one HTML file that needs no network."""
     from lgn_lite.checkpoint import load_checkpoint
-    from lgn_lite.data_sets import open_data_set
+    from lgn_lite.data_sets import find_data_set
     from lgn_lite.inspector.report import sibling_baseline, write_report
 
     loaded = load_checkpoint(checkpoint, device)
     compared = load_checkpoint(baseline, device) if baseline is not None else sibling_baseline(loaded, device)
-    data_set = open_data_set(data or loaded.about.data_set, size, root)
+    data_set = find_data_set(data or "", size, root, checkpoint=loaded)
     out = output or checkpoint / f"report-{split}.html"
     console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)

@@ -12,13 +12,15 @@ from lgn_lite.cli.data import data_app
 from lgn_lite.cli.experiments import experiments_app
 from lgn_lite.cli.inspector import inspector_app
 from lgn_lite.cli.model import model_app
+from lgn_lite.cli.options import MARKUP
 from lgn_lite.cli.study import benchmark, study_app
 from lgn_lite.support.error_lines import errors_as_lines
 
 app = typer.Typer(
-    help="Language-guided moment retrieval: the course, training and prediction.",
+    help="Language-guided moment retrieval: the course, training and prediction. Begin with `lgn-lite run`, which "
+    "makes data, models and pages, or read notebooks/00_start_here.ipynb. `lgn-lite COMMAND --help` shows examples.",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=MARKUP,
     pretty_exceptions_show_locals=False,
 )
 

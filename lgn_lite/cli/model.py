@@ -5,104 +5,158 @@ from typing import Annotated, Any
 
 import typer
 
+from lgn_lite.cli import completion
+from lgn_lite.cli.data import draw_toy_sta
 from lgn_lite.cli.options import (
+    DATA,
+    MARKUP,
+    PROFILE,
     SAY,
+    CheckpointArgument,
+    CheckpointData,
+    CheckpointRoot,
+    CheckpointSize,
     Device,
+    FoundRoot,
     Profile,
-    Root,
     SettingOptions,
     Size,
+    SplitOption,
     TrainingOptions,
     console,
+    examples,
+    frame_table,
     given_path,
     parse_parameters,
     print_whole,
+    stoppable,
 )
 
-model_app = typer.Typer()
-DATA_SET_HELP = "toy-sta, charades-sta, tacos or activitynet-captions."
+model_app = typer.Typer(rich_markup_mode=MARKUP)
 
 
-@model_app.command()
+@model_app.command(
+    epilog=examples(
+        "lgn-lite train runs/mine --variant baseline",
+        "lgn-lite train runs/short -t epochs=2 -s hidden=64",
+        "lgn-lite train runs/charades --data charades-sta --profile gpu",
+    )
+)
 def train(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Where checkpoints and logs go, e.g. runs/mine.")],
-    data: Annotated[str, typer.Option(help=DATA_SET_HELP)] = "toy-sta",
-    variant: Annotated[str, typer.Option(help="full, baseline, early, late or blind.")] = "full",
-    profile: Annotated[Profile, typer.Option(help="How much to compute.")] = Profile.cpu,
-    seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 0,
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="The folder for checkpoints and logs, such as runs/mine.")
+    ],
+    data: Annotated[str, typer.Option(help=DATA, autocompletion=completion.data_sets)] = "toy-sta",
+    variant: Annotated[
+        str,
+        typer.Option(
+            help="What to train: full (LGN), baseline (2D-TAN), early or late (the baseline with one of LGN's two "
+            "parts), or blind (LGN without the video).",
+            autocompletion=completion.variants,
+        ),
+    ] = "full",
+    profile: Annotated[Profile, typer.Option(help=PROFILE)] = Profile.cpu,
+    seed: Annotated[int, typer.Option(help="The seed of the weights, the order of the queries, and dropout.")] = 0,
     setting: SettingOptions = None,
     training: TrainingOptions = None,
-    glove: Annotated[Path | None, typer.Option(help="File of word vectors; else ROOT/glove/glove.6B.300d.txt.")] = None,
+    glove: Annotated[
+        Path | None,
+        typer.Option(help="A file of word vectors.", show_default="glove/glove.6B.300d.txt in --root, if it is there"),
+    ] = None,
     size: Size = "small",
-    root: Root = Path("data"),
+    root: FoundRoot = None,
 ) -> None:
-    """Train a model on a data set; interrupted, the same command resumes where it stopped.
+    """Train a model on a data set; interrupted, the same command resumes.
 
-    On several GPUs: accelerate launch -m lgn_lite train …
+    If Toy-STA is not there yet, it is drawn first, into --root or into data. Real data have to be fetched before
+    (`lgn-lite data get`). Several GPUs share one training by `accelerate launch -m lgn_lite train FOLDER`.
     """
-    from lgn_lite.data_sets import open_data_set
+    from lgn_lite.config import variant_title
+    from lgn_lite.data_sets import DataSetMissing, find_data_set
     from lgn_lite.recipes import Recipe, train_variant
+    from lgn_lite.states import saved_step
     from lgn_lite.training import is_main_process, selection
 
     path = given_path(folder, "FOLDER")
     model, of_training = parse_parameters(setting or []), parse_parameters(training or [])
     recipe = Recipe(variant, profile.value, seed, model, of_training)
-    data_set = open_data_set(data, size, root, glove)  # may draw Toy-STA, for minutes
     main = is_main_process()
+    try:
+        data_set = find_data_set(data, size, root, glove)
+    except DataSetMissing:
+        if data != "toy-sta":
+            raise
+        data_set = draw_toy_sta(size, root or Path("data"), quiet=not main)
     try:
         history = train_variant(data_set, path, recipe, progress=main)
     except KeyboardInterrupt:
-        console.print("Stopped. The same command resumes from the last saved state.", markup=False, highlight=False)
+        step = saved_step(path)
+        what = f"resumes from step {step}, the last one saved" if step else "starts again: no step was saved yet"
+        console.print(f"Stopped. The same command {what}.", **SAY)
         raise typer.Exit(130) from None
     if not main:
         return
     best = max(history, key=selection)
-    console.print(f"best epoch {best['epoch']}: val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}")
+    scores = f"val R1@0.5 {best['R1@0.5']:.1f}, R1@0.7 {best['R1@0.7']:.1f}"
+    console.print(f"{variant_title(variant)}, best epoch {best['epoch']}: {scores}", **SAY)
     console.print(path / "best", **SAY)
 
 
-@model_app.command()
+@model_app.command(
+    epilog=examples(
+        "lgn-lite evaluate runs/course/models/full/best",
+        "lgn-lite evaluate runs/course/models/full/best --split test-composition --output new.json",
+    )
+)
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/mine/best.")],
-    split: Annotated[str, typer.Option(help="val, test, or Toy-STA's test-composition.")] = "test",
-    data: Annotated[
-        str | None, typer.Option(help=DATA_SET_HELP, show_default="the one that the checkpoint was trained on")
+    checkpoint: CheckpointArgument,
+    split: SplitOption = "test",
+    data: CheckpointData = None,
+    discounted: Annotated[
+        bool, typer.Option("--discounted", help="Show dR@n,IoU=m too, which rewards close boundaries.")
+    ] = False,
+    output: Annotated[
+        str | None, typer.Option(metavar="PATH", help="A file for the results, as JSON.", show_default=False)
     ] = None,
-    discounted: Annotated[bool, typer.Option("--discounted", help="Show dR@n,m too.")] = False,
-    output: Annotated[str | None, typer.Option(metavar="PATH", help="Also write the results here, as JSON.")] = None,
     device: Device = "cpu",
-    size: Size = "small",
-    root: Root = Path("data"),
+    size: CheckpointSize = "",
+    root: CheckpointRoot = None,
 ) -> None:
     """Rank the candidates of every query of a split, and print R@n and mIoU by caption kind and moment length."""
     from lgn_lite.checkpoint import load_checkpoint
-    from lgn_lite.data_sets import open_data_set
+    from lgn_lite.config import variant_title
+    from lgn_lite.data_sets import find_data_set
     from lgn_lite.recipes import evaluate_checkpoint
     from lgn_lite.support.files import write_json
 
     path = given_path(output, "--output", file=True) if output is not None else None
     loaded = load_checkpoint(checkpoint, device)
-    data_set = open_data_set(data or loaded.about.data_set, size, root)
+    data_set = find_data_set(data or "", size, root, checkpoint=loaded)
     results = evaluate_checkpoint(data_set, loaded, split, discounted)
     print_whole(evaluation_table(results))
+    console.print(f"\n{variant_title(loaded.variant) or checkpoint} on {data_set.title}, {split}", **SAY)
     if path is not None:
-        write_json(path, results)
+        console.print(write_json(path, results), **SAY)
 
 
-@model_app.command()
+@model_app.command(
+    epilog=examples('lgn-lite predict runs/course/models/full/best VIDEO.mp4 "The red circle jumps."'),
+)
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint folder, e.g. runs/course/models/full/best.")],
-    video: Annotated[Path, typer.Argument(help="Any video file that FFmpeg reads.")],
-    sentences: Annotated[list[str], typer.Argument(help="What to find; quote each sentence.")],
-    top: Annotated[int, typer.Option(help="Predictions per sentence.")] = 5,
+    checkpoint: CheckpointArgument,
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file of any kind that FFmpeg reads.")],
+    sentences: Annotated[list[str], typer.Argument(metavar="SENTENCES...", help="What to find; quote each sentence.")],
+    top: Annotated[int, typer.Option(help="How many predictions to show for each sentence.")] = 5,
     encoder: Annotated[
         Path | None,
-        typer.Option(help="VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False),
+        typer.Option(
+            help="The file of VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False
+        ),
     ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     device: Device = "cpu",
     max_lost: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the video's pictures that may be undecodable.")
+        float, typer.Option(min=0, max=1, help="The share of the video's pictures that may be undecodable.")
     ] = 0.5,
 ) -> None:
     """Find the moments of a video that sentences describe."""
@@ -137,37 +191,48 @@ def predict(
             console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {moment.score:.2f}", **SAY)
 
 
-@model_app.command()
+@model_app.command(epilog=examples("lgn-lite blind charades-sta", "lgn-lite blind toy-sta --size tiny --seeds 1"))
 def blind(
-    data: Annotated[str, typer.Argument(help=DATA_SET_HELP)] = "charades-sta",
-    seeds: Annotated[int, typer.Option(help="Trainings of the sentence-only LGN.")] = 3,
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help=DATA, autocompletion=completion.data_sets)
+    ] = "charades-sta",
+    seeds: Annotated[int, typer.Option(help="How often the sentence-only LGN is trained.")] = 3,
     runs_dir: Annotated[
-        str, typer.Option(metavar="PATH", help="Models and results go to a folder blind/DATA in it.")
+        str, typer.Option(metavar="PATH", help="The folder of all runs; models and results go to blind/DATA in it.")
     ] = "runs",
     size: Size = "small",
-    root: Root = Path("data"),
+    root: FoundRoot = None,
 ) -> None:
-    """What can be answered without any video: from positions, from the verb, from the sentence.
+    """Measure what can be answered without any video: from positions, from the verb, from the sentence.
 
-    Needs the annotations alone. Prints R@n on the test split next to published figures; interrupted, it resumes.
+    It needs only the annotations, and trains an LGN on the sentences alone. It prints R@n on the test split next to
+    published figures. Interrupted, the same command resumes.
     """
     from lgn_lite.analysis.sentence_only import compare_without_video
-    from lgn_lite.data_sets import open_data_set
+    from lgn_lite.data_sets import find_data_set
     from lgn_lite.support.files import write_json
 
     runs = given_path(runs_dir, "--runs-dir")
-    data_set = open_data_set(data, size, root)
+    data_set = find_data_set(data, size, root)
     folder = runs / "blind" / data
-    results = compare_without_video(data_set, folder, range(seeds))
+    with stoppable():
+        results = compare_without_video(data_set, folder, range(seeds))
     print_whole(no_video_table(results))
     console.print(write_json(folder / "results.json", results), **SAY)
 
 
-@model_app.command()
+@model_app.command(epilog=examples("lgn-lite summary tacos", "lgn-lite summary toy -s guidance=0 -s early=none"))
 def summary(
-    preset: Annotated[str, typer.Argument(help="charades-sta, tacos, activitynet-captions or toy.")] = "charades-sta",
+    preset: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET",
+            help="The settings to begin with: charades-sta, tacos, activitynet-captions or toy.",
+            autocompletion=completion.presets,
+        ),
+    ] = "charades-sta",
     setting: SettingOptions = None,
-    words: Annotated[int, typer.Option(help="Words of the sentence.")] = 8,
+    words: Annotated[int, typer.Option(help="The words of the sentence that the multiply-adds are counted for.")] = 8,
 ) -> None:
     """Show a preset's settings, and the parameters and multiply-adds of each part of the model."""
     from lgn_lite.analysis.model_summary import readable, summarise_model
@@ -176,7 +241,7 @@ def summary(
     config = LGNConfig.preset(preset, **parse_parameters(setting or []))
     console.print(str(config), **SAY)
     console.print()
-    console.print(readable(summarise_model(config, words=words)).to_string(), **SAY)
+    print_whole(frame_table(readable(summarise_model(config, words=words)).reset_index(), ("part", "shape")))
 
 
 def evaluation_table(results: dict) -> Any:

@@ -1,6 +1,8 @@
-"""What the commands share: the console, the options that several of them take, KEY=VALUE words, wide tables."""
+"""What the commands share: the console, options and examples, KEY=VALUE words, wide tables, Ctrl-C in a line."""
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from lgn_lite.cli import completion
 from lgn_lite.errors import InputError
 
 console = Console()
+MARKUP = "markdown"  # of help: typer then breaks lines where the terminal ends, not where the source does
 SAY = dict(markup=False, highlight=False, soft_wrap=True)  # paths, addresses and commands as they are
 
 
@@ -22,18 +26,71 @@ class Profile(StrEnum):
     gpu = "gpu"
 
 
-def _repeatable(name: str, short: str, what: str) -> Any:
-    text = f"{what}, its value in YAML; repeatable."
-    return typer.Option(name, short, metavar="KEY=VALUE", help=text, show_default=False)
+def _repeatable(name: str, short: str, what: str, completed: Callable) -> Any:
+    text = f"{what}, its value in YAML; may be given several times."
+    return typer.Option(name, short, metavar="KEY=VALUE", help=text, show_default=False, autocompletion=completed)
 
+
+def examples(*commands: str) -> str:
+    """A command's `epilog`: what to type."""
+    lines = "\n".join(f"- `{command}`" for command in commands)
+    return f"Example{'s' * (len(commands) > 1)}:\n\n{lines}"
+
+
+PROFILE = "How much to compute: smoke (only to see that all runs), cpu (the course's), or gpu (30 epochs on Toy-STA)."
+ROOT, SIZE = "The folder of all data sets.", "Toy-STA's size: tiny, small or full."
+DATA = "The data set: toy-sta, charades-sta, tacos or activitynet-captions."
 
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
-RunsDir = Annotated[str, typer.Option(metavar="PATH", help="Folder of all runs, from the project's folder.")]
-Root = Annotated[Path, typer.Option(help="Folder of all data sets.")]
-Size = Annotated[str, typer.Option(help="Toy-STA's size: tiny, small or full.")]
-ParameterOptions = Annotated[list[str] | None, _repeatable("--parameter", "-p", "A notebook parameter")]
-SettingOptions = Annotated[list[str] | None, _repeatable("--setting", "-s", "A setting of the model")]
-TrainingOptions = Annotated[list[str] | None, _repeatable("--training", "-t", "A setting of the training")]
+RunsDir = Annotated[str, typer.Option(metavar="PATH", help="The folder of all runs, from the project's folder.")]
+Root = Annotated[Path, typer.Option(help=ROOT)]
+FoundRoot = Annotated[
+    Path | None, typer.Option(help=ROOT, show_default="data here, otherwise data in the project's folder")
+]
+Size = Annotated[str, typer.Option(help=SIZE, autocompletion=completion.sizes)]
+ParameterOptions = Annotated[
+    list[str] | None, _repeatable("--parameter", "-p", "A notebook parameter", completion.parameters)
+]
+SettingOptions = Annotated[list[str] | None, _repeatable("--setting", "-s", "A model setting", completion.settings)]
+TrainingOptions = Annotated[
+    list[str] | None, _repeatable("--training", "-t", "A training setting", completion.training_settings)
+]
+
+# of the commands on a checkpoint
+CheckpointArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A checkpoint's folder, such as runs/course/models/full/best.",
+        autocompletion=completion.checkpoints,
+    ),
+]
+CheckpointData = Annotated[
+    str | None,
+    typer.Option(
+        help=DATA, show_default="the one that the checkpoint was trained on", autocompletion=completion.data_sets
+    ),
+]
+CheckpointRoot = Annotated[
+    Path | None,
+    typer.Option(help=ROOT, show_default="the checkpoint's; otherwise data here, or data in the project's folder"),
+]
+CheckpointSize = Annotated[
+    str, typer.Option(help=SIZE, show_default="as the checkpoint's data", autocompletion=completion.sizes)
+]
+SplitOption = Annotated[
+    str, typer.Option(help="train, val, test, or Toy-STA's test-composition.", autocompletion=completion.splits)
+]
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C ends a command that resumes with one line, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("Stopped. What is done stays; the same command resumes with the rest.", **SAY)
+        raise typer.Exit(130) from None
 
 
 def folder_name(name: str, option: str = "--name") -> str:
@@ -89,8 +146,30 @@ def parse_parameters(words: list[str]) -> dict[str, Any]:
 
 
 def print_whole(table: Any) -> None:
-    """Print a table as wide as it is: a narrow terminal or a pipe must not cut names such as R1@0.3."""
+    """Print a rich table of which nothing is cut, whatever the terminal's width.
+
+    In a file or a pipe it is as wide as it is. On a terminal, long cells fold at blanks as far as that helps; names
+    such as R1@0.3 stay whole.
+    """
     from rich.measure import Measurement
 
-    table.width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    unbounded = console.options.update(max_width=100_000)
+    for column in table.columns:  # else rich narrows the widest column, in the middle of its words
+        words = [Measurement.get(console, unbounded, text).minimum for text in (column.header, *column.cells)]
+        column.min_width = max(words)
+    needed = Measurement.get(console, unbounded, table)
+    width = console.width if console.file.isatty() else needed.maximum
+    table.width = min(max(width, needed.minimum), needed.maximum)
     console.print(table, soft_wrap=True)
+
+
+def frame_table(frame: Any, words: tuple[str, ...]) -> Any:
+    """A table of a DataFrame; its columns of words are on the left, those of numbers on the right."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in frame.columns:
+        table.add_column(name, justify="left" if name in words else "right")
+    for row in frame.itertuples(index=False):
+        table.add_row(*map(str, row))
+    return table

@@ -1,86 +1,135 @@
 """The commands that make the committed study, `lgn-lite study …`; each resumes where it was interrupted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lgn_lite.cli.options import SAY, Device, SettingOptions, console, parse_parameters, print_whole
-
-study_app = typer.Typer(
-    help="Make the course's study again: ablations, speed, the README's tables.", no_args_is_help=True
+from lgn_lite.cli import completion
+from lgn_lite.cli.options import (
+    MARKUP,
+    SAY,
+    Device,
+    SettingOptions,
+    Size,
+    console,
+    examples,
+    parse_parameters,
+    print_whole,
+    stoppable,
 )
 
-Rows = Annotated[list[str] | None, typer.Option("--row", help="Of the study; repeatable.", show_default="all")]
+study_app = typer.Typer(
+    help="Make the course's study again: ablations, speed, the README's tables. Begin with `lgn-lite study benchmark`, "
+    "which takes a minute; the others take hours, or a GPU.",
+    no_args_is_help=True,
+    rich_markup_mode=MARKUP,
+)
+
+Rows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--row", help="A row of the study, such as late; may be given several times.", show_default="all of them"
+    ),
+]
 
 
-@study_app.command()
+@study_app.command(
+    epilog=examples(
+        "lgn-lite study ablation",
+        "lgn-lite study ablation --folder runs/ablations_trapezoid --schedule trapezoid --row baseline --row full",
+    )
+)
 def ablation(
-    size: Annotated[str, typer.Option(help="Toy-STA's size for the study; the rates are chosen on small.")] = "full",
-    epochs: Annotated[int, typer.Option(help="Of each run of the study.")] = 2,
-    seeds: Annotated[int, typer.Option(help="Runs of each row.")] = 5,
-    precision: Annotated[str, typer.Option(help="no or bf16, of all runs.")] = "bf16",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Toy-STA's size for the study; the learning rates are chosen on small.",
+            autocompletion=completion.sizes,
+        ),
+    ] = "full",
+    epochs: Annotated[int, typer.Option(help="The epochs of each run.")] = 2,
+    seeds: Annotated[int, typer.Option(help="How many runs each row gets, one per seed.")] = 5,
+    precision: Annotated[str, typer.Option(help="The arithmetic of all runs: no (float32) or bf16.")] = "bf16",
     row: Rows = None,
-    schedule: Annotated[str, typer.Option(help="Of the learning rate: constant, cosine or trapezoid.")] = "cosine",
-    folder: Annotated[Path, typer.Option(help="Where the models go, below the project.")] = Path("runs/ablations"),
+    schedule: Annotated[
+        str, typer.Option(help="The schedule of the learning rate: constant, cosine or trapezoid.")
+    ] = "cosine",
+    folder: Annotated[Path, typer.Option(help="The folder for the models, from the project's.")] = Path(
+        "runs/ablations"
+    ),
 ) -> None:
     """Train and score the rows of the ablation study, and write what notebook 10 and the README show.
 
-    The records go to a file of the folder's name, notebooks/results/ablations.json. Two runs go side by side on a CPU.
-    The study ran under cosine decay; whether its main rows hold under the course's schedule, a second one asks:
-    --folder runs/ablations_trapezoid --schedule trapezoid --row baseline --row early --row late --row
-    late-unconditional --row full.
+    It needs Toy-STA small and full (`lgn-lite data toy`). The records go to notebooks/results, to a file of the
+    folder's name: ablations.json. Two runs go side by side on a CPU. The study ran under cosine decay; whether its main
+    rows hold under the course's schedule is asked by a second one: the rows baseline, early, late, late-unconditional
+    and full, as in the second example.
     """
     from lgn_lite.study.ablation import run_ablation_study
 
-    with stopped_in_one_line():
+    with stoppable():
         path = run_ablation_study(folder, size, epochs, seeds, row, precision, schedule, console.print)
     console.print(path, **SAY)
 
 
-@study_app.command()
+@study_app.command(epilog=examples("lgn-lite study initialisation --seeds 1"))
 def initialisation(
-    size: Annotated[str, typer.Option(help="Toy-STA's size.")] = "small",
-    epochs: Annotated[int, typer.Option(help="Of each run.")] = 8,
-    seeds: Annotated[int, typer.Option(help="Runs of each row.")] = 3,
-    every: Annotated[int, typer.Option(help="Steps between two points of a curve.")] = 78,
-    folder: Annotated[Path, typer.Option(help="Where the models go, below the project.")] = Path("runs/starts"),
+    size: Size = "small",
+    epochs: Annotated[int, typer.Option(help="The epochs of each run.")] = 8,
+    seeds: Annotated[int, typer.Option(help="How many runs each row gets, one per seed.")] = 3,
+    every: Annotated[int, typer.Option(help="The steps between two points of a curve.")] = 78,
+    folder: Annotated[Path, typer.Option(help="The folder for the models, from the project's.")] = Path("runs/starts"),
 ) -> None:
     """Train LGN and the baseline from each initialisation, and write the curves that notebook 09 shows."""
     from lgn_lite.study.initialisation import run_initialisation_study
 
-    with stopped_in_one_line():
+    with stoppable():
         path = run_initialisation_study(folder, size, epochs, seeds, every)
     console.print(path, **SAY)
 
 
-@study_app.command("step-speed")
+@study_app.command(
+    "step-speed",
+    epilog=examples(
+        "lgn-lite study step-speed",
+        "lgn-lite study step-speed --preset tacos --variants list-bf16 --device cpu --batch 1 --steps 2",
+    ),
+)
 def step_speed(
     preset: Annotated[
-        list[str] | None, typer.Option(help="Of the model; repeatable.", show_default="charades-sta, tacos")
+        list[str] | None,
+        typer.Option(
+            help="A preset of the model; may be given several times.",
+            show_default="charades-sta and tacos",
+            autocompletion=completion.presets,
+        ),
     ] = None,
     variants: Annotated[
-        list[str] | None, typer.Option(help="Such as list-bf16; repeatable.", show_default="all that are compared")
+        list[str] | None,
+        typer.Option(
+            help="What is timed, such as list-bf16; may be given several times.", show_default="all that are compared"
+        ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Queries per step.")] = 32,
-    steps: Annotated[int, typer.Option(help="Steps that are timed, after a first one.")] = 10,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="cuda if there is one")] = None,
-    curve_steps: Annotated[int, typer.Option(help="Losses of a curve; 0 leaves the curves out.")] = 200,
-    curve_batch: Annotated[int, typer.Option(help="Queries per step of the curves.")] = 8,
+    batch: Annotated[int, typer.Option(help="The queries of a step.")] = 32,
+    steps: Annotated[int, typer.Option(help="How many steps are timed, after a first one.")] = 10,
+    device: Annotated[
+        str | None, typer.Option(help="Where the networks run: cpu or cuda.", show_default="cuda if there is one")
+    ] = None,
+    curve_steps: Annotated[int, typer.Option(help="The steps of a loss curve; 0 leaves the curves out.")] = 200,
+    curve_batch: Annotated[int, typer.Option(help="The queries of a step of the curves.")] = 8,
     setting: SettingOptions = None,
     profile: Annotated[bool, typer.Option("--profile", help="Show what a step spends its time in.")] = False,
-    output: Annotated[Path, typer.Option(help="Where results are stored, as JSON.")] = Path("runs/benchmark_gpu.json"),
+    output: Annotated[Path, typer.Option(help="The file for the results, as JSON.")] = Path("runs/benchmark_gpu.json"),
 ) -> None:
     """Train the paper's full-size networks for some steps in every variant, on generated features.
 
     Square and list convolution; single precision, TF32 and bf16; compiled or not. For each: steps per second, peak
     memory, the share of the machine's measured peak, and the ratio to the square network in single precision; then the
     losses of the main variants, from the same weights on the same data. A variant that fails is a row that says so;
-    if a batch does not fit into memory, half of it is tried. A CPU takes minutes for a step of TACoS: --preset tacos
-    --batch 1 --steps 2 --curve-steps 0 --variants square-fp32 --variants list-fp32.
+    if a batch does not fit into memory, half of it is tried. A CPU takes minutes for a step of TACoS: try a small batch
+    and few steps there, and --curve-steps 0.
     """
     import torch
 
@@ -90,7 +139,7 @@ def step_speed(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     settings = parse_parameters(setting or [])
     options = dict(batch=batch, steps=steps, curve_steps=curve_steps, curve_batch=curve_batch, settings=settings)
-    with stopped_in_one_line():
+    with stoppable():
         found = run_benchmark(
             output, preset or ["charades-sta", "tacos"], variants or list(STEP_VARIANTS),
             device=device, profiled=profile,
@@ -105,11 +154,16 @@ def step_speed(
     console.print(output, **SAY)
 
 
-@study_app.command()
+@study_app.command(epilog=examples("lgn-lite study readme runs/course"))
 def readme(
-    run: Annotated[Path, typer.Argument(help="The folder of `lgn-lite run`.")] = Path("runs/course"),
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a run, as `lgn-lite run` leaves it.")
+    ] = Path("runs/course"),
     no_video: Annotated[
-        Path, typer.Argument(help="Of the sweep notebooks/sweeps/no_video.yaml; without it its tables stay.")
+        Path,
+        typer.Argument(
+            help="The folder of the sweep notebooks/sweeps/no_video.yaml; if it is not there, its tables stay."
+        ),
     ] = Path("runs/no-video"),
 ) -> None:
     """Copy a run's results to notebooks/results, and write the README's tables and picture from them."""
@@ -118,7 +172,7 @@ def readme(
     write_readme(run, no_video)
 
 
-@study_app.command()
+@study_app.command(epilog=examples("lgn-lite study notebooks runs/course"))
 def notebooks(
     run: Annotated[Path, typer.Argument(help="The folder of `lgn-lite run`.")] = Path("runs/course"),
 ) -> None:
@@ -129,16 +183,6 @@ def notebooks(
         console.print(path, **SAY)
 
 
-@contextmanager
-def stopped_in_one_line() -> Iterator[None]:
-    """An interrupt ends the command with one line and exit code 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command resumes where it was.", **SAY)
-        raise typer.Exit(130) from None
-
-
 class Benchmark(StrEnum):
     """What can be timed."""
 
@@ -146,21 +190,25 @@ class Benchmark(StrEnum):
     evaluation = "evaluation"
 
 
-@study_app.command()
+@study_app.command(
+    epilog=examples("lgn-lite study benchmark", "lgn-lite study benchmark evaluation --preset tacos --queries 500")
+)
 def benchmark(
     what: Annotated[
-        Benchmark, typer.Argument(help="The map convolution, or ranking, NMS and recall of a test split.")
+        Benchmark,
+        typer.Argument(help="What is timed: the map convolution; or ranking, NMS and recall of a test split."),
     ] = Benchmark.convolution,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Whose map: charades-sta, tacos, activitynet-captions or toy.",
+            help="Whose map it is: charades-sta, tacos, activitynet-captions or toy.",
+            autocompletion=completion.presets,
             show_default="charades-sta; tacos for the evaluation",
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Convolution: queries per pass.")] = 8,
-    queries: Annotated[int, typer.Option(help="Evaluation: queries in all.")] = 4001,
-    rounds: Annotated[int, typer.Option(help="Times each is measured, in turn.")] = 3,
+    batch: Annotated[int, typer.Option(help="For the convolution: the queries of a pass.")] = 8,
+    queries: Annotated[int, typer.Option(help="For the evaluation: the queries in all.")] = 4001,
+    rounds: Annotated[int, typer.Option(help="How often each is measured, in turn.")] = 3,
     device: Device = "cpu",
 ) -> None:
     """Time the list convolution against 2D-TAN's square map, or the evaluation against a loop over the queries."""

@@ -99,7 +99,10 @@ def models_folder(run_dir: str | Path, title: str, seed: int = 0, settings: dict
         data = read_json(about, "remove the model's folder, which is then trained again").get("data", "")
         if data != title:
             known = data if isinstance(data, str) and len(data) <= 80 else shown(data)
-            raise InputError(f"{about.parents[1]} was trained on {known}, not on {title}: give another run_dir")
+            raise InputError(
+                f"{about.parents[1]} was trained on {known}, not on {title}: give another run_dir, as "
+                "`lgn-lite run --name` does"
+            )
     return folder
 
 

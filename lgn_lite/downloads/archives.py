@@ -25,6 +25,7 @@ from lgn_lite.downloads.download import PAUSE, TRIES, check_space, disk_errors, 
 from lgn_lite.downloads.remote_parts import fetcher
 from lgn_lite.downloads.servers import Trouble, in_words
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import bar
 from lgn_lite.support.error_lines import one_line
 from lgn_lite.support.files import atomic_path, remove_leftovers
 
@@ -73,8 +74,6 @@ def unpack(
         InputError: before anything is written, a member that would land outside of `folder` (.., an absolute path, a
             Windows drive), a link or a device; or a full disk.
     """
-    from tqdm import tqdm
-
     archive, folder = Path(archive), Path(folder)
     with disk_errors(folder), _damage(archive):
         most = at_most if at_most is not None else max(FREE, RATIO * archive.stat().st_size)
@@ -95,7 +94,7 @@ def unpack(
         folder.mkdir(parents=True, exist_ok=True)
         check_space(folder, need)
         plan, last = _plan(archive, folder, members, most), None
-        for member, path in tqdm(plan, folder.name, count, unit="file", disable=None if progress else True):
+        for member, path in bar(plan, folder.name, count, unit="file", progress=progress):
             if path.parent != last and (last := path.parent).is_dir():
                 remove_leftovers(last)  # of an unpacking that was killed
             if members is not None or not _is_there(member, path):
@@ -126,7 +125,6 @@ def remote_members(
     import requests
     import urllib3
     from remotezip import RangeNotSupported, RemoteZip, RemoteZipError
-    from tqdm import tqdm
 
     passing = (RemoteZipError, requests.RequestException, urllib3.exceptions.HTTPError, ValueError, *DAMAGE)
     problems = []
@@ -140,7 +138,7 @@ def remote_members(
                 with RemoteZip(address, fetcher=fetcher) as archive:
                     if unknown := sorted(set(left) - set(archive.namelist())):
                         raise InputError(f"{address}: holds no {', '.join(unknown)}: check the names")
-                    for name, path in tqdm(left.items(), unit="file", disable=None if progress else True):
+                    for name, path in bar(left.items(), unit="file", progress=progress):
                         with disk_errors(path):
                             path.parent.mkdir(parents=True, exist_ok=True)
                             if (size := archive.getinfo(name).file_size) > LARGEST_VIDEO:

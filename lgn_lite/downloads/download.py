@@ -23,6 +23,7 @@ from typing import Any
 from lgn_lite.downloads.servers import Trouble, answer, paced, refuse, troubles
 from lgn_lite.downloads.signatures import strange
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import bar
 from lgn_lite.support.error_lines import one_line, os_error_line
 from lgn_lite.support.files import partial_path, remove_leftovers, set_aside, wait_for_folder, write_json
 
@@ -210,8 +211,6 @@ def _transfer(
     at_most: int | None,
 ) -> None:  # fmt: skip
     """One request: all bytes, or those that are missing."""
-    from tqdm import tqdm
-
     note, offset = gathered.note, gathered.size
     validator = note.get("validator", "") if note.get("address") == address else ""
     if not (validator or sha256) or (size is not None and offset > size):
@@ -243,14 +242,13 @@ def _transfer(
         check_space(gathered.path.parent, (total or size or 0) - start)
         if start == 0:
             gathered.begin(address, found)
-        bar = tqdm(
-            desc=gathered.path.name, total=total or size, initial=start, unit="B", unit_scale=True,
-            disable=None if progress else True,
-        )  # fmt: skip
-        with bar, gathered.file.open("ab") as file:  # closed, and written, by Ctrl-C too
+        shown = bar(
+            desc=gathered.path.name, total=total or size, initial=start, unit="B", unit_scale=True, progress=progress
+        )
+        with shown, gathered.file.open("ab") as file:  # closed, and written, by Ctrl-C too
             for block in paced(response.raw, BLOCK):
                 file.write(block)
-                bar.update(len(block))
+                shown.update(len(block))
                 if file.tell() > most:
                     break  # it might never end
                 if total is None and size is None and _is_filling(gathered.path.parent):

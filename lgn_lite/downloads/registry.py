@@ -246,7 +246,7 @@ DATA_SETS: dict[str, tuple[Need, ...]] = {
 }
 
 # The data sets that a notebook can take: the first by default, the others with -p data_set=NAME.
-# Toy-STA needs nothing: it is drawn if it is not there.
+# Toy-STA needs nothing: a run draws it where it is not there.
 TOY = "toy-sta"
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "00_start_here": (TOY,),

@@ -142,7 +142,8 @@ def show_failure(console: Console, failure: Any, again: str) -> None:
     if len(lines) > TRACEBACK_LINES:
         lines = [Text("…", style="dim"), *lines[-TRACEBACK_LINES:]]
     console.print(Text.assemble(("✗ ", "red"), (failure.name, "bold"), f" stopped in {failure.where}"))
-    console.print(Padding(Syntax(failure.source, "python", line_numbers=True, theme="ansi_dark"), (1, 2)))
+    source = Syntax(failure.source, "python", line_numbers=True, word_wrap=True, theme="ansi_dark")
+    console.print(Padding(source, (1, 2)))
     console.print(Padding(Text("\n").join(lines), (0, 2, 1, 2)))
     console.print(Text.assemble((failure.error, "bold red"), f": {failure.message}"))
     # unwrapped, so that a path and a command can be copied

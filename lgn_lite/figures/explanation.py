@@ -106,7 +106,7 @@ def _shade(ax: Axes, ground_truth, duration: float) -> None:
 def plot_predictions(
     predictions: Mapping[str, Sequence], duration: float, ground_truth=None, sentence: str = "", ax: Axes | None = None
 ) -> Figure:
-    """Draw the predictions of one or more models on the video's time axis, a row each, with their tIoU.
+    """Draw the predictions of one or more models on the video's time axis, a row each, with their IoU.
 
     Args:
         predictions: {model: [(start, end), …]}, best first, in seconds, such as {"LGN": five, "baseline": five};

@@ -77,7 +77,7 @@ def map_figure(
     starts, ends = dropped_spans(moments, dropped, duration).T
     if len(starts):
         cross = {"symbol": "x", "size": 6, "color": "black", "line": {"color": "white", "width": 1}}
-        hover = {"name": "dropped by NMS", "hoverinfo": "skip"}  # the cell under it shows its score
+        hover = {"name": "removed by NMS", "hoverinfo": "skip"}  # the cell under it shows its score
         figure.add_scatter(x=ends, y=starts, mode="markers", marker=cross, **hover)
     if len(predictions):
         spans = [moment_span(span, duration, f"prediction {i}") for i, span in enumerate(predictions, start=1)]
@@ -163,7 +163,7 @@ def predictions_figure(
     figure = go.Figure()
     for y, row in enumerate(rows):
         start, end, style = row["start"], row["end"], styles[row["name"]]
-        overlap = f" · tIoU {row['iou']:.2f}" if "iou" in row else ""
+        overlap = f" · IoU {row['iou']:.2f}" if "iou" in row else ""
         fill = _fill(paler(style["color"], row["rank"]), PATTERNS[style["hatch"]])
         hover = {"name": row["label"], "hovertemplate": f"{start:.1f} – {end:.1f} s{overlap}"}
         figure.add_bar(x=[end - start], base=[start], y=[y], orientation="h", width=0.7, marker=fill, **hover)

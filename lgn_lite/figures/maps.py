@@ -157,7 +157,7 @@ def plot_map(
     ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9)
     starts, ends = dropped_spans(moments, dropped, duration).T
     if len(starts):
-        crosses = {"ms": 4.5, "mec": "black", "mew": 1.2, "ls": "none", "label": "dropped by NMS"}
+        crosses = {"ms": 4.5, "mec": "black", "mew": 1.2, "ls": "none", "label": "removed by NMS"}
         ax.plot(ends, starts, "x", **crosses | {"mec": "white", "mew": 2.6, "label": None})
         ax.plot(ends, starts, "x", **crosses)
     if len(predictions):

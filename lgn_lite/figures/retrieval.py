@@ -40,7 +40,7 @@ def plot_retrieval(
         duration: of the video, seconds.
         sentence: the title.
         bars: {label: (start, end)} in seconds, from top to bottom; with a bar "ground truth", the others get their
-            tIoU.
+            IoU.
         ax: where to draw; None makes a new figure.
 
     Returns:

@@ -100,7 +100,7 @@ def draw_span(ax: Axes, y: float, span, duration: float, height: float, room: fl
         duration: of the video, seconds.
         height: of the bar.
         room: what the text of the seconds takes, as a fraction of the video.
-        iou: tIoU, written on the right of the axes; None writes nothing.
+        iou: IoU, written on the right of the axes; None writes nothing.
         bar: further settings of the bar, such as those of `fill`.
     """
     start, end = span
@@ -113,7 +113,7 @@ def draw_span(ax: Axes, y: float, span, duration: float, height: float, room: fl
         position = {"x": (start + end) / 2, "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 1}}
     ax.text(y=y, s=f"{start:.1f} – {end:.1f} s", va="center", fontsize=9, **position)
     if iou is not None:
-        ax.text(1.01, y, f"tIoU {iou:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
+        ax.text(1.01, y, f"IoU {iou:.2f}", transform=ax.get_yaxis_transform(), va="center", fontsize=9)
 
 
 def to_array(values) -> np.ndarray:

@@ -141,7 +141,7 @@ class ComparedModel:
             ground_truth: start and end, seconds, if known.
 
         Returns:
-            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS dropped.
+            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS removed.
         """
         if message := self.why_not(number):
             return {"message": message}

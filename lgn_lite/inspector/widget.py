@@ -17,7 +17,7 @@ import traitlets
 from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
-from lgn_lite.data_sets import DataSet, open_data_set
+from lgn_lite.data_sets import DataSet, DataSetMissing, find_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.inspector.model_view import FAILURES, ComparedModel, failure, open_models, prediction_columns, table
 from lgn_lite.text import tokenize
@@ -37,9 +37,10 @@ class Inspector(anywidget.AnyWidget):
 
     checkpoint, baseline: folders, or checkpoints loaded with `load_checkpoint`. baseline=None takes
     ../../baseline/best of a checkpoint in …/VARIANT/best if there is one; False takes none.
-    data: a data set, or a name of the catalogue, opened below `root` in the given `size`; None: the one that the
-    checkpoint was trained on, if it is there. video, sentence: a video file and free text, with a data set or instead
-    of it (data=None); encoder: the frame encoder for it, if the checkpoint carries none.
+    data: a data set, or a name of the catalogue; None: the one that the checkpoint was trained on. It is found as
+    `data_sets.find_data_set` finds it, below `root` and in `size` if they are given. video, sentence: a video file and
+    free text, with a data set or instead of it (data=None); encoder: the frame encoder for it, if the checkpoint
+    carries none.
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
@@ -75,8 +76,8 @@ class Inspector(anywidget.AnyWidget):
         sentence: str | None = None,
         query: int | None = None,
         encoder: VGGFrames | None = None,
-        size: str = "small",
-        root: str | Path = "data",
+        size: str = "",
+        root: str | Path | None = None,
     ) -> None:
         self._stop, self._predicting = Event(), None
         self._models, self._notices = open_models(checkpoint, baseline)
@@ -112,22 +113,17 @@ class Inspector(anywidget.AnyWidget):
 
     # -- what is inspected --------------------------------------------------------------------------------------
 
-    def _open_data(self, data: DataSet | str | None, size: str, root: str | Path) -> DataSet | None:
+    def _open_data(self, data: DataSet | str | None, size: str, root: str | Path | None) -> DataSet | None:
         if isinstance(data, DataSet):
             return data
-        if data is not None:
-            return open_data_set(data, size, root)
-        if self._own is not None:
+        if data is None and self._own is not None:
             return None
-        about = self._models[0].checkpoint.about
-        size = about.size or size
-        folder = Path(root) / about.data_set / (size if about.data_set == "toy-sta" else "")
-        if folder.is_dir():  # else Toy-STA would be drawn, which nobody has requested
-            return open_data_set(about.data_set, size, root)
-        self._notices.append(
-            f"The data set of the checkpoint, {about.data or about.data_set}, is not at {folder}: "
-            "give data=…, or video=… and sentence=…"
-        )
+        try:
+            return find_data_set(data or "", size, root, checkpoint=self._models[0].checkpoint)
+        except DataSetMissing as error:
+            if data is not None:
+                raise
+            self._notices.append(f"{error}; a video of your own needs none")
         return None
 
     def _open_split(self, split: str) -> None:

@@ -19,7 +19,7 @@ from scipy import stats
 from lgn_lite.analysis.model_summary import summarise_model
 from lgn_lite.batches import Batch, MomentDataset, collate
 from lgn_lite.checkpoint import load_checkpoint
-from lgn_lite.data_sets import DataSet, open_data_set
+from lgn_lite.data_sets import DataSet, find_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
@@ -122,7 +122,7 @@ def run_ablation_study(
         The file of records, named like the folder.
     """
     root, rows = project_root(), [FORMER_NAMES.get(row, row) for row in (ROWS if rows is None else rows)]
-    small, data = (open_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
+    small, data = (find_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
     tries = [(name, 0, rate) for rate in RATES for name in rows]
     training = {"precision": precision, "schedule": schedule}
     tried = run_study(small, root / folder / RATES_SIZE, tries, Recipe(training=training))

@@ -15,7 +15,7 @@ import torch
 
 from lgn_lite.batches import MomentDataset
 from lgn_lite.config import LGNConfig
-from lgn_lite.data_sets import DataSet, open_data_set
+from lgn_lite.data_sets import DataSet, find_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
 from lgn_lite.recipes import VARIANTS, Recipe, train_side_by_side
@@ -73,7 +73,7 @@ def run_initialisation_study(
         The file of curves.
     """
     root = project_root()
-    data = open_data_set("toy-sta", size, root / "data")
+    data = find_data_set("toy-sta", size, root / "data")
     pairs = [(name, variant) for name in INITIALISATIONS for variant in COMPARED]
 
     def run(runs: list[tuple[str, str, int, float]]) -> list[CurveRecord]:

@@ -6,7 +6,7 @@ import torch
 
 from lgn_lite.analysis.sentence_only import ALONE, as_text, pool
 from lgn_lite.checkpoint import load_checkpoint
-from lgn_lite.data_sets import open_data_set
+from lgn_lite.data_sets import find_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.results import find_runs, read_run
 from lgn_lite.experiments.run_record import read_record, results
@@ -109,8 +109,8 @@ def time_sentence(taken: dict) -> str:
 
 
 def picture(models: Path, target: Path) -> None:
-    """Draw the first test query with a tIoU of LGN above 0.7 and of the baseline below 0.1."""
-    data = open_data_set("toy-sta", "small", project_root() / "data", progress=False)
+    """Draw the first test query with an IoU of LGN above 0.7 and of the baseline below 0.1."""
+    data = find_data_set("toy-sta", "small", project_root() / "data")
     checkpoints = {name: load_checkpoint(models / name / "best") for name in ("baseline", "full")}
     for query in data.queries("test"):
         video = data.video(query.video)

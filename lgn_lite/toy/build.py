@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 
-from tqdm import tqdm
-
 from lgn_lite.annotations import write_charades_sta
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import bar
 from lgn_lite.support.files import atomic_path, remove_leftovers, write_json
 from lgn_lite.support.processes import process_pool
 from lgn_lite.support.reading import read_json
@@ -105,6 +104,14 @@ def build_toy_sta(
     return folder
 
 
+def is_drawn(folder: Path, size: str) -> bool:
+    """Whether a folder holds a whole Toy-STA of this size. Raises InputError where it holds one of another version."""
+    done = folder / "toy_sta.json"
+    if done.is_file():
+        _check_settings(done, {"size": size, "version": VERSION})
+    return done.is_file()
+
+
 def _check_settings(path: Path, settings: dict) -> None:
     found = read_json(path, "remove the folder and build again")
     other = [f"{k}={found.get(k)!r}, not {v!r}" for k, v in settings.items() if found.get(k) != v]
@@ -113,13 +120,13 @@ def _check_settings(path: Path, settings: dict) -> None:
 
 
 def _run(jobs: list[tuple], workers: int, progress: bool) -> None:
-    with tqdm(total=len(jobs), desc="drawing Toy-STA", unit="video", disable=not progress) as bar:
+    with bar(total=len(jobs), desc="drawing Toy-STA", unit="video", progress=progress) as drawn:
         if workers <= 1:
             for job in jobs:
                 _draw(job)
-                bar.update()
+                drawn.update()
             return
         with process_pool(min(workers, len(jobs))) as pool:
             for future in as_completed([pool.submit(_draw, job) for job in jobs]):
                 future.result()
-                bar.update()
+                drawn.update()

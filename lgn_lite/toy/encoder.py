@@ -10,11 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import bar
 from lgn_lite.support.files import is_hidden, remove_leftovers, wait_for_folder
-from lgn_lite.toy.build import SIZES, build_toy_sta
+from lgn_lite.support.reading import shown
+from lgn_lite.toy.build import SIZES, build_toy_sta, is_drawn
 from lgn_lite.toy.scenes import concept_frames
 from lgn_lite.toy.world import CONCEPTS
 from lgn_lite.video.extraction import extract_folder
@@ -31,6 +32,24 @@ class ToyFiles(NamedTuple):
     folder: Path
     encoder_file: Path
     features_file: Path
+
+
+def find_toy(root: str | Path, size: str) -> ToyFiles | None:
+    """The files of a Toy-STA that `make_toy` has made, with whatever seed; None if it has not, or not to the end.
+
+    Raises InputError for an unknown size, and for a Toy-STA of another version.
+    """
+    made = _files(root, size)
+    if not (is_drawn(made.folder, size) and made.encoder_file.is_file() and made.features_file.is_file()):
+        return None
+    return made
+
+
+def _files(root: str | Path, size: str) -> ToyFiles:
+    if size not in SIZES:
+        raise InputError(f"no Toy-STA of size {shown(size)}: choose one of {', '.join(SIZES)}")
+    folder = Path(root) / size
+    return ToyFiles(folder, folder / "frames.safetensors", folder / "features_fc6.hdf5")
 
 
 def make_toy(root: str | Path, size: str = "small", seed: int = 0, workers: int = 2, progress: bool = True) -> ToyFiles:
@@ -52,12 +71,10 @@ def make_toy(root: str | Path, size: str = "small", seed: int = 0, workers: int 
     Raises:
         InputError: if size or seed is unknown, or the folder holds a data set of other settings.
     """
-    if size not in SIZES:
-        raise InputError(f"no Toy-STA of size {size!r}: choose one of {', '.join(SIZES)}")
     if seed < 0:
         raise InputError(f"seed {seed}: must not be below 0")
-    folder = Path(root) / size
-    made = ToyFiles(folder, folder / "frames.safetensors", folder / "features_fc6.hdf5")
+    made = _files(root, size)
+    folder = made.folder
     with _alone(folder, whole=made.features_file):
         if not made.features_file.exists():  # else nothing is written: the folder may be one that can only be read
             folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +119,7 @@ def train_small_vgg(
     steps = epochs * (count // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
     encoder.train()
-    bar = tqdm(total=steps, desc="small VGG", unit="step", disable=not progress)
+    steps_done = bar(total=steps, desc="small VGG", unit="step", progress=progress)
     for epoch in range(epochs):
         order = torch.randperm(count, generator=torch.Generator().manual_seed(seed * 1000 + epoch))
         for chosen in order[: count // batch * batch].view(-1, batch):
@@ -112,9 +129,9 @@ def train_small_vgg(
             loss.backward()
             optimiser.step()
             schedule.step()
-            bar.update()
-            bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
-    bar.close()
+            steps_done.update()
+            steps_done.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
+    steps_done.close()
     return encoder.eval()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import time as now
 
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import bar
 from lgn_lite.video.containers import opened, pictures_of
 from lgn_lite.video.frames import _probed, iter_frames, write_video
 from lgn_lite.video.pictures import Pictures, count
@@ -74,8 +75,6 @@ def _browser_type(path: Path) -> str | None:
 
 def _write_copy(path: Path, copy: Path, limit: int) -> None:
     """Write the smaller copy of `playable`."""
-    from tqdm import tqdm  # here: who only decodes needs no progress bar
-
     info = _probed(path, warn=False)  # reading the frames warns
     rate = min(12, max(1, math.ceil(info.fps or 12)))
     # A tenth less than what fits: the container, and a codec that keeps to its limit only on average.
@@ -84,5 +83,5 @@ def _write_copy(path: Path, copy: Path, limit: int) -> None:
     pixels = bits / (rate * BITS_A_PIXEL)
     scale = min(1.0, 480 / info.height, math.sqrt(pixels / (info.height * info.width)))
     size = tuple(max(2, 2 * round(side * scale / 2)) for side in (info.height, info.width))
-    frames = tqdm(iter_frames(path, rate, size, threads=0), path.name, count(info.duration, rate), leave=False)
+    frames = bar(iter_frames(path, rate, size, threads=0), path.name, count(info.duration, rate), leave=False)
     write_video(copy, (frame for _, frame in frames), rate, bits)

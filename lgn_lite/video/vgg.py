@@ -21,6 +21,7 @@ from torchvision.models.vgg import cfgs, make_layers
 from torchvision.transforms.v2 import functional as transforms
 
 from lgn_lite.errors import InputError
+from lgn_lite.support.bars import is_watched
 from lgn_lite.support.files import write_tensors
 from lgn_lite.support.reading import parse_json
 from lgn_lite.support.weights import check_weights, read_weights
@@ -231,7 +232,7 @@ class VGGFrames(nn.Module):
 def _download(weights: WeightsEnum) -> Mapping[str, Tensor]:
     """torchvision's weights, from the network or from where an earlier call left them."""
     try:
-        return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        return weights.get_state_dict(progress=is_watched(), check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:  # no network; other bytes than torchvision expects
         raise InputError(
             f"{weights}: cannot be downloaded ({error}); try again, or fetch {weights.url} by hand and give the file"

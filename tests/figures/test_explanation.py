@@ -55,8 +55,8 @@ def test_answers_have_a_row_each_with_their_seconds_and_overlap():
     bars = [container.patches[0] for container in ax.containers]
     assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [GROUND_TRUTH, (5, 10), (0, 5), (10, 20)]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["ground truth", "LGN 1", "LGN 2", "baseline"]
-    told = [text for text in words(ax) if "tIoU" in text]
-    assert told == ["tIoU 1.00", "tIoU 0.00", "tIoU 0.00"] and ax.get_title("left") == "“a red light”"
+    told = [text for text in words(ax) if "IoU" in text]
+    assert told == ["IoU 1.00", "IoU 0.00", "IoU 0.00"] and ax.get_title("left") == "“a red light”"
     assert len({bar.get_hatch() for bar in bars}) == 3  # truth, ours and the baseline's without colour
     colours = [mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in bars]
     assert colours[:2] == [plots.GROUND_TRUTH, plots.OURS] and colours[3] == plots.BASELINE
@@ -64,7 +64,7 @@ def test_answers_have_a_row_each_with_their_seconds_and_overlap():
 
 
 def test_answers_without_a_truth_have_no_overlap():
-    assert not any("tIoU" in text for text in words(plots.plot_predictions(PREDICTIONS, DURATION)))
+    assert not any("IoU" in text for text in words(plots.plot_predictions(PREDICTIONS, DURATION)))
 
 
 @pytest.mark.parametrize("draw", [plots.plot_predictions, plots.predictions_figure])

@@ -73,7 +73,7 @@ def test_bars_stand_at_their_seconds_under_each_other_with_their_overlap():
     heights = [bar.get_y() + bar.get_height() / 2 for bar in bars]
     assert heights == sorted(heights, reverse=True) and heights == pytest.approx(ax.get_yticks())
     assert [label.get_text() for label in ax.get_yticklabels()] == list(BARS)
-    assert {"“a flag”", "8.0 – 16.0 s", "20.0 – 30.0 s", "tIoU 0.00", "tIoU 0.50"} <= set(words(figure))
+    assert {"“a flag”", "8.0 – 16.0 s", "20.0 – 30.0 s", "IoU 0.00", "IoU 0.50"} <= set(words(figure))
     assert len({bar.get_hatch() for bar in bars}) == 3  # told apart without colour
 
 
@@ -90,7 +90,7 @@ def test_the_seconds_stay_inside_the_axes():
 def test_retrievals_are_stacked():
     figure = drawn(plots.plot_retrievals([retrieval(), retrieval(sentence="a hat", bars={"LGN": (1.0, 2.0)})]))
     assert [ax.get_title("left") for ax in figure.axes] == ["“a flag”", "“a hat”"]
-    assert not any("tIoU" in text for text in words(figure.axes[1]))  # nothing to compare with
+    assert not any("IoU" in text for text in words(figure.axes[1]))  # nothing to compare with
 
 
 @pytest.mark.parametrize("bar", [(5.0, 4.0), (5.0, 5.0), (-1.0, 4.0), (30.0, 33.0), (float("nan"), 4.0)])

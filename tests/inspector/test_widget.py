@@ -327,7 +327,7 @@ def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
 
 def test_no_data_set(inspect, models, tmp_path):
     inspector = inspect(data=None, root=tmp_path)
-    assert "give data=…" in " ".join(inspector.setup["notices"])
+    assert "is not in" in " ".join(inspector.setup["notices"])
     assert inspector.view["models"] == [] and inspector.view["message"]
     assert inspector.look_into("late")["models"] == []
 

@@ -25,7 +25,7 @@ def nms_by_hand(solution: Callable[[list, float], list]) -> None:
         ((apart, 0.5), [0, 1, 2], "Answers that do not meet all survive, in the order of the ranking."),
         (([(0.0, 4.0), (0.0, 5.0)], 0.5), [0], "The second overlaps the better one by 4/5."),
         (([(0.0, 4.0), (0.0, 8.0)], 0.5), [0, 1], "An overlap of exactly the threshold survives."),
-        ((chain, 0.45), [0, 2], "The prediction in the middle was dropped: it must not drop the last one."),
+        ((chain, 0.45), [0, 2], "The prediction in the middle was removed: it must not remove the last one."),
         (([(2.0, 4.0), (2.0, 4.0), (8.0, 9.0)], 0.9), [0, 2], "Of equal predictions only the first survives."),
     ]
     try_cases("nms_by_hand", solution, cases, "temporal_nms does the same, and stops when it has enough.")
