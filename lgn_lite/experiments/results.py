@@ -283,7 +283,11 @@ def write_html(path: str | Path, table: ResultsTable) -> Path:
         [(value if _is_number(value) and not _absent(value) else None, cell) for value, cell in zip(*pair, strict=True)]
         for pair in ((table.frame[name], text[name]) for name in text.columns)
     ]
-    page = render(TEMPLATE, about=table.about, heads=text.columns, rows=list(zip(*columns, strict=True)))
+    heads = [
+        (name, any(number is not None for number, _ in column))
+        for name, column in zip(text.columns, columns, strict=True)
+    ]
+    page = render(TEMPLATE, about=table.about, heads=heads, rows=zip(*columns, strict=True))
     with atomic_path(path) as temporary:
         temporary.write_text(page + "\n", encoding="utf-8")
     return Path(path)

@@ -128,7 +128,7 @@ def _heatmaps(grid: np.ndarray, duration: float, label: str, difference: bool, i
 def _finish(figure: go.Figure, width: int, height: int, **settings) -> go.Figure:
     """The style of all: a white card of a fixed size, the same in print, without a legend by default."""
     margin = {"l": 70, "r": 20, "t": 40, "b": 50} | settings.pop("margin", {})
-    figure.update_layout(template="plotly_white", width=width, height=height, margin=margin)
+    figure.update_layout(template="plotly_white", paper_bgcolor="white", width=width, height=height, margin=margin)
     figure.update_layout(**{"showlegend": False} | settings)
     figure.update_annotations(font_size=12)
     return figure

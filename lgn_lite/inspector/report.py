@@ -89,7 +89,7 @@ def write_report(
         split=split,
         about=[(name, _about(model)) for name, model in models.items()],
         changed=_changed(checkpoint),
-        inspect=_inspect(checkpoint, data, split, baseline),
+        inspect=inspect_command(checkpoint, data, split, baseline),
         tables=_tables(results | {CONSTANT: constant}),
         figures=_figures(results, constant, predictions, data),
         sections=cards.sections(count),
@@ -132,7 +132,7 @@ def _shown(folder: Path) -> str:
     return folder.relative_to(here).as_posix() if folder.is_relative_to(here) else "/".join(folder.parts[-4:])
 
 
-def _inspect(checkpoint: Checkpoint, data: DataSet, split: str, baseline: Checkpoint | None) -> str:
+def inspect_command(checkpoint: Checkpoint, data: DataSet, split: str, baseline: Checkpoint | None) -> str:
     """The command that opens the inspector on what is reported."""
     words = ["lgn-lite", "inspect", _shown(checkpoint.folder), "--split", split]
     if baseline is not None and baseline.folder.resolve() != baseline_folder(checkpoint.folder):

@@ -266,7 +266,7 @@ def _content(figure: Figure, alt: str, narrow: Figure | None = None) -> dict[str
     content = json.loads(figure.to_json())
     for name, shape in shapes.items():
         content[name] = json.loads(shape.to_json())["layout"]
-        content[name].pop("template")
+        del content[name]["template"], content[name]["paper_bgcolor"]
     sizes = {"narrow": None} | {name: shape.layout.to_plotly_json() for name, shape in shapes.items()}
     # with type as large as the text around, and with lower rows: all of a query fits on a sheet of A4
     width, height = 300, 297

@@ -41,7 +41,7 @@ def test_the_map_numbers_the_answers_and_crosses_what_nms_drops():
     traces = {trace.name: trace for trace in figure.data}
     assert list(traces["predictions, best first"].text) == ["1", "2"] and "prediction" not in traces
     assert traces["predictions, best first"].x == pytest.approx(spans[[3, 8], 1])
-    assert traces["dropped by NMS"].x == pytest.approx(spans[[1, 5], 1])
+    assert traces["removed by NMS"].x == pytest.approx(spans[[1, 5], 1])
 
 
 def test_a_difference_has_white_in_its_middle_and_no_answer():
@@ -60,13 +60,13 @@ def test_answers_are_the_rows_of_the_static_figure():
     assert [bar.marker.pattern.shape for bar in figure.data] == ["", ".", ".", "/"]
     told = [note.text for note in figure.layout.annotations]
     spans, overlaps = ("5.0 – 10.0 s", "0.0 – 5.0 s", "10.0 – 20.0 s"), ("1.00", "0.00", "0.00")
-    answers = [f"{span} · tIoU {overlap}" for span, overlap in zip(spans, overlaps, strict=True)]
+    answers = [f"{span} · IoU {overlap}" for span, overlap in zip(spans, overlaps, strict=True)]
     assert told == ["5.0 – 10.0 s", *answers]
     assert figure.layout.title.text == "“a &lt;b&gt;red&lt;/b&gt; light”"  # plotly would read it as HTML
 
 
 def test_answers_without_a_truth_have_no_overlap():
-    assert not any("tIoU" in note.text for note in plots.predictions_figure(PREDICTIONS, DURATION).layout.annotations)
+    assert not any("IoU" in note.text for note in plots.predictions_figure(PREDICTIONS, DURATION).layout.annotations)
 
 
 def test_words_are_bars_with_their_effect_and_what_is_answered_instead():
@@ -94,3 +94,20 @@ def test_figures_have_their_size_and_fit_next_to_a_margin():
         layout = figure.layout
         assert layout.paper_bgcolor == "white" and 300 < layout.width <= 1000 and layout.height > 150
         figure.to_json()  # as a page or a notebook keeps it
+
+
+def test_in_a_narrow_column_the_same_is_drawn_in_another_layout():
+    for plot, arguments in (
+        (plots.predictions_figure, (PREDICTIONS, DURATION, GROUND_TRUTH)),
+        (plots.words_figure, (EFFECTS, DURATION, (5.0, 10.0), GROUND_TRUTH)),
+    ):
+        wide, narrow = plot(*arguments), plot(*arguments, narrow=True)
+        assert wide.to_plotly_json()["data"] == narrow.to_plotly_json()["data"]
+        margin = narrow.layout.margin
+        assert narrow.layout.width <= 350 and narrow.layout.width - margin.l - margin.r >= 160
+    assert narrow.layout.yaxis.domain[0] > narrow.layout.yaxis2.domain[1]  # the panels one below the other
+    notes = [
+        note.text
+        for note in plots.predictions_figure(*(PREDICTIONS, DURATION, GROUND_TRUTH), narrow=True).layout.annotations
+    ]
+    assert notes == ["IoU", "1.00", "0.00", "0.00"]
