@@ -123,6 +123,11 @@ def _name(checkpoint: Checkpoint, baseline: Checkpoint | None) -> str:
     variant = checkpoint.variant or "full"
     if variant == "baseline" and baseline is not None:
         return "this model"
+    return _title(variant)
+
+
+def _title(variant: str) -> str:
+    """A variant's name as people read it."""
     return "LGN" if variant == "full" else variant
 
 
@@ -151,7 +156,7 @@ def _about(checkpoint: Checkpoint) -> dict[str, str]:
         "checkpoint": _shown(checkpoint.folder),
         "trained on": about.data,
         "features": f"{about.encoder}, {about.layer}{rate}" if about.encoder else "",
-        "training": ", ".join(f"{key} {value}" for key, value in about.training.items()),
+        "training": ", ".join(f"{key} {_title(value)}" for key, value in about.training.items()),
         "epoch": trained.get("epoch", ""),
         "on the validation split": ", ".join(f"{name} {float(value):.1f}" for name, value in measured),
         "parameters": f"{sum(weight.numel() for weight in checkpoint.model.parameters()):,}",

@@ -74,7 +74,7 @@ PLAIN = {"early": "none", "guidance": 0}
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory, tiny_config, vocabulary) -> Checkpoint:
-    about = About(data="ten made-up videos", encoder="vgg-small", layer="fc6", rate=1.0)
+    about = About("ten made-up videos", encoder="vgg-small", layer="fc6", rate=1.0, training={"variant": "full"})
     return saved(tmp_path_factory.mktemp("runs") / "checkpoint", tiny_config(), vocabulary, about, epoch=3)
 
 
@@ -185,6 +185,7 @@ def test_about_has_epoch_settings_and_no_path_of_the_machine(report, checkpoint)
     assert head == ["", "LGN", "baseline"]
     table = {row[0]: row[1:] for row in rows}
     assert table["epoch"] == ["3", "2"] and table["trained on"][0] == "ten made-up videos"
+    assert table["training"] == ["variant LGN", "variant baseline"]
     assert str(checkpoint.folder.parents[1]) not in report.get_text() and table["checkpoint"][0].endswith("/checkpoint")
     differing = cells(report.find(id="model").find_next("table").find_next("table"))[1:]
     assert ["num_clips", "4", "20"] in [row[:3] for row in differing]  # a toy's model, of another size
