@@ -1,5 +1,6 @@
 """The commands to inspect predictions: the inspector's page, and the report."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,4 +136,6 @@ def report(
     compared = load_checkpoint(baseline, device) if baseline is not None else sibling_baseline(loaded, device)
     data_set = find_data_set(data or "", size, root, checkpoint=loaded)
     out = output or checkpoint / f"report-{split}.html"
+    if sys.stderr.isatty():
+        typer.echo(f"Predicting all queries of {split} (kept for the next time), then drawing some.", err=True)
     console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)

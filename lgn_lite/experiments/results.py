@@ -276,14 +276,18 @@ def rich_table(table: ResultsTable) -> Any:
 
 
 def write_html(path: str | Path, table: ResultsTable) -> Path:
-    """Write the table as one HTML file that needs no other; a click on a heading sorts by that column."""
+    """Write the table as one HTML file that needs no other; a click on a column's name sorts by it."""
     text = table.as_text()
     # next to a number's text the number itself, to sort by
     columns = [
         [(value if _is_number(value) and not _absent(value) else None, cell) for value, cell in zip(*pair, strict=True)]
         for pair in ((table.frame[name], text[name]) for name in text.columns)
     ]
-    page = render(TEMPLATE, about=table.about, heads=text.columns, rows=zip(*columns, strict=True))
+    heads = [
+        (name, any(number is not None for number, _ in column))
+        for name, column in zip(text.columns, columns, strict=True)
+    ]
+    page = render(TEMPLATE, about=table.about, heads=heads, rows=zip(*columns, strict=True))
     with atomic_path(path) as temporary:
         temporary.write_text(page + "\n", encoding="utf-8")
     return Path(path)

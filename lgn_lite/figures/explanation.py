@@ -64,10 +64,14 @@ def prediction_rows(predictions: Mapping[str, Sequence], duration: float, ground
     return [{"label": "ground truth", "name": "ground truth", "rank": 1, "start": start, "end": end}, *rows]
 
 
+def strength(rank: int) -> float:
+    """How strong the colour of a model's prediction of this rank is: 1 for the first, less for later ones."""
+    return max(0.4, 1 - 0.13 * (rank - 1))
+
+
 def paler(colour: str, rank: int) -> str:
     """The colour of a model's prediction of this rank: its own for the first, nearer to white for later ones."""
-    strength = max(0.4, 1 - 0.13 * (rank - 1))
-    return mpl.colors.to_hex(1 - (1 - np.array(mpl.colors.to_rgb(colour))) * strength)
+    return mpl.colors.to_hex(1 - (1 - np.array(mpl.colors.to_rgb(colour))) * strength(rank))
 
 
 def number(value: float, digits: int = 2) -> str:

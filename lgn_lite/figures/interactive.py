@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from lgn_lite.analysis.explanation import WordEffect
-from lgn_lite.figures.explanation import LOWERED, paler, prediction_rows, signed, word_rows
+from lgn_lite.figures.explanation import LOWERED, prediction_rows, signed, strength, word_rows
 from lgn_lite.figures.maps import DIFFERENCE, best_span, dropped_spans, map_grid, moment_span, stairs, widest
 from lgn_lite.figures.style import GROUND_TRUTH, GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, model_styles
 from lgn_lite.moments import Moments
@@ -28,6 +28,8 @@ PATTERNS = {
     "---": "-",
     "+++": "+",
 }
+WIDE, NARROW = 760, 350  # pixels
+PALE = "rgba(0, 114, 178, 0.25)"  # OURS, nearer to the page, be it light or dark
 MARKER = {"color": "white", "line": {"color": "black", "width": 1}}
 
 
@@ -152,11 +154,12 @@ def _note(figure: go.Figure, y: int, text: str, **axes) -> None:
 
 
 def predictions_figure(
-    predictions: Mapping[str, Sequence], duration: float, ground_truth=None, sentence: str = ""
+    predictions: Mapping[str, Sequence], duration: float, ground_truth=None, sentence: str = "", narrow: bool = False
 ) -> go.Figure:
     """Make plot_predictions' interactive figure.
 
-    Args, Returns, Raises: as plot_predictions, without `ax`.
+    Args, Returns, Raises: as plot_predictions, without `ax`. With `narrow` the layout is that of a column of some 350
+    pixels: of a prediction only the IoU is written next to the bar.
     """
     rows = prediction_rows(predictions, duration, ground_truth)
     styles = model_styles([row["name"] for row in rows])
@@ -164,17 +167,19 @@ def predictions_figure(
     for y, row in enumerate(rows):
         start, end, style = row["start"], row["end"], styles[row["name"]]
         overlap = f" · IoU {row['iou']:.2f}" if "iou" in row else ""
-        fill = _fill(paler(style["color"], row["rank"]), PATTERNS[style["hatch"]])
+        fill = _fill(style["color"], PATTERNS[style["hatch"]]) | {"opacity": strength(row["rank"])}
         hover = {"name": row["label"], "hovertemplate": f"{start:.1f} – {end:.1f} s{overlap}"}
         figure.add_bar(x=[end - start], base=[start], y=[y], orientation="h", width=0.7, marker=fill, **hover)
-        _note(figure, y, f"{start:.1f} – {end:.1f} s{overlap}")
+        short = overlap.removeprefix(" · IoU ") or "IoU"  # next to the ground truth the column's name
+        _note(figure, y, short if narrow else f"{start:.1f} – {end:.1f} s{overlap}")
     _shade(figure, ground_truth, duration)
     labels = [escape(row["label"]) for row in rows]
     figure.update_yaxes(range=[len(rows) - 0.4, -0.6], tickvals=list(range(len(rows))), ticktext=labels, showgrid=False)
     figure.update_xaxes(title="time (seconds)", range=[0, duration])
     title = {"title": {"text": f"“{escape(sentence)}”", "font": {"size": 14}}} if sentence else {}
-    margin = {"l": 85, "r": 165, "t": 45 if sentence else 10}
-    return _finish(figure, 760, 80 + 26 * len(rows) + margin["t"], margin=margin, **title)
+    margin = {"l": 80, "r": 40} if narrow else {"l": 85, "r": 165}
+    margin["t"] = 45 if sentence else 10
+    return _finish(figure, NARROW if narrow else WIDE, 80 + 26 * len(rows) + margin["t"], margin=margin, **title)
 
 
 def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], styles: Mapping[str, tuple[str, str]], **settings):
@@ -188,19 +193,23 @@ def _bars(figure: go.Figure, columns: dict, first: Sequence[bool], styles: Mappi
         figure.add_bar(**chosen, name=name, marker=_fill(colour, shape), orientation="h", width=0.7, **settings)
 
 
-def words_figure(effects: Sequence[WordEffect], duration: float, prediction=None, ground_truth=None) -> go.Figure:
+def words_figure(
+    effects: Sequence[WordEffect], duration: float, prediction=None, ground_truth=None, narrow: bool = False
+) -> go.Figure:
     """Make plot_words' interactive figure.
 
-    Args, Returns, Raises: as plot_words.
+    Args, Returns, Raises: as plot_words. With `narrow` its two panels are one below the other, in a column of some 350
+    pixels.
     """
     rows = word_rows(effects, duration)
     words, changes, starts, ends = (list(column) for column in zip(*rows, strict=True))
     own = None if prediction is None else moment_span(prediction, duration, "prediction")
     same = [own is not None and np.allclose(span, own, atol=1e-3) for span in zip(starts, ends, strict=True)]
     titles = ("score of the prediction without the word", "prediction without the word")
-    figure = make_subplots(
-        1, 2, shared_yaxes=True, column_widths=[0.45, 0.55], horizontal_spacing=0.04, subplot_titles=titles
-    )
+    second = {"row": 2, "col": 1} if narrow else {"row": 1, "col": 2}
+    shape = {"vertical_spacing": 90 / (190 + 48 * len(rows))} if narrow else {"horizontal_spacing": 0.04}
+    shape |= {} if narrow else {"column_widths": [0.45, 0.55]}
+    figure = make_subplots(second["row"], second["col"], shared_yaxes=not narrow, subplot_titles=titles, **shape)
     at, words = list(range(len(rows))), [escape(word) for word in words]
     spans = [f"{start:.1f} – {end:.1f} s" for start, end in zip(starts, ends, strict=True)]
     lower = [change < 0 for change in changes]
@@ -209,16 +218,16 @@ def words_figure(effects: Sequence[WordEffect], duration: float, prediction=None
     _bars(figure, columns, lower, {"lowered": (GUIDE, ""), "raised": (LOWERED, "/")}, **text, row=1, col=1)
     text = {"textposition": "none", "hovertemplate": "without “%{customdata}”: %{text}"}
     columns |= {"x": [end - start for start, end in zip(starts, ends, strict=True)], "base": starts, "text": spans}
-    _bars(figure, columns, same, {"the same": ("#BFD9EA", ""), "another": (OURS, ".")}, **text, row=1, col=2)
+    _bars(figure, columns, same, {"the same": (PALE, ""), "another": (OURS, ".")}, **text, **second)
     for y in at:
-        _note(figure, y, "the same" if same[y] else spans[y], xref="x2 domain", yref="y")
-    for second in own or ():
-        figure.add_vline(second, line={"color": OURS, "dash": "dot", "width": 1.2}, row=1, col=2)
-    _shade(figure, ground_truth, duration, row=1, col=2)
+        _note(figure, y, "the same" if same[y] else spans[y], xref="x2 domain", yref="y2")
+    for edge in own or ():
+        figure.add_vline(edge, line={"color": OURS, "dash": "dot", "width": 1.2}, **second)
+    _shade(figure, ground_truth, duration, **second)
     low, high = min(0.0, *changes), max(0.0, *changes)
     room = 0.3 * (high - low or 1)
     figure.update_xaxes(title="change of the score", range=[low - room, high + room], row=1, col=1)
-    figure.update_xaxes(title="time (seconds)", range=[0, duration], row=1, col=2)
-    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], showgrid=False)
-    figure.update_yaxes(tickvals=at, ticktext=words, row=1, col=1)
-    return _finish(figure, 760, 105 + 24 * len(rows), margin={"l": 85, "r": 110, "t": 35})
+    figure.update_xaxes(title="time (seconds)", range=[0, duration], **second)
+    figure.update_yaxes(range=[len(rows) - 0.4, -0.6], tickvals=at, ticktext=words, showgrid=False)
+    height = 175 + 48 * len(rows) if narrow else 105 + 24 * len(rows)
+    return _finish(figure, NARROW if narrow else WIDE, height, margin={"l": 85, "r": 90 if narrow else 110, "t": 35})

@@ -17,6 +17,14 @@ GUIDE = "#D55E00"  # the sentence at work: arrows, units and gates
 SCORES = "viridis"  # colormap of scores: low is dark, also in grey print; it has no grey, which means a hole
 HOLE, IMPOSSIBLE, INK, GRID = "#E4E4E4", "#F8F8F8", "#222222", "#DDDDDD"
 
+# On a dark page: what becomes of the colours that are no model's, word's or ground truth's, of both ends and the middle
+# of a difference, and of black and white, which figures also spell as names where they stay what they are
+DARK = {
+    "#ffffff": "#1b1e22", IMPOSSIBLE.lower(): "#282c32", HOLE.lower(): "#4a515a", GRID.lower(): "#3a3f46",
+    "#bbbbbb": "#5c636c", "#6e6e6e": "#9a9fa6", "#555555": "#a5a9ae", INK: "#e4e4e4", "#000000": "#e4e4e4",
+    "#8a4b00": "#ffe0a8", "#00304f": "#bfe3fa",
+}  # fmt: skip
+
 STYLE = {
     "figure.facecolor": "white",  # opaque: legible on a dark page too
     "savefig.facecolor": "white",

@@ -94,3 +94,20 @@ def test_figures_have_their_size_and_fit_next_to_a_margin():
         layout = figure.layout
         assert layout.paper_bgcolor == "white" and 300 < layout.width <= 1000 and layout.height > 150
         figure.to_json()  # as a page or a notebook keeps it
+
+
+def test_in_a_narrow_column_the_same_is_drawn_in_another_layout():
+    for plot, arguments in (
+        (plots.predictions_figure, (PREDICTIONS, DURATION, GROUND_TRUTH)),
+        (plots.words_figure, (EFFECTS, DURATION, (5.0, 10.0), GROUND_TRUTH)),
+    ):
+        wide, narrow = plot(*arguments), plot(*arguments, narrow=True)
+        assert wide.to_plotly_json()["data"] == narrow.to_plotly_json()["data"]
+        margin = narrow.layout.margin
+        assert narrow.layout.width <= 350 and narrow.layout.width - margin.l - margin.r >= 160
+    assert narrow.layout.yaxis.domain[0] > narrow.layout.yaxis2.domain[1]  # the panels one below the other
+    notes = [
+        note.text
+        for note in plots.predictions_figure(*(PREDICTIONS, DURATION, GROUND_TRUTH), narrow=True).layout.annotations
+    ]
+    assert notes == ["IoU", "1.00", "0.00", "0.00"]
