@@ -104,7 +104,7 @@ def test_paths_of_a_run_are_those_that_a_run_leaves():
     for file, text in texts():
         for rest in re.findall(r"runs/course/([\w./-]+)", text):
             parts = rest.rstrip(".").split("/")
-            assert parts[0] in ("models", "notebooks", "results", "site"), f"{file}: runs/course/{rest}"
+            assert parts[0] in ("models", "notebooks", "results", "site", "run.json"), f"{file}: runs/course/{rest}"
             if parts[0] == "models" and len(parts) > 1 and parts[1]:
                 assert parts[1] in VARIANTS and (len(parts) == 2 or parts[2] in ("best", "")), f"{file}: {rest}"
 
