@@ -32,7 +32,7 @@ from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import score_sentences
 from lgn_lite.loss import iou_targets
-from lgn_lite.prediction import frame_encoder, video_features
+from lgn_lite.prediction import frame_encoder, nothing_found, video_features
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.text import tokenize
@@ -138,10 +138,11 @@ class ComparedModel:
             number: of the query; −1: the reader's own video.
             sentence: as edited.
             duration: of the video, seconds.
-            ground_truth: start and end, seconds, if known.
+            ground_truth: start and end, seconds, if known for the sentence as edited.
 
         Returns:
-            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS dropped.
+            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS removed;
+            a notice if nothing is found.
         """
         if message := self.why_not(number):
             return {"message": message}
@@ -163,6 +164,7 @@ class ComparedModel:
             for p in best
         ]  # fmt: skip
         drawn = {"scores": packed(scores), "predictions": predictions, "dropped": packed(dropped, "<i4"), "message": ""}
+        drawn["notice"] = nothing_found(scores)
         if iou is None:
             return drawn | {"iou": None, "target": None}
         target = iou_targets(iou, model.config.t_min, model.config.t_max)

@@ -20,6 +20,8 @@ from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, open_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.inspector.model_view import FAILURES, ComparedModel, failure, open_models, prediction_columns, table
+from lgn_lite.prediction import unknown_words
+from lgn_lite.support.words import find_words
 from lgn_lite.text import tokenize
 from lgn_lite.video.frames import probe
 from lgn_lite.video.playable import playable
@@ -30,6 +32,14 @@ OWN = -1  # the number of the reader's own video and sentence; the queries of th
 
 class _Stopped(Exception):
     """The predictions for the split are no longer needed."""
+
+
+def _read(sentence: str) -> tuple[list[str], str]:
+    """The words of a sentence; without any, the reason."""
+    try:
+        return tokenize(sentence), ""
+    except InputError as error:
+        return [], str(error) if sentence.strip() else "Type a sentence."
 
 
 class Inspector(anywidget.AnyWidget):
@@ -198,18 +208,31 @@ class Inspector(anywidget.AnyWidget):
         view: dict[str, Any] = {"number": self._number, "query": number, "sentence": sentence, "message": ""}
         if query is None:
             return view | {"message": "There is no query to show.", "original": "", "tokens": [], "models": []}
-        ground_truth = None if number == OWN else (query.start, query.end)
+        tokens, message = _read(sentence)
+        asking = self._asking(number, query, tokens)  # whose ground truth is that of the sentence as edited
+        ground_truth = None if asking is None else (self._queries[asking].start, self._queries[asking].end)
         view |= {
             "original": query.sentence, "video": query.video, "duration": query.duration, "ground_truth": ground_truth,
-            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "models": [],
+            "original_ground_truth": (query.start, query.end) if number != OWN and asking is None else None,
+            "asked_by": OWN if asking in (None, number) else asking,
+            "kind": query.tags.get("kind", ""), "tokens": tokens, "unknown": [], "unknown_note": "", "models": [],
         }  # fmt: skip
-        try:
-            view["tokens"] = tokenize(sentence)
-        except InputError as error:
-            return view | {"message": str(error) if sentence.strip() else "Type a sentence."}
-        view["unknown"] = self._models[0].checkpoint.vocabulary.unknown(sentence)
+        if not tokens:
+            return view | {"message": message}
+        first = self._models[0].checkpoint
+        view["unknown"] = first.vocabulary.unknown(sentence)
+        view["unknown_note"] = unknown_words(first, view["unknown"])
         view["models"] = [model.view(number, sentence, query.duration, ground_truth) for model in self._models]
         return view
+
+    def _asking(self, number: int, query: Query, tokens: list[str]) -> int | None:
+        """The number of the query of this video that has these words: the one that is shown, or another; else None."""
+        if number == OWN:
+            return None
+        if tokens == find_words(query.sentence):
+            return number
+        same = (n for n, other in enumerate(self._queries) if other.video == query.video)
+        return next((n for n in same if tokens and find_words(self._queries[n].sentence) == tokens), None)
 
     def _refresh(self) -> None:
         self.view = self._draw()
