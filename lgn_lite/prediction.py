@@ -142,8 +142,8 @@ def foreign_video(checkpoint: Checkpoint, video: str | Path) -> str:
     data_set = checkpoint.about.data_set
     if data_set in Path(video).absolute().parts:  # …/charades-sta/videos/AO8RW.mp4
         return ""
-    drawn = ": of a real one, its predictions mean nothing" if data_set == "toy-sta" else ""
-    return f"The model was trained on {training_world(checkpoint)}; this video is not one of those{drawn}."
+    drawn = ": on a real video its predictions mean nothing" if data_set == "toy-sta" else ""
+    return f"The model was trained on {training_world(checkpoint)}, and this video is not one of theirs{drawn}."
 
 
 def unknown_words(checkpoint: Checkpoint, words: Sequence[str]) -> str:

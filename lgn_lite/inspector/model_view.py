@@ -87,19 +87,9 @@ class ComparedModel:
         with suppress(OSError):  # a checkpoint whose files are gone meanwhile still predicts from memory
             self.predictions = cached_predictions(self.checkpoint, data, split, self.queries.queries)
 
-    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[ComparedModel]) -> None:
-        """Extract the features of a video file, or take those of another model that needs the same ones."""
-        required = _required_features(self.checkpoint)
-        for other in others:
-            if other.own_video is not None and _required_features(other.checkpoint) == required:
-                self.own_video = other.own_video
-                return
-        try:
-            encoder = frame_encoder(self.checkpoint, encoder)
-        except InputError as error:  # the other model may take the video all the same
-            self.own_message = f"{self.name}: {failure(error)}"
-            return
-        self.own_video, _ = video_features(self.checkpoint, path, encoder)
+    def take_video(self, found: Tensor | str) -> None:
+        """Take what `read_video` found for this model: another video is the reader's own from now on."""
+        self.own_video, self.own_message = (None, found) if isinstance(found, str) else (found, "")
 
     def why_not(self, number: int) -> str:
         """Why this model cannot predict for the query of this number (−1: the reader's own video); "" if it can."""
@@ -172,7 +162,7 @@ class ComparedModel:
 
     def explanation(self, number: int, sentence: str) -> Explanation:
         """`explain`, remembered for the last sentence: two of the page's tabs need it."""
-        key = (number, sentence)
+        key = (number, sentence, id(self.own_video))
         if self._last[0] != key:
             if self._neutral is None and self.queries is not None:
                 sentences = [query.sentence for query in self.queries.queries[:SENTENCES]]
@@ -217,6 +207,34 @@ class ComparedModel:
             return {"message": message}
         effects = word_effects(self.checkpoint, self.video(number), sentence)
         return {"message": "", "effects": [vars(effect) for effect in effects]}
+
+
+def encoders(models: list[ComparedModel], given: VGGFrames | None) -> list[VGGFrames | str]:
+    """Each model's frame encoder, or the sentence that says why it can see no video file."""
+    found: list[VGGFrames | str] = []
+    for model in models:
+        try:
+            found.append(frame_encoder(model.checkpoint, given))
+        except InputError as error:  # the other model may take a video all the same
+            found.append(f"{model.name}: {failure(error)}")
+    return found
+
+
+def read_video(models: list[ComparedModel], path: Path, given: VGGFrames | None) -> list[Tensor | str]:
+    """Each model's (T, D) features of a video file, extracted once for models that need the same; else why not.
+
+    Raises InputError for a file that is no readable video.
+    """
+    extracted: dict[tuple, Tensor] = {}
+    found: list[Tensor | str] = []
+    for model, encoder in zip(models, encoders(models, given), strict=True):
+        if not isinstance(encoder, str):
+            required = _required_features(model.checkpoint)
+            if required not in extracted:
+                extracted[required], _ = video_features(model.checkpoint, path, encoder)
+            encoder = extracted[required]
+        found.append(encoder)
+    return found
 
 
 def open_models(

@@ -40,7 +40,10 @@ function ints(bytes) {
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const seconds = (x) => x.toFixed(1);
 const span = (start, end) => `${seconds(start)} – ${seconds(end)} s`;
-const signed = (x, digits = 2) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(digits);
+const signed = (x, digits = 2) => {
+  const size = Math.abs(x).toFixed(digits);
+  return Number(size) ? (x < 0 ? "−" : "+") + size : size;
+};
 const plain = (x, digits = 2) => (x < 0 ? "−" : "") + Math.abs(x).toFixed(digits);
 /** A score as text: small ones with more digits, so that they can be told apart. */
 const written = (score, digits = 2) => (score >= 0.001 ? score.toFixed(score < 0.1 ? 3 : digits) : score > 0 ? "< 0.001" : "0");
@@ -142,20 +145,22 @@ class Page {
     // an explanation of thousands of candidates takes seconds to minutes without a GPU: only who asks shall wait for it
     const large = this.models.some((model) => model.P > 1000);
     this.tab = large ? "queries" : "late";
+    this.chooser = new VideoChooser(this);
+    this.notices = new Notices(this);
     this.player = new Player(this);
     this.sentence = new SentenceEditor(this);
     this.timeline = new Timeline(this);
     this.maps = new Maps(this);
     this.views = { late: new LateTab(this), early: new EarlyTab(this), words: new WordsTab(this), queries: new QueriesTab(this) };
     this.root.append(
-      this.header(), this.notices(),
+      this.header(), this.notices.root,
       node("div", { class: "lgn-main" },
         node("div", { class: "lgn-left" }, this.sentence.root, this.player.root), this.maps.root, this.timeline.root),
       this.tabs(), this.tip, this.live);
     el.append(this.root);
     this.want = later(() => this.askForTab(), large ? 500 : 60);
     this.listeners = [
-      ["change:view", () => this.showView()], ["change:video", () => this.player.load()],
+      ["change:setup", () => this.showSetup()], ["change:upload", () => this.chooser.proceed()], ["change:view", () => this.showView()], ["change:video", () => this.player.load()],
       ["change:table", () => this.views.queries.load()], ["change:predictions", () => this.views.queries.loadPredictions()],
       ...["late", "early", "words"].map((tab) => [`change:${tab}`, () => this.showTab(tab)]),
     ];
@@ -189,6 +194,13 @@ class Page {
     this.comparable = this.models.length === 2 && this.geometries[0].same(this.geometries[1]);
   }
 
+  /** Of the setup only the reader's own video changes. */
+  showSetup() {
+    this.setup = this.model.get("setup");
+    this.root.querySelector(".lgn-title").textContent = this.setup.title;
+    this.chooser.show();
+  }
+
   /** A colour of the style sheet as canvas understands it. */
   colour(name) {
     this.live.style.color = `var(--lgn-${name})`;
@@ -210,7 +222,7 @@ class Page {
   }
 
   header() {
-    const { title, splits, own } = this.setup;
+    const { title, splits } = this.setup;
     this.where = node("span", { class: "lgn-where" });
     const choose = node("select", {
       "aria-label": "Split of the data set",
@@ -223,15 +235,10 @@ class Page {
       node("strong", { class: "lgn-title" }, title),
       splits.length ? choose : null,
       splits.length ? node("span", { class: "lgn-steps" }, step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")) : null,
-      own && splits.length ? node("button", { type: "button", class: "lgn-button", click: () => this.set("query", -1) }, "Your video") : null,
+      this.chooser.root,
       node("span", { class: "lgn-models" }, this.models.map((model, k) => node("span", {
         class: "lgn-model", title: `trained on ${model.trained_on}; ${model.P} candidates, N = ${model.N}, C = ${model.C}`,
       }, swatch(KINDS[k]), model.name, node("small", {}, model.epoch ? ` epoch ${model.epoch}` : "")))));
-  }
-
-  notices() {
-    return node("div", { role: "note", class: "lgn-notices" },
-      this.setup.notices.map((notice) => node("p", { class: "lgn-notice" }, notice)));
   }
 
   tabs() {
@@ -301,6 +308,7 @@ class Page {
     }));
     const count = this.model.get("table").count ?? 0;
     this.where.textContent = view.query < 0 ? "your video" : `query ${view.query + 1} of ${count.toLocaleString("en")}`;
+    this.notices.show();
     this.sentence.show();
     this.timeline.show();
     this.maps.show();
@@ -314,9 +322,9 @@ class Page {
   summary(view) {
     const lines = this.drawn.map((model, k) => {
       if (!model.predictions?.length) return `${this.models[k].name} has no prediction`;
+      if (model.notice) return `${this.models[k].name}: ${model.notice.replace(/\.$/, "")}`;
       const { start, end, iou } = model.predictions[0];
-      return `${this.models[k].name} predicts ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`) +
-        (model.notice ? `; ${model.notice.replace(/\.$/, "")}` : "");
+      return `${this.models[k].name} predicts ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
     });
     return `${view.query < 0 ? "Your video" : `Query ${view.query}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || lines.join("; ")}.`;
   }
@@ -1574,6 +1582,104 @@ class QueriesTab {
     const row = this.position.get(query);
     if (row === undefined) return this.order[0];
     return this.order[row + by] ?? null;
+  }
+}
+
+// -- a video of one's own, and what to know before believing a prediction -----------------------------------------------------
+
+class Notices {
+  constructor(page) {
+    this.page = page;
+    this.list = node("div");
+    this.root = node("div", { role: "note", "aria-label": "Notices", class: "lgn-notices" }, page.chooser.status, this.list);
+  }
+
+  show() {
+    const notices = [...this.page.setup.notices, ...(this.page.view.notices ?? [])];
+    this.list.replaceChildren(...notices.map((notice) => node("p", { class: "lgn-notice" }, notice)));
+  }
+}
+
+/** A file of the visitor's goes to the process in parts; `upload` says how many bytes are there, which asks for the next part. */
+class VideoChooser {
+  constructor(page) {
+    this.page = page;
+    this.own = node("button", { type: "button", class: "lgn-button", click: () => page.set("query", -1) }, "Your video");
+    this.input = node("input", {
+      type: "file", accept: "video/*,.mkv,.avi", change: () => {
+        this.send(this.input.files[0]);
+        this.input.value = ""; // so that the same file can be chosen again
+      },
+    });
+    this.root = node("span", { class: "lgn-chooser" }, this.own, node("label", {
+      class: "lgn-button lgn-file", title: "Or drop a file on the inspector",
+    }, this.input, "Choose a video …"));
+    this.text = node("span");
+    this.bar = node("progress", { "aria-label": "The video file on its way" });
+    this.stop = node("button", { type: "button", class: "lgn-button", click: () => this.end("", true) }, "Cancel");
+    this.status = node("p", { class: "lgn-notice lgn-upload", role: "status", hidden: true }, this.text, this.bar, this.stop);
+    const dropped = (event) => event.dataTransfer?.types.includes("Files");
+    for (const type of ["dragenter", "dragover", "dragleave", "drop"]) {
+      page.root.addEventListener(type, (event) => {
+        if (!dropped(event)) return;
+        event.preventDefault();
+        page.root.classList.toggle("lgn-drop", type === "dragenter" || type === "dragover");
+        if (type === "drop") this.send(event.dataTransfer.files[0]);
+      });
+    }
+    this.show();
+  }
+
+  show() {
+    this.own.hidden = !this.page.setup.own || !this.page.setup.splits.length;
+  }
+
+  send(file) {
+    if (!file) return;
+    if (this.file) this.end("", true);
+    const { limit } = this.page.setup.upload;
+    const size = `${(file.size / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+    if (file.size > limit) return this.end(`${file.name} has ${size}, of at most ${limit / 1e6} MB: cut it or make it smaller.`);
+    this.file = file;
+    this.number = Math.random().toString(36).slice(2);
+    this.tell(`${file.name}: being sent …`, 0);
+    this.page.model.send({ upload: "begin", number: this.number, name: file.name, size: file.size });
+  }
+
+  /** What the process says of the file. */
+  async proceed() {
+    const { number, state, received, message } = this.page.model.get("upload");
+    const { file } = this;
+    if (!file || number !== this.number) return;
+    if (state === "failed") this.end(message);
+    else if (state === "reading") this.tell(`${file.name}: its pictures are being read …`, null);
+    else if (state === "ready") this.page.model.send({ upload: "show", number });
+    else if (state === "shown") {
+      this.end("");
+      this.page.sentence.whole.focus();
+    } else if (state === "receiving") {
+      this.tell(`${file.name}: ${Math.floor((100 * received) / file.size)} % sent …`, received / file.size);
+      try {
+        const part = await file.slice(received, received + this.page.setup.upload.part).arrayBuffer();
+        if (this.file === file) this.page.model.send({ upload: "part", number, at: received }, undefined, [part]);
+      } catch {
+        if (this.file === file) this.end(`${file.name} cannot be read; choose it again.`, true);
+      }
+    }
+  }
+
+  tell(text, share) {
+    this.text.textContent = text;
+    this.bar.hidden = this.stop.hidden = share === undefined;
+    if (typeof share === "number") this.bar.value = share;
+    else this.bar.removeAttribute("value"); // at work, for an unknown time
+    this.status.hidden = !text;
+  }
+
+  end(text, cancel = false) {
+    if (cancel) this.page.model.send({ upload: "cancel", number: this.number });
+    this.file = null;
+    this.tell(text);
   }
 }
 
