@@ -70,7 +70,7 @@ class LGNConfig:
     # -- label and ranking
     t_min: float = 0.0  # overlap up to which the label is 0 (eq. 4, 4.3)
     t_max: float = 0.5  # overlap from which on the label is 1 (eq. 4, 4.3)
-    nms: float = 0.45  # tIoU above which a lower-ranked prediction is dropped (2D-TAN)
+    nms: float = 0.45  # temporal IoU above which NMS removes a lower-ranked prediction (2D-TAN)
 
     def __post_init__(self) -> None:
         if isinstance(self.scales, list):  # JSON has no tuples
@@ -273,6 +273,21 @@ def _comments() -> dict[str, tuple[str, str]]:
         elif field := re.fullmatch(r"    (\w+): .+?  # (.+)", line):
             found[field[1]] = (group, field[2])
     return found
+
+
+# The rows of the paper's Tables 4 and 5, and a model that never sees the video.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "baseline": {"early": "none", "guidance": 0},
+    "early": {"guidance": 0},
+    "late": {"early": "none"},
+    "blind": {},
+}
+
+
+def variant_title(name: str) -> str:
+    """What people read instead of a variant's name; `full` is the LGN. Other names stay as they are."""
+    return "LGN" if name == "full" else name
 
 
 # What differs from the defaults above; the source of a number is given there or here.

@@ -28,6 +28,7 @@ from lgn_lite.analysis.predictions import SplitPredictions, cached_predictions
 from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
+from lgn_lite.config import variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import score_sentences
@@ -267,8 +268,8 @@ def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
 
 
 def _name(checkpoint: Checkpoint) -> str:
-    """The variant that it is of, or its folder's name."""
-    return checkpoint.variant or checkpoint.folder.name
+    """What people call its variant, or its folder's name."""
+    return variant_title(checkpoint.variant) or checkpoint.folder.name
 
 
 def _unit(gates: Gates) -> dict[str, Any]:

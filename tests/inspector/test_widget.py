@@ -46,7 +46,7 @@ def models(tmp_path_factory, tiny_toy):
 
 @pytest.fixture
 def inspect(models, tiny_toy):
-    """`inspect(query=3)`: an inspector of the full model with the baseline, on Toy-STA tiny, with nothing pending."""
+    """`inspect(query=3)`: an inspector of LGN with the baseline, on Toy-STA tiny, with nothing pending."""
     opened = []
 
     def make(checkpoint=models / "full" / "best", data=tiny_toy, **settings) -> Inspector:
@@ -200,10 +200,10 @@ def test_a_video_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (InputError("a.hdf5: video 'v' holds NaN; extract it again"), "full: a.hdf5: video 'v' holds NaN"),
-        (OSError(errno.EIO, "Input/output error", "a.hdf5"), "full: a.hdf5: Input/output error"),
-        (RuntimeError("not enough memory: you tried to allocate\n80 GB"), "full: not enough memory: you tried"),
-        (MemoryError(), "full: there is not enough memory"),
+        (InputError("a.hdf5: video 'v' holds NaN; extract it again"), "LGN: a.hdf5: video 'v' holds NaN"),
+        (OSError(errno.EIO, "Input/output error", "a.hdf5"), "LGN: a.hdf5: Input/output error"),
+        (RuntimeError("not enough memory: you tried to allocate\n80 GB"), "LGN: not enough memory: you tried"),
+        (MemoryError(), "LGN: there is not enough memory"),
     ],
 )
 def test_what_fails_for_one_query_is_told_and_the_next_is_shown(inspect, error, said):
@@ -319,7 +319,7 @@ def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
     folder = save_checkpoint(tmp_path / "coarse", model, found.vocabulary, found.about, {})
     inspector = inspect(baseline=folder)
     one, two = inspector.setup["models"]
-    assert (one["name"], two["name"]) == ("full A", "full B")
+    assert (one["name"], two["name"]) == ("LGN A", "LGN B")
     for setup, drawn in zip((one, two), inspector.view["models"], strict=True):
         assert len(floats(drawn["scores"])) == setup["P"] == len(whole(setup["starts"]))
     assert one["P"] != two["P"] and inspector.predictions["disagreement"] is not None

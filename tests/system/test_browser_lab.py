@@ -125,7 +125,7 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     page.locator(".lgn-table-row").nth(4).click()
     _wait_for_map(page, before)
     assert page.locator(".lgn-whole").input_value() == queries[4].sentence
-    assert "Query 5" in page.locator(".lgn-live").inner_text()
+    assert "Query 4" in page.locator(".lgn-live").inner_text()
     page.wait_for_function("document.querySelector('.lgn video').readyState >= 2", timeout=60_000)
     _shoot(page, "queries")
 
@@ -168,7 +168,7 @@ def test_the_keyboard_does_it_all(opened):
     page.wait_for_function("text => document.querySelector('.lgn-where').textContent === text", arg=first)
     page.locator(".lgn-stack canvas[tabindex]").first.focus()
     page.keyboard.press("ArrowLeft")
-    assert "score of full" in page.locator(".lgn-live").inner_text()
+    assert "score of LGN" in page.locator(".lgn-live").inner_text()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.lgn-live').textContent.startsWith('Playing')")
     for key in "++-0":
