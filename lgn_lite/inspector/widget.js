@@ -336,8 +336,10 @@ class Page {
   /** The tabs are computed on demand: only the one that is looked at, only for the sentence that is shown. */
   askForTab() {
     if (!this.view || this.tab === "queries") return;
-    if (this.stale(this.tab)) this.model.send({ want: this.tab, number: this.view.number });
-    else this.showTab(this.tab);
+    if (this.stale(this.tab)) {
+      this.views[this.tab].wait();
+      this.model.send({ want: this.tab, number: this.view.number });
+    } else this.showTab(this.tab);
   }
 
   showTab(tab) {
@@ -487,7 +489,7 @@ class Player {
     });
     this.video.muted = true;
     this.name = node("span", { class: "lgn-name" });
-    this.note = node("p", { class: "lgn-notice", hidden: true });
+    this.note = node("p", { class: "lgn-notice", role: "status", hidden: true });
     this.root = node("section", { class: "lgn-video", "aria-label": "Video" }, this.video, this.note, this.name);
   }
 
@@ -499,7 +501,7 @@ class Player {
     if (this.url) this.video.src = this.url;
     else this.video.removeAttribute("src");
     this.video.hidden = Boolean(file.message) || !file.name;
-    this.note.textContent = file.loading ? "The video is being read …" : file.message || file.note || "";
+    this.note.textContent = file.loading ? "The video is being prepared for this browser …" : file.message || file.note || "";
     this.note.hidden = !this.note.textContent;
     this.page.views?.early.thumbnails();
   }
@@ -1088,14 +1090,21 @@ class SideTab {
     this.page = page;
     this.body = node("div", { class: "lgn-compared" });
     this.missing = node("div");
-    this.root = node("div", { class: "lgn-panel", tabindex: "0" }, node("p", { class: "lgn-explained" }, explanation), this.missing, this.body);
+    this.waiting = node("p", { class: "lgn-note", role: "status" });
+    this.root = node("div", { class: "lgn-panel", tabindex: "0" }, node("p", { class: "lgn-explained" }, explanation), this.waiting, this.missing, this.body);
   }
 
-  show() {
-    if (!this.body.childNodes.length) this.body.append(node("p", { class: "lgn-note" }, "Being computed …"));
+  /** What is below, if anything, is of the sentence before, and pale. */
+  wait() {
+    const { sentence, models } = this.page.view;
+    const large = this.page.models.some((model) => model.P > 1000);
+    this.waiting.textContent = models.length ? `Being computed for “${sentence}” …${large ? " That may take a minute without a GPU." : ""}` : "";
   }
+
+  show() {}
 
   draw(models) {
+    this.waiting.textContent = "";
     this.body.replaceChildren(...models.map((model, k) => model.message ? null : node("section", { class: "lgn-compared-model" },
       node("h3", {}, swatch(KINDS[k]), this.page.models[k].name), this.section(model, k))).filter(Boolean));
     this.missing.replaceChildren(...models.filter((model) => model.message).map((model) => node("p", { class: "lgn-notice" }, model.message)));

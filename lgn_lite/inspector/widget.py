@@ -13,6 +13,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 
 from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query, duration_note
@@ -29,6 +30,7 @@ from lgn_lite.inspector.model_view import (
     read_video,
     table,
 )
+from lgn_lite.inspector.picture import as_png, draw_picture
 from lgn_lite.inspector.upload import LIMIT, PART, Upload
 from lgn_lite.prediction import foreign_video, training_world, unknown_words
 from lgn_lite.support.words import find_words
@@ -52,6 +54,15 @@ def _read(sentence: str) -> tuple[list[str], str]:
         return [], str(error) if sentence.strip() else "Type a sentence."
 
 
+def _is_watched() -> bool:
+    """Whether somebody's front end runs the present cell, and not papermill or nbconvert.
+
+    A front end can ask the reader for input, and says so with each cell.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel is not None and bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
+
+
 class Inspector(anywidget.AnyWidget):
     """Inspect a checkpoint's predictions, alone or with a baseline's.
 
@@ -61,6 +72,8 @@ class Inspector(anywidget.AnyWidget):
     checkpoint was trained on, if it is there. video, sentence: a video file and free text, with a data set or instead
     of it (data=None); encoder: the frame encoder for it, if the checkpoint carries none.
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
+    live: whether there is a front end that shows widgets; None finds out. Where there is none, as in a notebook that
+    papermill or nbconvert executes, the inspector is displayed as a picture.
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
     (see `ComparedModel.view`), and `look_into("late" | "early" | "words")` returns what a tab draws. Raises InputError
@@ -98,7 +111,9 @@ class Inspector(anywidget.AnyWidget):
         encoder: VGGFrames | None = None,
         size: str = "small",
         root: str | Path = "data",
+        live: bool | None = None,
     ) -> None:
+        self._live = _is_watched() if live is None else live
         self._stop, self._predicting = Event(), None
         self._models, self._notices = open_models(checkpoint, baseline)
         self._encoder = encoder
@@ -131,6 +146,25 @@ class Inspector(anywidget.AnyWidget):
         self.on_msg(self._on_message)
         self._show_video()
         self._predict_split()
+
+    def open(self) -> None:
+        """Connect to the front end, if there is one: without, a notebook would keep all that is sent, videos too."""
+        if self._live:
+            super().open()
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The widget, if a front end can show it, and a picture for those that cannot, such as a saved page's."""
+        shown = "a video" if self.query == OWN else f"query {self.query} of {self.setup['title']}, {self.split}"
+        command = f"lgn-lite inspect {self._models[0].checkpoint.folder}"
+        caption = f"A picture of the inspector: {shown}. Run this cell in JupyterLab, or `{command}`, for the live one."
+        data, about = {"text/plain": caption}, {}
+        moments = {model.name: model.checkpoint.model.moments for model in self._models}
+        if (figure := draw_picture(self.view, moments, caption)) is not None:
+            alt = f"{caption} Predictions of {' and '.join(moments)} for “{self.sentence}” over time, and their maps."
+            data["image/png"], about["image/png"] = as_png(figure), {"alt": alt}
+        if self._live:
+            data |= {name: value for name, value in super()._repr_mimebundle_(**options)[0].items() if name not in data}
+        return data, about
 
     # -- what is inspected --------------------------------------------------------------------------------------
 
