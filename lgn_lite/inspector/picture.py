@@ -15,6 +15,8 @@ from lgn_lite.figures.maps import plot_map
 from lgn_lite.figures.style import STYLE
 from lgn_lite.moments import Moments
 
+PACKED = {"scores": "<f4", "dropped": "<i4"}  # of a view's model, as `model_view.packed` packs it
+
 
 @mpl.rc_context(STYLE)
 def draw_picture(view: dict[str, Any], models: dict[str, Moments], caption: str) -> Figure | None:
@@ -45,7 +47,7 @@ def draw_picture(view: dict[str, Any], models: dict[str, Moments], caption: str)
     shared = {"duration": view["duration"], "ground_truth": view["ground_truth"]}
     plot_predictions(predictions, **shared, sentence=view["sentence"], ax=upper.subplots())
     for ax, (name, (moments, model)) in zip(np.ravel(lower.subplots(1, len(drawn))), drawn.items(), strict=True):
-        scores, dropped = np.frombuffer(model["scores"], "<f4").copy(), np.frombuffer(model["dropped"], "<i4")
+        scores, dropped = (np.frombuffer(model[key], kind).tolist() for key, kind in PACKED.items())
         marks = {"predictions": predictions[name], "dropped": dropped}
         plot_map(moments, scores, **shared, **marks, ax=ax, label=f"score of {name}")
     return figure
