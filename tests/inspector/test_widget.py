@@ -497,8 +497,9 @@ def test_an_edited_sentence_is_asked_of_the_video_too(inspect, clip):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ({"size": 0}, "holiday.mp4 is empty"), ({"size": 10**12}, "of at most 250 MB"), 
-        ({"size": "1"}, "load the page"), ({"size": 5, "name": None}, "load the page"), ({"size": 5, "number": 1}, "load the page"),
+        ({"size": 0}, "holiday.mp4 is empty"), ({"size": 10**12}, "of at most 250 MB"),
+        ({"size": "1"}, "load the page"), ({"size": 5, "name": None}, "load the page"),
+        ({"size": 5, "number": 1}, "load the page"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_refused_before_it_is_sent(inspect, message, said):

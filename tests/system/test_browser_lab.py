@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from helpers.browser import PROJECT, browser, screenshots, watch
 from helpers.untrained import untrained_models
+from nbclient import NotebookClient
 
 __all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.slow
@@ -209,6 +210,49 @@ def test_it_follows_the_theme_and_the_width(opened, theme):
         _shoot(page, f"{theme.split()[1].lower()}-{width}")
     page.set_viewport_size({"width": 1280, "height": TALL})
     assert _ours(seen.errors) == []
+
+
+def test_a_video_of_one_s_own_is_chosen_in_the_page(opened, clip):
+    """It goes to the kernel in parts; the page says what it does, and what the model was trained on."""
+    page, seen = opened
+    page.locator(".lgn-file input").set_input_files(clip)
+    page.get_by_role("button", name="Your video").wait_for(timeout=60_000)
+    page.wait_for_function("document.querySelector('.lgn-where').textContent === 'your video'", timeout=60_000)
+    assert clip.name in page.locator(".lgn-name").inner_text() and not page.locator(".lgn-upload").is_visible()
+    page.locator(".lgn-whole").fill("a zebra opens a door")
+    page.get_by_text("trained on drawn figures").first.wait_for(timeout=60_000)
+    page.locator(".lgn-values").first.wait_for(timeout=60_000)
+    assert "IoU" not in page.locator(".lgn-timeline").inner_text()
+    _shoot(page, "own-video")
+    page.locator(".lgn-file input").set_input_files({"name": "notes.txt", "mimeType": "", "buffer": b"no video"})
+    page.locator(".lgn-upload", has_text="notes.txt:").wait_for(timeout=60_000)
+    page.keyboard.press("n")
+    assert _ours(seen.errors) == []
+
+
+def test_it_is_live_again_after_a_reload(opened):
+    """The notebook that is saved holds a picture too, which others show."""
+    page, _ = opened
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    page.locator(".lgn-title").wait_for(timeout=180_000)
+    first = page.locator(".lgn-where").inner_text()
+    page.locator(".lgn-title").click()
+    page.keyboard.press("n")
+    page.wait_for_function("text => document.querySelector('.lgn-where').textContent !== text", arg=first)
+
+
+def test_papermill_and_nbconvert_get_a_picture(tiny_toy, tmp_path):
+    """An executed copy has nobody to talk to; neither the widget's state nor the video is kept in it."""
+    models = untrained_models(tmp_path / "models", tiny_toy)
+    code = CELLS.format(full=str(models / "full" / "best"), root=str(PROJECT / "data"))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, kernel_name="python3", timeout=180).execute()
+    (output,) = notebook.cells[0].outputs
+    assert set(output.data) == {"text/plain", "image/png"}
+    assert "Predictions of LGN and baseline" in output.metadata["image/png"]["alt"]
+    assert "widgets" not in notebook.metadata and len(nbformat.writes(notebook)) < 400_000
 
 
 def _ours(errors: list[str]) -> list[str]:
