@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from lgn_lite.figures.explanation import plot_predictions
 from lgn_lite.figures.maps import plot_map
@@ -54,6 +55,8 @@ def draw_picture(view: dict[str, Any], models: dict[str, Moments], caption: str)
 
 
 def as_png(figure: Figure) -> bytes:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", bbox_inches="tight")
-    return content.getvalue()
+    """The figure as a PNG of 256 colours: a notebook keeps it each time the cell is run."""
+    large, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(large, format="png", bbox_inches="tight")
+    Image.open(large).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return small.getvalue()

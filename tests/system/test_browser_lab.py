@@ -142,6 +142,20 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     word.fill("umbrella" if word.input_value() != "umbrella" else "flag")
     _wait_for_map(page, before)
     assert not page.get_by_role("button", name="Restore").is_disabled()
+    timeline = page.locator(".lgn-timeline")  # what is known of the original sentence is not held against this one
+    assert "IoU" not in timeline.inner_text() and "original’s" in timeline.inner_text()
+    assert page.get_by_text("The ground truth shown is the original sentence’s").is_visible()
+    options = page.get_by_label("What the map shows").locator("option")
+    assert options.evaluate_all("all => all.filter((e) => e.disabled).map((e) => e.value)") == [
+        "target",
+        "iou",
+        "error",
+    ]
+    scale = page.locator(".lgn-scale")
+    assert scale.inner_text().split() == ["0", "1"]
+    page.get_by_label("stretch the colours").check()
+    assert "the highest score here" in scale.inner_text()
+    page.get_by_label("stretch the colours").uncheck()
     for tab, sign in {"Words": "prediction then", "Early modulation": "Unit 1 of 2"}.items():
         page.get_by_role("tab", name=tab).click()
         page.get_by_text(sign).first.wait_for(timeout=60_000)
