@@ -1621,7 +1621,7 @@ class VideoChooser {
       },
     });
     this.root = node("span", { class: "lgn-chooser" }, this.own, node("label", {
-      class: "lgn-button lgn-file", title: "Or drop a file on the inspector",
+      class: "lgn-button lgn-file", title: `Or drop a file on the inspector; at most ${page.setup.upload.limit / 1e6} MB`,
     }, this.input, "Choose a video …"));
     this.text = node("span");
     this.bar = node("progress", { "aria-label": "The video file on its way" });
