@@ -77,9 +77,10 @@ class Inspector(anywidget.AnyWidget):
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
     (see `ComparedModel.view`): its `ground_truth` is that of the sentence as edited, None unless a query of the video
-    has these words. `choose_video` shows another video of the reader's own, and `look_into("late" | "early" | "words")` returns what a tab draws. Raises InputError
-    for a checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the
-    split; what can be shown without something is shown, and the page says what is missing.
+    has these words. `look_into("late" | "early" | "words")` returns what a tab draws, and `choose_video` shows another
+    video of the reader's own. Raises InputError for a checkpoint or a video that cannot be read, an unknown data set
+    or split, and a query that is not in the split; what can be shown without something is shown, and the page says
+    what is missing.
     """
 
     _esm = Path(__file__).with_suffix(".js")
