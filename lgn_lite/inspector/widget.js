@@ -415,7 +415,8 @@ class SentenceEditor {
 
   show() {
     const view = this.page.view;
-    if (document.activeElement !== this.whole) this.whole.value = view.sentence;
+    // what is being typed stays, unless it was about another query
+    if (document.activeElement !== this.whole || view.query !== this.query) this.whole.value = view.sentence;
     // what was typed into the words stays as it is; a sentence from elsewhere gets new words
     if (view.sentence !== this.last || view.query !== this.query) {
       this.words = view.tokens.map((token) => ({ original: token, text: token, out: false }));

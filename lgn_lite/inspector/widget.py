@@ -444,8 +444,8 @@ class Inspector(anywidget.AnyWidget):
                 edited = self.query == OWN or self.sentence != self._original(self.query)
                 before, self._kept, self._upload = self._kept, upload, None
                 self._take_video(upload.path, *self._ready, self.sentence if edited else "", upload.name)
-                self._say_upload(upload, "shown")
                 self._show_own()
+                self._say_upload(upload, "shown")
                 if before is not None:
                     before.close()
         except FAILURES as error:

@@ -67,6 +67,7 @@ def test_what_is_loading_is_said_and_a_video_is_sent_in_parts(server, browser, c
     page.wait_for_function("document.activeElement.matches('.lgn-whole')")  # what is wanted next
     page.keyboard.type("the red circle")
     page.locator(".lgn-values").first.wait_for(timeout=60_000)
+    assert page.locator(".lgn-whole").input_value() == "the red circle"
     page.wait_for_function("document.querySelector('.lgn video').readyState >= 2", timeout=60_000)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
