@@ -1626,7 +1626,7 @@ class VideoChooser {
     }, this.input, "Choose a video …"));
     this.text = node("span");
     this.bar = node("progress", { "aria-label": "The video file on its way" });
-    this.stop = node("button", { type: "button", class: "lgn-button", click: () => this.end("", true) }, "Cancel");
+    this.stop = node("button", { type: "button", class: "lgn-button", click: () => this.end("", Boolean(this.file)) }, "Cancel");
     this.status = node("p", { class: "lgn-notice lgn-upload", role: "status", hidden: true }, this.text, this.bar, this.stop);
     const dropped = (event) => event.dataTransfer?.types.includes("Files");
     for (const type of ["dragenter", "dragover", "dragleave", "drop"]) {
@@ -1680,7 +1680,8 @@ class VideoChooser {
 
   tell(text, share) {
     this.text.textContent = text;
-    this.bar.hidden = this.stop.hidden = share === undefined;
+    this.bar.hidden = share === undefined;
+    this.stop.textContent = share === undefined ? "Dismiss" : "Cancel";
     if (typeof share === "number") this.bar.value = share;
     else this.bar.removeAttribute("value"); // at work, for an unknown time
     this.status.hidden = !text;

@@ -244,7 +244,7 @@ def test_a_video_of_one_s_own_is_chosen_in_the_page(opened, clip):
     assert "IoU" not in page.locator(".lgn-timeline").inner_text()
     _shoot(page, "own-video")
     page.locator(".lgn-file input").set_input_files({"name": "notes.txt", "mimeType": "", "buffer": b"no video"})
-    page.locator(".lgn-upload", has_text="notes.txt:").wait_for(timeout=60_000)
+    page.locator(".lgn-upload", has_text="not a video").wait_for(timeout=60_000)
     page.keyboard.press("n")
     assert _ours(seen.errors) == []
 

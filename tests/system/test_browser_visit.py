@@ -84,8 +84,10 @@ def test_what_is_loading_is_said_and_a_video_is_sent_in_parts(server, browser, c
             document.querySelector(".lgn-maps").dispatchEvent(event);
         }
     }""")
-    page.locator(".lgn-upload", has_text="notes.txt:").wait_for(timeout=60_000)
+    page.locator(".lgn-upload", has_text="not a video").wait_for(timeout=60_000)
     assert "<i>me</i>.mp4" in page.locator(".lgn-name").inner_text() and file.exists()
+    page.get_by_role("button", name="Dismiss").click()
+    assert not page.locator(".lgn-upload").is_visible()
     assert seen.errors == [] and seen.foreign() == []
     page.close(run_before_unload=True)
     context.close()
