@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -14,7 +15,7 @@ from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.features import prepare_features
 from lgn_lite.moments import interval_iou
-from lgn_lite.prediction import Prediction, video_features
+from lgn_lite.prediction import Prediction, foreign_video, nothing_found, video_features, written_score
 from lgn_lite.video.frames import VideoInfo, probe
 from lgn_lite.video.vgg import VGGFrames, extract_video
 
@@ -201,3 +202,38 @@ def test_scores_that_are_not_finite_are_no_answer(checkpoint, clip):
     checkpoint.model.score.bias.data.fill_(float("nan"))
     with pytest.raises(InputError, match="scores are not finite"):
         predict(checkpoint, clip, "red light")
+
+
+# What to know before believing a prediction -------------------------------------------------------------------
+
+
+def test_nothing_found_is_said():
+    assert nothing_found(torch.tensor([0.02, 0.1])) == "Nothing scores above 0.1: the model finds no such moment."
+    assert nothing_found(torch.tensor([0.02, 0.11])) == ""
+
+
+def test_small_scores_can_be_told_apart():
+    scores = (0.834, 0.1, 0.0213, 0.0204, 0.004, 0.0004)
+    assert [written_score(score) for score in scores] == ["0.83", "0.10", "0.021", "0.020", "0.004", "< 0.001"]
+
+
+def test_a_video_that_is_not_of_the_training_s_data_set(checkpoint, tmp_path):
+    about = checkpoint.about
+    checkpoint.about = replace(about, data_set="toy-sta", data="Toy-STA small (videos of drawn figures)")
+    assert foreign_video(checkpoint, tmp_path / "toy-sta" / "small" / "videos" / "toy-test-0000.mp4") == ""
+    notice = foreign_video(checkpoint, tmp_path / "holiday.mp4")
+    assert notice.startswith("The model was trained on drawn figures (Toy-STA small)") and "mean nothing" in notice
+    checkpoint.about = replace(about, data_set="charades-sta", data="Charades-STA")
+    notice = foreign_video(checkpoint, "holiday.mp4")
+    assert notice == "The model was trained on Charades-STA, and this video is not one of theirs."
+
+
+def test_the_command_says_it_too(checkpoint_folder, clip, monkeypatch):
+    from typer.testing import CliRunner
+
+    from lgn_lite.cli import main as cli
+
+    monkeypatch.setattr("lgn_lite.prediction.NOTHING", 0.999999)
+    said = CliRunner().invoke(cli.app, ["predict", str(checkpoint_folder), str(clip), "a zebra"]).output
+    assert "The model was trained on" in said and "this video is not one of theirs" in " ".join(said.split())
+    assert "Nothing scores above 0.999999" in said and "words it never saw: a, zebra" in said

@@ -165,6 +165,7 @@ def predict(
     from dataclasses import asdict
 
     from lgn_lite.checkpoint import load_checkpoint
+    from lgn_lite.prediction import nothing_found, written_score
     from lgn_lite.prediction import predict as find
     from lgn_lite.video.pictures import VideoWarning
     from lgn_lite.video.vgg import VGGFrames
@@ -176,19 +177,22 @@ def predict(
         vgg16 = VGGFrames.vgg16(loaded.about.layer, encoder).to(device) if encoder else None
         predictions = find(loaded, video, sentences, top=top, encoder=vgg16, device=device, max_lost=max_lost)
     if json_output:
-        shown = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on")
+        shown = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on", "notice")
         rows = [{key: value for key, value in asdict(p).items() if key in shown} for p in predictions]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     first = predictions[0]
     console.print(f"{first.video}: {first.duration:.1f} s", **SAY)
-    console.print(f"The model was trained on {first.trained_on}.", **SAY)
+    console.print(first.notice or f"The model was trained on {first.trained_on}.", **SAY)
     for prediction in predictions:
         console.print(f"\n“{prediction.sentence}”", **SAY)
         if prediction.unknown_words:
             console.print(f"  words it never saw: {', '.join(prediction.unknown_words)}", **SAY)
+        if nothing := nothing_found(prediction.scores):
+            console.print(f"  {nothing} The best of what it has:", **SAY)
         for moment in prediction.moments:
-            console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {moment.score:.2f}", **SAY)
+            score = written_score(moment.score)
+            console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {score}", **SAY)
 
 
 @model_app.command(epilog=examples("lgn-lite blind charades-sta", "lgn-lite blind toy-sta --size tiny --seeds 1"))

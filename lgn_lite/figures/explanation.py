@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from lgn_lite.analysis.explanation import Explanation, Gates, WordEffect
 from lgn_lite.errors import InputError
-from lgn_lite.figures.maps import CHANGE, MARK, best_span, draw_map, map_grid, moment_span, widest
+from lgn_lite.figures.maps import CHANGE, MARK, best_span, draw_map, map_grid, moment_span, name_ends, widest
 from lgn_lite.figures.style import (
     GROUND_TRUTH,
     GUIDE,
@@ -83,6 +83,12 @@ def signed(value: float, digits: int = 2) -> str:
     """A change in words: "+0.12", "−0.40", and "0.00" with no sign."""
     text = number(value, digits)
     return text if text.startswith("−") or not float(text) else f"+{text}"
+
+
+def digits_of(changes) -> int:
+    """How many digits tell these changes of a score apart: 2, and 3 or 4 where all are small."""
+    most = widest(changes)
+    return 2 if most >= 0.1 else 3 if most >= 0.01 else 4
 
 
 def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str, float, float, float]]:
@@ -217,7 +223,7 @@ def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
 def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, columns: int = 4) -> Figure:
     """Draw the score map if 0, 1, … K guidance modules are given the sentence, and below each what its module changed.
 
-    All scores share one scale, all changes another with zero in the middle; a star marks the highest score.
+    All scores are drawn from 0 to 1, all changes on a scale with zero in the middle; a star marks the highest score.
 
     Args:
         moments: the P candidates.
@@ -239,14 +245,14 @@ def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, colu
     columns = min(columns, len(scores))
     blocks = -(-len(scores) // columns)
     figure, axes = new_axes(2 * blocks, columns, size=(2.35 * columns + 1, 4.9 * blocks), sharex=True, sharey=True)
-    low, high, edge = scores.min(), scores.max(), widest(changes)
+    edge = widest(changes)
     for ax in axes.flat:
         ax.set_visible(False)
     for k, values in enumerate(scores):
         block, column = divmod(k, columns)
         upper, lower = axes[2 * block, column], axes[2 * block + 1, column]
         upper.set_visible(True)
-        image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, low, high, ground_truth)
+        image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, 0, 1, ground_truth)
         start, end = best_span(moments, values, duration)
         upper.plot(end, start, "*", ms=8, label="highest score", **MARK)
         guided = "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
@@ -264,7 +270,7 @@ def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, colu
     corner.axis("off")
     corner.legend(*axes[0, 0].get_legend_handles_labels(), loc="center left")
     figure.colorbar(image, ax=axes[0], label="score", shrink=0.8)  # one scale for all rows
-    figure.colorbar(change, ax=axes[1], label="change of the score", shrink=0.8)
+    name_ends(figure.colorbar(change, ax=axes[1], label="change of the score", shrink=0.8), ("lowered", "raised"))
     return figure
 
 
@@ -345,11 +351,12 @@ def plot_words(effects: Sequence[WordEffect], duration: float, prediction=None, 
         1, 2, size=(9, 1.1 + 0.3 * len(rows)), sharey=True, gridspec_kw={"width_ratios": (1, 1.15)}
     )
     own = None if prediction is None else moment_span(prediction, duration, "prediction")
+    digits = digits_of([row[1] for row in rows])
     for y, (_, change, start, end) in enumerate(rows):
         lower = change < 0
         left.barh(y, change, 0.7, color=GUIDE if lower else LOWERED, hatch="" if lower else "///", ec="white")
         outside = {"xytext": (-4 if lower else 4, 0), "textcoords": "offset points", "ha": "right" if lower else "left"}
-        left.annotate(signed(change), (change, y), va="center", fontsize=8.5, **outside)
+        left.annotate(signed(change, digits), (change, y), va="center", fontsize=8.5, **outside)
         same = own is not None and np.allclose((start, end), own, atol=1e-3)
         style = {"color": "#BFD9EA", "hatch": ""} if same else {"color": OURS, "hatch": "..."}
         right.barh(y, end - start, 0.7, left=start, ec="white", **style)

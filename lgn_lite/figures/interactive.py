@@ -13,8 +13,18 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from lgn_lite.analysis.explanation import WordEffect
-from lgn_lite.figures.explanation import LOWERED, prediction_rows, signed, strength, word_rows
-from lgn_lite.figures.maps import DIFFERENCE, best_span, dropped_spans, map_grid, moment_span, stairs, widest
+from lgn_lite.figures.explanation import LOWERED, digits_of, prediction_rows, signed, strength, word_rows
+from lgn_lite.figures.maps import (
+    DIFFERENCE,
+    best_span,
+    difference_ends,
+    dropped_spans,
+    map_grid,
+    moment_span,
+    shared_scale,
+    stairs,
+    widest,
+)
 from lgn_lite.figures.style import GROUND_TRUTH, GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, model_styles
 from lgn_lite.moments import Moments
 
@@ -114,9 +124,15 @@ def _heatmaps(grid: np.ndarray, duration: float, label: str, difference: bool, i
     known_iou = "" if iou is None else "<br>IoU %{customdata:.2f}"
     hover = f"{times}<br>{label} %{{z:.3f}}{known_iou}<extra></extra>"
     scale = {"colorscale": SCORES, "colorbar": {"title": {"text": label, "side": "right"}}}
+    low, high = shared_scale(grid)
     if difference:
         edge = widest(grid[~np.isnan(grid)])
-        scale |= {"colorscale": DIFFERENCE, "zmin": -edge, "zmax": edge}
+        low, high = -edge, edge
+        below, above = difference_ends(label)
+        named = [f"{below}<br>{signed(low, digits_of(edge))}", "0", f"{above}<br>{signed(high, digits_of(edge))}"]
+        scale["colorscale"] = DIFFERENCE
+        scale["colorbar"] |= {"tickvals": [low, 0, high], "ticktext": named}
+    scale |= {"zmin": low, "zmax": high}
     traces.append(go.Heatmap(z=grid, customdata=iou, name=label, hovertemplate=hover, **cells, **scale))
     if difference:  # white is a value there: a line separates it from the impossible half
         line = {"mode": "lines", "line": {"color": "#BBBBBB", "width": 1}, "hoverinfo": "skip", "showlegend": False}
@@ -212,9 +228,9 @@ def words_figure(
     figure = make_subplots(second["row"], second["col"], shared_yaxes=not narrow, subplot_titles=titles, **shape)
     at, words = list(range(len(rows))), [escape(word) for word in words]
     spans = [f"{start:.1f} – {end:.1f} s" for start, end in zip(starts, ends, strict=True)]
-    lower = [change < 0 for change in changes]
+    lower, digits = [change < 0 for change in changes], digits_of(changes)
     text = {"textposition": "outside", "cliponaxis": False, "hovertemplate": "without “%{customdata}”: %{x:+.3f}"}
-    columns = {"x": changes, "y": at, "customdata": words, "text": [signed(change) for change in changes]}
+    columns = {"x": changes, "y": at, "customdata": words, "text": [signed(change, digits) for change in changes]}
     _bars(figure, columns, lower, {"lowered": (GUIDE, ""), "raised": (LOWERED, "/")}, **text, row=1, col=1)
     text = {"textposition": "none", "hovertemplate": "without “%{customdata}”: %{text}"}
     columns |= {"x": [end - start for start, end in zip(starts, ends, strict=True)], "base": starts, "text": spans}

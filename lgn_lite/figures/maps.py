@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Polygon, Rectangle
@@ -61,6 +62,22 @@ def widest(values) -> float:
     return float(values.max(initial=0)) or 1.0
 
 
+def shared_scale(values) -> tuple[float, float] | tuple[None, None]:
+    """The ends of the colours: 0 and 1 for scores, IoUs and whatever else lies between; None for the values' own.
+
+    Stretched to their own range, the scores of a model that finds nothing would look like those of one that does.
+    """
+    values = to_array(values)
+    values = values[np.isfinite(values)]
+    return (0.0, 1.0) if values.size and values.min() >= 0 and values.max() <= 1 else (None, None)
+
+
+def difference_ends(label: str) -> tuple[str, str]:
+    """What the low and the high end of a scale mean: of "LGN − baseline", "baseline higher" and "LGN higher"."""
+    ours, minus, theirs = label.partition(" − ")
+    return (f"{theirs} higher", f"{ours} higher") if minus else ("lower", "higher")
+
+
 def dropped_spans(moments: Moments, dropped: Sequence[int], duration: float) -> np.ndarray:
     """(M, 2) starts and ends in seconds of candidates given by their numbers."""
     numbers = to_array(dropped).astype(int)
@@ -113,6 +130,12 @@ def _colormap(palette):
     return palette if isinstance(palette, str) else mpl.colors.LinearSegmentedColormap.from_list("", palette)
 
 
+def name_ends(bar: Colorbar, ends: Sequence[str]) -> None:
+    """Write what the two ends of a colour bar mean below and above it; nothing for no ends."""
+    for (y, va), text in zip(((-0.02, "top"), (1.02, "bottom")), ends, strict=False):
+        bar.ax.text(0, y, text, transform=bar.ax.transAxes, va=va, fontsize=8.5)
+
+
 @mpl.rc_context(STYLE)
 def plot_map(
     moments: Moments,
@@ -129,7 +152,8 @@ def plot_map(
     """Draw scores (P,) as the 2D temporal map: end on the x axis, start on the y axis downwards, in seconds.
 
     A cell is centred at its moment's exact start and end, so that any moment is a point of the map. Cells without a
-    candidate are hatched, impossible ones (end before start) pale.
+    candidate are hatched, impossible ones (end before start) pale. The colours run from 0 to 1 where all values lie
+    there, as scores and IoUs do, so that maps can be compared; else over the range of the values.
 
     Args:
         moments: the P candidates.
@@ -151,10 +175,10 @@ def plot_map(
     """
     grid = map_grid(moments, scores, label)
     ax = new_axes(size=(6, 4.9))[1][0, 0] if ax is None else ax
-    edge = widest(scores) if difference else None
-    palette = DIFFERENCE if difference else SCORES
-    image = draw_map(ax, grid, duration, palette, edge and -edge, edge, ground_truth)
-    ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9)
+    edge = widest(scores)
+    low, high = (-edge, edge) if difference else shared_scale(scores)
+    image = draw_map(ax, grid, duration, DIFFERENCE if difference else SCORES, low, high, ground_truth)
+    name_ends(ax.figure.colorbar(image, ax=ax, label=label, shrink=0.9), difference_ends(label) if difference else ())
     starts, ends = dropped_spans(moments, dropped, duration).T
     if len(starts):
         crosses = {"ms": 4.5, "mec": "black", "mew": 1.2, "ls": "none", "label": "removed by NMS"}

@@ -28,11 +28,12 @@ from lgn_lite.analysis.predictions import SplitPredictions, cached_predictions
 from lgn_lite.annotations import Query
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
+from lgn_lite.config import variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import score_sentences
 from lgn_lite.loss import iou_targets
-from lgn_lite.prediction import frame_encoder, video_features
+from lgn_lite.prediction import frame_encoder, nothing_found, video_features
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.text import tokenize
@@ -87,19 +88,9 @@ class ComparedModel:
         with suppress(OSError):  # a checkpoint whose files are gone meanwhile still predicts from memory
             self.predictions = cached_predictions(self.checkpoint, data, split, self.queries.queries)
 
-    def open_video(self, path: Path, encoder: VGGFrames | None, others: list[ComparedModel]) -> None:
-        """Extract the features of a video file, or take those of another model that needs the same ones."""
-        required = _required_features(self.checkpoint)
-        for other in others:
-            if other.own_video is not None and _required_features(other.checkpoint) == required:
-                self.own_video = other.own_video
-                return
-        try:
-            encoder = frame_encoder(self.checkpoint, encoder)
-        except InputError as error:  # the other model may take the video all the same
-            self.own_message = f"{self.name}: {failure(error)}"
-            return
-        self.own_video, _ = video_features(self.checkpoint, path, encoder)
+    def take_video(self, found: Tensor | str) -> None:
+        """Take what `read_video` found for this model: another video is the reader's own from now on."""
+        self.own_video, self.own_message = (None, found) if isinstance(found, str) else (found, "")
 
     def why_not(self, number: int) -> str:
         """Why this model cannot predict for the query of this number (−1: the reader's own video); "" if it can."""
@@ -138,10 +129,11 @@ class ComparedModel:
             number: of the query; −1: the reader's own video.
             sentence: as edited.
             duration: of the video, seconds.
-            ground_truth: start and end, seconds, if known.
+            ground_truth: start and end, seconds, if known for the sentence as edited.
 
         Returns:
-            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS removed.
+            The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS removed;
+            a notice if nothing is found.
         """
         if message := self.why_not(number):
             return {"message": message}
@@ -163,6 +155,7 @@ class ComparedModel:
             for p in best
         ]  # fmt: skip
         drawn = {"scores": packed(scores), "predictions": predictions, "dropped": packed(dropped, "<i4"), "message": ""}
+        drawn["notice"] = nothing_found(scores)
         if iou is None:
             return drawn | {"iou": None, "target": None}
         target = iou_targets(iou, model.config.t_min, model.config.t_max)
@@ -170,7 +163,7 @@ class ComparedModel:
 
     def explanation(self, number: int, sentence: str) -> Explanation:
         """`explain`, remembered for the last sentence: two of the page's tabs need it."""
-        key = (number, sentence)
+        key = (number, sentence, id(self.own_video))
         if self._last[0] != key:
             if self._neutral is None and self.queries is not None:
                 sentences = [query.sentence for query in self.queries.queries[:SENTENCES]]
@@ -217,6 +210,34 @@ class ComparedModel:
         return {"message": "", "effects": [vars(effect) for effect in effects]}
 
 
+def encoders(models: list[ComparedModel], given: VGGFrames | None) -> list[VGGFrames | str]:
+    """Each model's frame encoder, or the sentence that says why it can see no video file."""
+    found: list[VGGFrames | str] = []
+    for model in models:
+        try:
+            found.append(frame_encoder(model.checkpoint, given))
+        except InputError as error:  # the other model may take a video all the same
+            found.append(f"{model.name}: {failure(error)}")
+    return found
+
+
+def read_video(models: list[ComparedModel], path: Path, given: VGGFrames | None) -> list[Tensor | str]:
+    """Each model's (T, D) features of a video file, extracted once for models that need the same; else why not.
+
+    Raises InputError for a file that is no readable video.
+    """
+    extracted: dict[tuple, Tensor] = {}
+    found: list[Tensor | str] = []
+    for model, encoder in zip(models, encoders(models, given), strict=True):
+        if not isinstance(encoder, str):
+            required = _required_features(model.checkpoint)
+            if required not in extracted:
+                extracted[required], _ = video_features(model.checkpoint, path, encoder)
+            encoder = extracted[required]
+        found.append(encoder)
+    return found
+
+
 def open_models(
     checkpoint: Checkpoint | str | Path, baseline: Checkpoint | str | Path | bool | None
 ) -> tuple[list[ComparedModel], list[str]]:
@@ -247,8 +268,8 @@ def _load(checkpoint: Checkpoint | str | Path) -> Checkpoint:
 
 
 def _name(checkpoint: Checkpoint) -> str:
-    """The variant that it is of, or its folder's name."""
-    return checkpoint.variant or checkpoint.folder.name
+    """What people call its variant, or its folder's name."""
+    return variant_title(checkpoint.variant) or checkpoint.folder.name
 
 
 def _unit(gates: Gates) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def inspector(arguments: dict[str, Any]) -> Any:
     checkpoint = load_checkpoint(options.pop("checkpoint"))
     if options.get("encoder"):
         options["encoder"] = VGGFrames.vgg16(checkpoint.about.layer, options["encoder"])
-    return Inspector(checkpoint, **options)
+    return Inspector(checkpoint, live=True, **options)
 
 
 def free_port(host: str, port: int | None = None) -> int:

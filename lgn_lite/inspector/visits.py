@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
+import shutil
 import socket
+import tempfile
 import time
 from collections import Counter
 from contextlib import aclosing
@@ -110,6 +112,7 @@ class Visits(AsyncMappingKernelManager):
         self.connections: Counter[str] = Counter()
         self.connected: set[str] = set()  # that were so once
         self.last_seen: dict[str, float] = {}
+        self.folders: dict[str, str] = {}  # of their temporary files, which go with them
         self._ending: set[str] = set()
 
     def admit(self, page: InspectorPage) -> None:
@@ -123,8 +126,10 @@ class Visits(AsyncMappingKernelManager):
 
     async def start_kernel(self, **options: Any) -> str:
         page = CallContext.get(CallContext.JUPYTER_HANDLER)
-        options["env"] |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.connection_dir)  # which goes with the server
+        folder = tempfile.mkdtemp(prefix="visitor-", dir=self.connection_dir)  # for a video that is sent, too
+        options["env"] |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
         kernel_id = await super().start_kernel(**options)
+        self.folders[kernel_id] = folder
         self.mark_seen(kernel_id)
         page.kernel_id = kernel_id
         if page.left:  # in the meantime
@@ -144,6 +149,7 @@ class Visits(AsyncMappingKernelManager):
             self._ending.discard(kernel_id)
             self.last_seen.pop(kernel_id, None)
             self.connected.discard(kernel_id)
+            shutil.rmtree(self.folders.pop(kernel_id, ""), ignore_errors=True)
             for page in [page for page in self.loading if page.kernel_id == kernel_id]:
                 page.end()
 
@@ -321,7 +327,11 @@ class Closing(Guarded, VoilaShutdownKernelHandler):
 
 
 class Login(Guarded, VoilaLoginHandler):
-    """The form for the token."""
+    """What somebody sees who has not given the token, with a form for it."""
+
+    def _render(self, message: dict[str, str] | None = None) -> None:
+        wrong = "That is not the token of this server; it has another one each time it starts." if message else ""
+        self.write(render(REFUSED, reason=wrong, xsrf=self.xsrf_token.decode()))
 
 
 class _Files(Guarded):

@@ -40,8 +40,15 @@ function ints(bytes) {
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 const seconds = (x) => x.toFixed(1);
 const span = (start, end) => `${seconds(start)} – ${seconds(end)} s`;
-const signed = (x, digits = 2) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(digits);
+const signed = (x, digits = 2) => {
+  const size = Math.abs(x).toFixed(digits);
+  return Number(size) ? (x < 0 ? "−" : "+") + size : size;
+};
 const plain = (x, digits = 2) => (x < 0 ? "−" : "") + Math.abs(x).toFixed(digits);
+/** A score as text: small ones with more digits, so that they can be told apart. */
+const written = (score, digits = 2) => (score >= 0.001 ? score.toFixed(score < 0.1 ? 3 : digits) : score > 0 ? "< 0.001" : "0");
+/** How many digits tell changes apart of which the largest is `most`. */
+const digitsOf = (most) => (most >= 0.1 ? 2 : most >= 0.01 ? 3 : 4);
 const largest = (values) => values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
 
 function colour(palette, share) {
@@ -73,7 +80,7 @@ function ticks(low, high, count) {
   return found;
 }
 
-/** A scale of values: the palette, the two ends, and how a value is written. */
+/** A scale of the values' own width: the palette, the two ends, and how a value is written. Scores have `Maps.scoreScale`. */
 function scaleOf(values, diverging) {
   if (diverging) {
     const most = Math.max(...values.map(largest), 1e-6);
@@ -138,20 +145,22 @@ class Page {
     // an explanation of thousands of candidates takes seconds to minutes without a GPU: only who asks shall wait for it
     const large = this.models.some((model) => model.P > 1000);
     this.tab = large ? "queries" : "late";
+    this.chooser = new VideoChooser(this);
+    this.notices = new Notices(this);
     this.player = new Player(this);
     this.sentence = new SentenceEditor(this);
     this.timeline = new Timeline(this);
     this.maps = new Maps(this);
     this.views = { late: new LateTab(this), early: new EarlyTab(this), words: new WordsTab(this), queries: new QueriesTab(this) };
     this.root.append(
-      this.header(), this.notices(),
+      this.header(), this.notices.root,
       node("div", { class: "lgn-main" },
         node("div", { class: "lgn-left" }, this.sentence.root, this.player.root), this.maps.root, this.timeline.root),
       this.tabs(), this.tip, this.live);
     el.append(this.root);
     this.want = later(() => this.askForTab(), large ? 500 : 60);
     this.listeners = [
-      ["change:view", () => this.showView()], ["change:video", () => this.player.load()],
+      ["change:setup", () => this.showSetup()], ["change:upload", () => this.chooser.proceed()], ["change:view", () => this.showView()], ["change:video", () => this.player.load()],
       ["change:table", () => this.views.queries.load()], ["change:predictions", () => this.views.queries.loadPredictions()],
       ...["late", "early", "words"].map((tab) => [`change:${tab}`, () => this.showTab(tab)]),
     ];
@@ -185,6 +194,13 @@ class Page {
     this.comparable = this.models.length === 2 && this.geometries[0].same(this.geometries[1]);
   }
 
+  /** Of the setup only the reader's own video changes. */
+  showSetup() {
+    this.setup = this.model.get("setup");
+    this.root.querySelector(".lgn-title").textContent = this.setup.title;
+    this.chooser.show();
+  }
+
   /** A colour of the style sheet as canvas understands it. */
   colour(name) {
     this.live.style.color = `var(--lgn-${name})`;
@@ -206,7 +222,7 @@ class Page {
   }
 
   header() {
-    const { title, splits, own } = this.setup;
+    const { title, splits } = this.setup;
     this.where = node("span", { class: "lgn-where" });
     const choose = node("select", {
       "aria-label": "Split of the data set",
@@ -219,15 +235,10 @@ class Page {
       node("strong", { class: "lgn-title" }, title),
       splits.length ? choose : null,
       splits.length ? node("span", { class: "lgn-steps" }, step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")) : null,
-      own && splits.length ? node("button", { type: "button", class: "lgn-button", click: () => this.set("query", -1) }, "Your video") : null,
+      this.chooser.root,
       node("span", { class: "lgn-models" }, this.models.map((model, k) => node("span", {
         class: "lgn-model", title: `trained on ${model.trained_on}; ${model.P} candidates, N = ${model.N}, C = ${model.C}`,
       }, swatch(KINDS[k]), model.name, node("small", {}, model.epoch ? ` epoch ${model.epoch}` : "")))));
-  }
-
-  notices() {
-    return node("div", { role: "note", class: "lgn-notices" },
-      this.setup.notices.map((notice) => node("p", { class: "lgn-notice" }, notice)));
   }
 
   tabs() {
@@ -297,6 +308,7 @@ class Page {
     }));
     const count = this.model.get("table").count ?? 0;
     this.where.textContent = view.query < 0 ? "your video" : `query ${view.query + 1} of ${count.toLocaleString("en")}`;
+    this.notices.show();
     this.sentence.show();
     this.timeline.show();
     this.maps.show();
@@ -310,10 +322,11 @@ class Page {
   summary(view) {
     const lines = this.drawn.map((model, k) => {
       if (!model.predictions?.length) return `${this.models[k].name} has no prediction`;
+      if (model.notice) return `${this.models[k].name}: ${model.notice.replace(/\.$/, "")}`;
       const { start, end, iou } = model.predictions[0];
       return `${this.models[k].name} predicts ${seconds(start)} to ${seconds(end)} seconds` + (iou === null ? "" : `, IoU ${iou.toFixed(2)}`);
     });
-    return `${view.query < 0 ? "Your video" : `Query ${view.query + 1}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || lines.join("; ")}.`;
+    return `${view.query < 0 ? "Your video" : `Query ${view.query}`}: ${view.sentence.replace(/\.$/, "")}. ${view.message || lines.join("; ")}.`;
   }
 
   stale(tab) {
@@ -323,8 +336,10 @@ class Page {
   /** The tabs are computed on demand: only the one that is looked at, only for the sentence that is shown. */
   askForTab() {
     if (!this.view || this.tab === "queries") return;
-    if (this.stale(this.tab)) this.model.send({ want: this.tab, number: this.view.number });
-    else this.showTab(this.tab);
+    if (this.stale(this.tab)) {
+      this.views[this.tab].wait();
+      this.model.send({ want: this.tab, number: this.view.number });
+    } else this.showTab(this.tab);
   }
 
   showTab(tab) {
@@ -400,7 +415,8 @@ class SentenceEditor {
 
   show() {
     const view = this.page.view;
-    if (document.activeElement !== this.whole) this.whole.value = view.sentence;
+    // what is being typed stays, unless it was about another query
+    if (document.activeElement !== this.whole || view.query !== this.query) this.whole.value = view.sentence;
     // what was typed into the words stays as it is; a sentence from elsewhere gets new words
     if (view.sentence !== this.last || view.query !== this.query) {
       this.words = view.tokens.map((token) => ({ original: token, text: token, out: false }));
@@ -417,8 +433,10 @@ class SentenceEditor {
     }
     this.restore.disabled = view.sentence === view.original;
     const notes = [view.message];
-    if (view.unknown?.length) notes.push(`Unknown to the model: ${view.unknown.join(", ")}`);
-    if (!this.restore.disabled && view.query >= 0 && view.original) notes.push(`Asked in the data: “${view.original}”`);
+    if (view.unknown_note) notes.push(view.unknown_note);
+    if (!this.restore.disabled && view.query >= 0 && view.original) notes.push(`Original sentence: “${view.original}”`);
+    if (view.original_ground_truth) notes.push("The ground truth shown is the original sentence’s: there is no IoU for this one");
+    if (view.asked_by >= 0) notes.push(`Query ${view.asked_by} asks this of the same video: the ground truth is that query’s`);
     this.note.textContent = notes.filter(Boolean).join(" · ");
   }
 
@@ -472,7 +490,7 @@ class Player {
     });
     this.video.muted = true;
     this.name = node("span", { class: "lgn-name" });
-    this.note = node("p", { class: "lgn-notice", hidden: true });
+    this.note = node("p", { class: "lgn-notice", role: "status", hidden: true });
     this.root = node("section", { class: "lgn-video", "aria-label": "Video" }, this.video, this.note, this.name);
   }
 
@@ -484,7 +502,7 @@ class Player {
     if (this.url) this.video.src = this.url;
     else this.video.removeAttribute("src");
     this.video.hidden = Boolean(file.message) || !file.name;
-    this.note.textContent = file.loading ? "The video is being read …" : file.message || file.note || "";
+    this.note.textContent = file.loading ? "The video is being prepared for this browser …" : file.message || file.note || "";
     this.note.hidden = !this.note.textContent;
     this.page.views?.early.thumbnails();
   }
@@ -545,6 +563,8 @@ class Player {
 
 // -- the timeline ------------------------------------------------------------------------------------------------------
 
+const ORIGINAL = "ground truth of the original sentence"; // not of the edited one, whose own nobody knows
+
 class Timeline {
   constructor(page) {
     this.page = page;
@@ -555,14 +575,15 @@ class Timeline {
   }
 
   show() {
-    const { duration, ground_truth: groundTruth } = this.page.view;
+    const { duration, ground_truth: groundTruth, original_ground_truth: original } = this.page.view;
     this.rows.replaceChildren();
     if (!duration) return;
-    if (groundTruth) this.row("ground-truth", "ground truth", groundTruth[0], groundTruth[1], "", "ground truth");
+    if (groundTruth) this.row("ground-truth", "ground truth", ...groundTruth, "", "ground truth");
+    else if (original) this.row("original", "original’s", ...original, "", ORIGINAL);
     this.page.drawn.forEach((model, k) => {
       const name = this.page.models[k].name;
       (model.predictions ?? []).forEach(({ start, end, score, iou }, n) => {
-        const shown = `${score.toFixed(2)}` + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
+        const shown = written(score) + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
         this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, shown, `prediction ${n + 1} of ${name}, score ${shown}`);
       });
     });
@@ -608,17 +629,20 @@ class Maps {
       [["scores", "score"], ["target", "IoU target"], ["iou", "IoU with the ground truth"], ["error", "error: |score − IoU target|"],
         ["difference", "difference of the two models"]].map(([value, label]) => node("option", { value }, label)));
     const button = (label, sign, work) => node("button", { type: "button", class: "lgn-button", "aria-label": label, title: label, click: work }, sign);
+    this.stretch = node("input", { type: "checkbox", change: () => [this.show(), this.page.redraw()] });
     this.bar = node("div", { class: "lgn-colours", role: "img" });
     this.low = node("span");
     this.high = node("span");
     const mark = (sign, text, kind = "") => node("span", { class: "lgn-mark" }, node("b", { class: kind, "aria-hidden": "true" }, sign), text);
+    this.original = mark("┆", ORIGINAL);
     this.root = node("section", { class: "lgn-maps", "aria-label": "2D temporal map" },
       node("div", { class: "lgn-line" }, node("label", {}, "Map: ", this.mode),
         button("Zoom in (+)", "+", () => this.zoom(0.6)), button("Zoom out (−)", "−", () => this.zoom(1 / 0.6)),
-        button("Whole map (0)", "⤢", () => this.zoom(Infinity))),
+        button("Whole map (0)", "⤢", () => this.zoom(Infinity)),
+        node("label", { title: "Colours from 0 to the highest score that is shown, instead of 0 to 1" }, this.stretch, " stretch the colours")),
       node("div", { class: "lgn-pair" }, this.maps.map((map) => map.root)),
       (this.legend = node("div", { class: "lgn-scale" }, this.low, this.bar, this.high)),
-      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-ground-truth-mark"), mark("★", "first prediction"), mark("②", "further predictions"),
+      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-ground-truth-mark"), this.original, mark("★", "first prediction"), mark("②", "further predictions"),
         mark("×", "removed by NMS"), mark("", "no candidate", "lgn-hatch"), mark("", "end before start", "lgn-pale")));
   }
 
@@ -644,18 +668,25 @@ class Maps {
     if (this.mode.selectedOptions[0].disabled) this.mode.value = "scores";
     const values = this.values();
     const diverging = this.mode.value === "difference";
-    this.scale = scaleOf(values.filter(Boolean), diverging);
-    if (["iou", "target"].includes(this.mode.value)) this.scale = { ...this.scale, low: 0, high: 1 };
+    const stretched = this.mode.value === "scores" && this.stretch.checked;
+    this.stretch.disabled = this.mode.value !== "scores";
+    this.scale = diverging ? scaleOf(values, true) : this.scoreScale(values.filter(Boolean), stretched);
     this.bar.style.background = `linear-gradient(to right, ${this.scale.palette.map((c) => `rgb(${c})`).join(", ")})`;
-    const { low, high, write } = this.scale;
-    const names = this.page.models.map((model) => model.name);
-    const digits = high < 0.1 ? 4 : 2;
-    this.low.textContent = diverging ? `${names[1]} higher ${write(low, digits)}` : write(low, digits);
-    this.high.textContent = diverging ? `${write(high, digits)} ${names[0]} higher` : write(high, digits);
+    const { low, high } = this.scale;
+    const [ours, theirs] = this.page.models.map((model) => model.name);
+    this.low.textContent = diverging ? `${theirs} higher ${signed(low, digitsOf(high))}` : "0";
+    this.high.textContent = diverging ? `${signed(high, digitsOf(high))} ${ours} higher` : stretched ? `${written(high)}, the highest score here` : "1";
+    this.original.hidden = !view.original_ground_truth;
     this.legend.hidden = !values.some(Boolean);
     this.bar.setAttribute("aria-label", `Colours from ${this.low.textContent} to ${this.high.textContent}`);
     this.maps.forEach((map, k) => map.show(values[k] ?? null, diverging));
     this.draw();
+  }
+
+  /** The scale of scores and of what else lies between 0 and 1, the same for every query unless it is stretched. */
+  scoreScale(lists, stretched = this.stretch.checked) {
+    const high = stretched ? Math.max(...lists.map(largest), 1e-6) : 1;
+    return { palette: VIRIDIS, low: 0, high, write: written };
   }
 
   zoom(factor, at = this.cursor ?? [this.lens.y + this.lens.size / 2, this.lens.x + this.lens.size / 2]) {
@@ -720,7 +751,8 @@ class MapView {
     const names = this.page.models.map((other) => other.name);
     this.title.replaceChildren(...(diverging ? [`${names[0]} − ${names[1]}`] : [swatch(KINDS[this.k]), names[this.k]]));
     this.root.hidden = diverging && this.k === 1;
-    const message = model?.message || (model ? "" : this.page.view.message);
+    const noticed = diverging ? this.page.drawn.map((other) => other.notice) : [model?.notice];
+    const message = model?.message || (model ? noticed.filter(Boolean).join(" ") : this.page.view.message);
     this.note.textContent = message;
     this.note.hidden = !message;
     this.flags = new Map();
@@ -755,8 +787,8 @@ class MapView {
     const { drawn, models } = this.page;
     const model = drawn[this.k];
     if (this.values && this.maps.mode.value !== "scores") lines.push(`${this.maps.mode.selectedOptions[0].label}: ${this.maps.scale.write(this.values[p], 3)}`);
-    if (model?.scores) lines.push(`score of ${models[this.k].name}: ${model.scores[p].toFixed(3)}`);
-    if (this.diverging) lines.push(`score of ${models[1].name}: ${drawn[1].scores[p].toFixed(3)}`);
+    if (model?.scores) lines.push(`score of ${models[this.k].name}: ${written(model.scores[p], 3)}`);
+    if (this.diverging) lines.push(`score of ${models[1].name}: ${written(drawn[1].scores[p], 3)}`);
     if (model?.iou) lines.push(`IoU with the ground truth: ${model.iou[p].toFixed(2)}`);
     if (this.flags.has(p)) lines.push(this.flags.get(p));
     return lines;
@@ -859,7 +891,7 @@ class MapView {
     if (this.root.hidden || !this.root.clientWidth) return;
     const { page, geometry: { N }, maps: { lens } } = this;
     const context = this.prepare(this.below);
-    const { duration, ground_truth: groundTruth } = page.view;
+    const { duration, ground_truth: groundTruth, original_ground_truth: original } = page.view;
     const model = page.drawn[this.k];
     const ink = page.colour("ink");
     context.save();
@@ -876,6 +908,7 @@ class MapView {
     const centre = (p) => [this.x((this.geometry.ends[p] + 0.5) / N), this.y((this.geometry.starts[p] + 0.5) / N)];
     if (!this.diverging) model?.dropped?.forEach((p) => cross(context, ...centre(p), clamp(cell / 4, 2, 6)));
     if (groundTruth) square(context, ...position(...groundTruth), Math.max(cell, 10), page.colour("ground-truth"));
+    else if (original) square(context, ...position(...original), Math.max(cell, 10), "#000", [4, 3]);
     if (this.diverging) {
       page.drawn.forEach((other, k) => {
         star(context, ...centre(other.predictions[0].candidate), 9);
@@ -1002,12 +1035,14 @@ function cross(context, x, y, r) {
   });
 }
 
-function square(context, x, y, side, style) {
-  for (const [width, line] of [[5, "#fff"], [3, style]]) {
+function square(context, x, y, side, style, dashes = []) {
+  for (const [width, line, pattern] of [[5, "#fff", []], [3, style, dashes]]) {
     context.lineWidth = width;
     context.strokeStyle = line;
+    context.setLineDash(pattern);
     context.strokeRect(x - side / 2, y - side / 2, side, side);
   }
+  context.setLineDash([]);
 }
 
 function star(context, x, y, r) {
@@ -1056,14 +1091,21 @@ class SideTab {
     this.page = page;
     this.body = node("div", { class: "lgn-compared" });
     this.missing = node("div");
-    this.root = node("div", { class: "lgn-panel", tabindex: "0" }, node("p", { class: "lgn-explained" }, explanation), this.missing, this.body);
+    this.waiting = node("p", { class: "lgn-note", role: "status" });
+    this.root = node("div", { class: "lgn-panel", tabindex: "0" }, node("p", { class: "lgn-explained" }, explanation), this.waiting, this.missing, this.body);
   }
 
-  show() {
-    if (!this.body.childNodes.length) this.body.append(node("p", { class: "lgn-note" }, "Being computed …"));
+  /** What is below, if anything, is of the sentence before, and pale. */
+  wait() {
+    const { sentence, models } = this.page.view;
+    const large = this.page.models.some((model) => model.P > 1000);
+    this.waiting.textContent = models.length ? `Being computed for “${sentence}” …${large ? " That may take a minute without a GPU." : ""}` : "";
   }
+
+  show() {}
 
   draw(models) {
+    this.waiting.textContent = "";
     this.body.replaceChildren(...models.map((model, k) => model.message ? null : node("section", { class: "lgn-compared-model" },
       node("h3", {}, swatch(KINDS[k]), this.page.models[k].name), this.section(model, k))).filter(Boolean));
     this.missing.replaceChildren(...models.filter((model) => model.message).map((model) => node("p", { class: "lgn-notice" }, model.message)));
@@ -1202,7 +1244,8 @@ class LateTab extends SideTab {
     const all = floats(model.steps);
     const steps = Array.from({ length: all.length / setup.P }, (_, n) => all.subarray(n * setup.P, (n + 1) * setup.P));
     const changes = steps.slice(1).map((step, n) => step.map((score, p) => score - steps[n][p]));
-    const scale = scaleOf(steps), changeScale = scaleOf(changes.length ? changes : [[0]], true);
+    const scale = page.maps.scoreScale(steps), changeScale = scaleOf(changes.length ? changes : [[0]], true);
+    const digits = digitsOf(changeScale.high);
     const best = (scores) => scores.reduce((found, score, p) => (score > scores[found] ? p : found), 0);
     const drawn = page.drawn[k];
     const bestSpan = (scores) => {
@@ -1219,8 +1262,8 @@ class LateTab extends SideTab {
       node("div", { class: "lgn-groups" },
         group(`Scores where only the first 0 … ${steps.length - 1} modules depend on the sentence; the others get the mean α`, steps.map((step, n) =>
           smallMap(page, k, step, scale, `${n} module${n === 1 ? "" : "s"}\n${bestSpan(step)}`, star(step)))),
-        group(`What each step changed (blue: higher, orange: lower; at most ±${changeScale.high.toFixed(2)})`, changes.map((change, n) =>
-          smallMap(page, k, change, changeScale, `module ${n + 1}\n${signed(Math.min(...change))} to ${signed(Math.max(...change))}`, star(steps[n + 1])))),
+        group(`What each step changed (blue: higher, orange: lower; at most ±${changeScale.high.toFixed(digits)})`, changes.map((change, n) =>
+          smallMap(page, k, change, changeScale, `module ${n + 1}\n${signed(Math.min(...change), digits)} to ${signed(Math.max(...change), digits)}`, star(steps[n + 1])))),
         group("Raised most, each channel's map; its weight says how it counts in the score", channels(model.raised, "▲")),
         group("Lowered most", channels(model.lowered, "▼"))),
     ];
@@ -1315,21 +1358,21 @@ class WordsTab extends SideTab {
     const { page } = this;
     const { duration, ground_truth: groundTruth } = page.view;
     if (!model.effects.length) return node("p", { class: "lgn-note" }, "A sentence of one word has nothing to leave out.");
-    const most = Math.max(...model.effects.map((effect) => Math.abs(effect.change)), 0.01);
-    const whole = page.drawn[k].predictions[0];
+    const most = Math.max(...model.effects.map((effect) => Math.abs(effect.change)), 1e-6);
+    const whole = page.drawn[k].predictions[0], digits = digitsOf(most);
     const overlap = (start, end) => {
       const both = Math.max(0, Math.min(end, groundTruth[1]) - Math.max(start, groundTruth[0]));
       return both / (Math.max(end, groundTruth[1]) - Math.min(start, groundTruth[0]));
     };
     return node("table", { class: "lgn-effects" },
-      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "prediction then (≠: another)", groundTruth ? "IoU" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
+      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "prediction then (≠: another)", groundTruth ? "IoU (whole sentence’s)" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
       node("tbody", {},
-        node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, whole.score.toFixed(2)), node("td"),
+        node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, written(whole.score)), node("td"),
           node("td", {}, span(whole.start, whole.end)), groundTruth ? node("td", { class: "lgn-number" }, whole.iou.toFixed(2)) : null),
         model.effects.map(({ word, change, prediction }) => {
           const [start, end] = prediction.map((fraction) => fraction * duration);
           const other = Math.abs(start - whole.start) + Math.abs(end - whole.end) > 1e-3;
-          return node("tr", {}, node("th", { scope: "row" }, word), node("td", { class: "lgn-number" }, signed(change)),
+          return node("tr", {}, node("th", { scope: "row" }, word), node("td", { class: "lgn-number" }, signed(change, digits)),
             node("td", { class: "lgn-change" }, node("div", {
               class: change < 0 ? "lgn-less" : "lgn-more",
               style: `width:${(50 * Math.abs(change)) / most}%;${change < 0 ? "right" : "left"}:50%`,
@@ -1549,6 +1592,105 @@ class QueriesTab {
     const row = this.position.get(query);
     if (row === undefined) return this.order[0];
     return this.order[row + by] ?? null;
+  }
+}
+
+// -- a video of one's own, and what to know before believing a prediction -----------------------------------------------------
+
+class Notices {
+  constructor(page) {
+    this.page = page;
+    this.list = node("div");
+    this.root = node("div", { role: "note", "aria-label": "Notices", class: "lgn-notices" }, page.chooser.status, this.list);
+  }
+
+  show() {
+    const notices = [...this.page.setup.notices, ...(this.page.view.notices ?? [])];
+    this.list.replaceChildren(...notices.map((notice) => node("p", { class: "lgn-notice" }, notice)));
+  }
+}
+
+/** A file of the visitor's goes to the process in parts; `upload` says how many bytes are there, which asks for the next part. */
+class VideoChooser {
+  constructor(page) {
+    this.page = page;
+    this.own = node("button", { type: "button", class: "lgn-button", click: () => page.set("query", -1) }, "Your video");
+    this.input = node("input", {
+      type: "file", accept: "video/*,.mkv,.avi", change: () => {
+        this.send(this.input.files[0]);
+        this.input.value = ""; // so that the same file can be chosen again
+      },
+    });
+    this.root = node("span", { class: "lgn-chooser" }, this.own, node("label", {
+      class: "lgn-button lgn-file", title: `Or drop a file on the inspector; at most ${page.setup.upload.limit / 1e6} MB`,
+    }, this.input, "Choose a video …"));
+    this.text = node("span");
+    this.bar = node("progress", { "aria-label": "The video file on its way" });
+    this.stop = node("button", { type: "button", class: "lgn-button", click: () => this.end("", Boolean(this.file)) }, "Cancel");
+    this.status = node("p", { class: "lgn-notice lgn-upload", role: "status", hidden: true }, this.text, this.bar, this.stop);
+    const dropped = (event) => event.dataTransfer?.types.includes("Files");
+    for (const type of ["dragenter", "dragover", "dragleave", "drop"]) {
+      page.root.addEventListener(type, (event) => {
+        if (!dropped(event)) return;
+        event.preventDefault();
+        page.root.classList.toggle("lgn-drop", type === "dragenter" || type === "dragover");
+        if (type === "drop") this.send(event.dataTransfer.files[0]);
+      });
+    }
+    this.show();
+  }
+
+  show() {
+    this.own.hidden = !this.page.setup.own || !this.page.setup.splits.length;
+  }
+
+  send(file) {
+    if (!file) return;
+    if (this.file) this.end("", true);
+    const { limit } = this.page.setup.upload;
+    const size = `${(file.size / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+    if (file.size > limit) return this.end(`${file.name} has ${size}, of at most ${limit / 1e6} MB: cut it or make it smaller.`);
+    this.file = file;
+    this.number = Math.random().toString(36).slice(2);
+    this.tell(`${file.name}: being sent …`, 0);
+    this.page.model.send({ upload: "begin", number: this.number, name: file.name, size: file.size });
+  }
+
+  /** What the process says of the file. */
+  async proceed() {
+    const { number, state, received, message } = this.page.model.get("upload");
+    const { file } = this;
+    if (!file || number !== this.number) return;
+    if (state === "failed") this.end(message);
+    else if (state === "reading") this.tell(`${file.name}: its pictures are being read …`, null);
+    else if (state === "ready") this.page.model.send({ upload: "show", number });
+    else if (state === "shown") {
+      this.end("");
+      this.page.sentence.whole.focus();
+    } else if (state === "receiving") {
+      this.tell(`${file.name}: ${Math.floor((100 * received) / file.size)} % sent …`, received / file.size);
+      try {
+        const part = await file.slice(received, received + this.page.setup.upload.part).arrayBuffer();
+        if (this.file === file) this.page.model.send({ upload: "part", number, at: received }, undefined, [part]);
+      } catch {
+        if (this.file === file) this.end(`${file.name} cannot be read; choose it again.`, true);
+      }
+    }
+  }
+
+  tell(text, share) {
+    this.text.textContent = text;
+    this.bar.hidden = share === undefined;
+    this.stop.textContent = share === undefined ? "Dismiss" : "Cancel";
+    if (typeof share === "number") this.bar.value = share;
+    else this.bar.removeAttribute("value"); // at work, for an unknown time
+    this.status.hidden = !text;
+  }
+
+  end(text, cancel = false) {
+    if (cancel) this.page.model.send({ upload: "cancel", number: this.number });
+    this.file = null;
+    this.tell(text);
   }
 }
 

@@ -13,13 +13,27 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 
 from lgn_lite.analysis.predictions import split_predictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, DataSetMissing, find_data_set
 from lgn_lite.errors import InputError
-from lgn_lite.inspector.model_view import FAILURES, ComparedModel, failure, open_models, prediction_columns, table
+from lgn_lite.inspector.model_view import (
+    FAILURES,
+    ComparedModel,
+    encoders,
+    failure,
+    open_models,
+    prediction_columns,
+    read_video,
+    table,
+)
+from lgn_lite.inspector.picture import as_png, draw_picture
+from lgn_lite.inspector.upload import LIMIT, PART, Upload
+from lgn_lite.prediction import foreign_video, training_world, unknown_words
+from lgn_lite.support.words import find_words
 from lgn_lite.text import tokenize
 from lgn_lite.video.frames import probe
 from lgn_lite.video.playable import playable
@@ -32,6 +46,23 @@ class _Stopped(Exception):
     """The predictions for the split are no longer needed."""
 
 
+def _read(sentence: str) -> tuple[list[str], str]:
+    """The words of a sentence; without any, the reason."""
+    try:
+        return tokenize(sentence), ""
+    except InputError as error:
+        return [], str(error) if sentence.strip() else "Type a sentence."
+
+
+def _is_watched() -> bool:
+    """Whether somebody's front end runs the present cell, and not papermill or nbconvert.
+
+    A front end can ask the reader for input, and says so with each cell.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel is not None and bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
+
+
 class Inspector(anywidget.AnyWidget):
     """Inspect a checkpoint's predictions, alone or with a baseline's.
 
@@ -42,11 +73,15 @@ class Inspector(anywidget.AnyWidget):
     free text, with a data set or instead of it (data=None); encoder: the frame encoder for it, if the checkpoint
     carries none.
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
+    live: whether there is a front end that shows widgets; None finds out. Where there is none, as in a notebook that
+    papermill or nbconvert executes, the inspector is displayed as a picture.
 
     `query`, `sentence` and `split` may be set at any time, from here or in the page; `view` then holds what is drawn
-    (see `ComparedModel.view`), and `look_into("late" | "early" | "words")` returns what a tab draws. Raises InputError
-    for a checkpoint or a video that cannot be read, an unknown data set or split, and a query that is not in the
-    split; what can be shown without something is shown, and the page says what is missing.
+    (see `ComparedModel.view`): its `ground_truth` is that of the sentence as edited, None unless a query of the video
+    has these words. `look_into("late" | "early" | "words")` returns what a tab draws, and `choose_video` shows another
+    video of the reader's own. Raises InputError for a checkpoint or a video that cannot be read, an unknown data set
+    or split, and a query that is not in the split; what can be shown without something is shown, and the page says
+    what is missing.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -64,6 +99,7 @@ class Inspector(anywidget.AnyWidget):
     late = traitlets.Dict().tag(sync=True)  # the tabs, computed when the page asks for them
     early = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
+    upload = traitlets.Dict().tag(sync=True)  # of a video file that is chosen in the page: how far it has come
 
     def __init__(
         self,
@@ -78,22 +114,25 @@ class Inspector(anywidget.AnyWidget):
         encoder: VGGFrames | None = None,
         size: str = "",
         root: str | Path | None = None,
+        live: bool | None = None,
     ) -> None:
+        self._live = _is_watched() if live is None else live
         self._stop, self._predicting = Event(), None
         self._models, self._notices = open_models(checkpoint, baseline)
-        self._video = None if video is None else Path(video)
-        self._own = None
-        if self._video is not None:
-            if self._video.exists() and not self._video.is_file():  # a pipe would be waited for without end
-                raise InputError(f"{self._video}: a folder, a device or a pipe, not a video file")
-            self._own = Query(self._video.name, (sentence or "").strip(), 0.0, 0.0, probe(self._video).duration)
-            for i, model in enumerate(self._models):
-                model.open_video(self._video, encoder, self._models[:i])
+        self._encoder = encoder
+        self._video: Path | None = None  # the reader's own
+        self._own: Query | None = None
+        self._upload: Upload | None = None  # the file that a page is sending, until it is the reader's own video
+        self._ready: tuple[float, list] | None = None  # what was read from it
+        self._kept: Upload | None = None  # the file of the reader's own video, if a page has sent it
+        if video is not None:
+            self._take_video(Path(video), *self._read_video(Path(video)), sentence or "")
         self._data = self._open_data(data, size, root)
         self._queries: list[Query] = []
         self._number = 0  # of the last view: work for an older one is not done
-        # One thread explains, one prepares videos, a third predicts for the split: the kernel stays free.
-        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "video")}
+        # Threads of their own explain, prepare videos, read the reader's own, and predict for the split: the kernel
+        # stays free.
+        self._pools = {name: ThreadPoolExecutor(1, f"inspector-{name}") for name in ("explain", "video", "upload")}
         self._jobs: list[Future] = []
         self._open_split(split)
         if query is None:
@@ -110,6 +149,25 @@ class Inspector(anywidget.AnyWidget):
         self.on_msg(self._on_message)
         self._show_video()
         self._predict_split()
+
+    def open(self) -> None:
+        """Connect to the front end, if there is one: without, a notebook would keep all that is sent, videos too."""
+        if self._live:
+            super().open()
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The widget, if a front end can show it, and a picture for those that cannot, such as a saved page's."""
+        shown = "a video" if self.query == OWN else f"query {self.query} of {self.setup['title']}, {self.split}"
+        command = f"lgn-lite inspect {self._models[0].checkpoint.folder}"
+        caption = f"A picture of the inspector: {shown}. Run this cell in JupyterLab, or `{command}`, for the live one."
+        data, about = {"text/plain": caption}, {}
+        moments = {model.name: model.checkpoint.model.moments for model in self._models}
+        if (figure := draw_picture(self.view, moments, caption)) is not None:
+            alt = f"{caption} Predictions of {' and '.join(moments)} for “{self.sentence}” over time, and their maps."
+            data["image/png"], about["image/png"] = as_png(figure), {"alt": alt}
+        if self._live:
+            data |= {name: value for name, value in super()._repr_mimebundle_(**options)[0].items() if name not in data}
+        return data, about
 
     # -- what is inspected --------------------------------------------------------------------------------------
 
@@ -173,7 +231,7 @@ class Inspector(anywidget.AnyWidget):
             name = model.checkpoint.about.data_set
             if data is not None and name != data.name:
                 notices.append(
-                    f"{model.name} was trained on {model.checkpoint.about.data or name}, not on {data.title}: "
+                    f"{model.name} was trained on {training_world(model.checkpoint)}, not on {data.title}: "
                     "it may know neither the words nor the pictures."
                 )
         words = first.vocabulary.words[2:]  # without padding and <unk>
@@ -181,6 +239,7 @@ class Inspector(anywidget.AnyWidget):
             "title": data.title if data is not None else (self._own.video if self._own else "no data"),
             "splits": [] if data is None else ["train", "val", *data.tests],
             "own": None if self._own is None else self._own.video,
+            "upload": {"limit": LIMIT, "part": PART},
             "models": [model.setup() for model in self._models],
             "notices": notices,
             "words": words if len(words) <= 2000 else [],  # suggestions: GloVe's most frequent words would be too many
@@ -193,19 +252,38 @@ class Inspector(anywidget.AnyWidget):
         number, query, sentence = self.query, self._query_of(self.query), self.sentence
         view: dict[str, Any] = {"number": self._number, "query": number, "sentence": sentence, "message": ""}
         if query is None:
-            return view | {"message": "There is no query to show.", "original": "", "tokens": [], "models": []}
-        ground_truth = None if number == OWN else (query.start, query.end)
+            message = "There is no query to show: choose a video, or open a data set."
+            return view | {"message": message, "original": "", "tokens": [], "models": []}
+        tokens, message = _read(sentence)
+        asking = self._asking(number, query, tokens)  # whose ground truth is that of the sentence as edited
+        ground_truth = None if asking is None else (self._queries[asking].start, self._queries[asking].end)
         view |= {
             "original": query.sentence, "video": query.video, "duration": query.duration, "ground_truth": ground_truth,
-            "kind": query.tags.get("kind", ""), "tokens": [], "unknown": [], "models": [],
+            "original_ground_truth": (query.start, query.end) if number != OWN and asking is None else None,
+            "asked_by": OWN if asking in (None, number) else asking,
+            "kind": query.tags.get("kind", ""), "tokens": tokens, "unknown": [], "unknown_note": "", "models": [],
+            "notices": self._foreign() if number == OWN else [],
         }  # fmt: skip
-        try:
-            view["tokens"] = tokenize(sentence)
-        except InputError as error:
-            return view | {"message": str(error) if sentence.strip() else "Type a sentence."}
-        view["unknown"] = self._models[0].checkpoint.vocabulary.unknown(sentence)
+        if not tokens:
+            return view | {"message": message}
+        first = self._models[0].checkpoint
+        view["unknown"] = first.vocabulary.unknown(sentence)
+        view["unknown_note"] = unknown_words(first, view["unknown"])
         view["models"] = [model.view(number, sentence, query.duration, ground_truth) for model in self._models]
         return view
+
+    def _foreign(self) -> list[str]:
+        """What to know of the reader's own video: which models were trained on something else."""
+        return list(dict.fromkeys(filter(None, (foreign_video(m.checkpoint, self._video) for m in self._models))))
+
+    def _asking(self, number: int, query: Query, tokens: list[str]) -> int | None:
+        """The number of the query of this video that has these words: the one that is shown, or another; else None."""
+        if number == OWN:
+            return None
+        if tokens == find_words(query.sentence):
+            return number
+        same = (n for n, other in enumerate(self._queries) if other.video == query.video)
+        return next((n for n in same if tokens and find_words(self._queries[n].sentence) == tokens), None)
 
     def _refresh(self) -> None:
         self.view = self._draw()
@@ -255,10 +333,12 @@ class Inspector(anywidget.AnyWidget):
             setattr(self, tab, drawn)
         return drawn
 
-    def _on_message(self, _widget, message, _buffers) -> None:
-        """The page wants a tab of the view that it shows, or the predictions for the split to stop or resume."""
+    def _on_message(self, _widget, message, buffers) -> None:
+        """The page wants a tab of its view, sends a video, or has the predictions for the split stop or resume."""
         if message.get("want") in ("late", "early", "words") and message.get("number") == self._number:
             self._submit("explain", self._explain, message["want"], self._number, self.query, self.sentence)
+        elif "upload" in message:
+            self._on_upload(message, buffers)
         elif message.get("predictions") == "stop":
             self._stop.set()
         elif message.get("predictions") == "start":
@@ -283,9 +363,11 @@ class Inspector(anywidget.AnyWidget):
         name = self.view.get("video")
         if name is None or self.video.get("name") == name:
             return
-        path = self._video if self.query == OWN else self._data.video(name)
+        if self.query == OWN:
+            path = missing = self._video
+        else:
+            path, missing = self._data.video(name), self._data.folder / self._data.video_path.format(name=name)
         if path is None or not path.is_file():
-            missing = self._data.folder / self._data.video_path.format(name=name)
             self.video = {"name": name, "message": f"There is no video file {missing}: the rest is shown without it."}
             return
         self.video = {"name": name, "message": "", "loading": True}
@@ -295,13 +377,98 @@ class Inspector(anywidget.AnyWidget):
         if name != self.video.get("name"):  # the page shows another video
             return
         try:
-            content, mime = playable(path)
+            kept = self._kept  # a copy of a file that a visitor has sent goes with it
+            content, mime = playable(path, folder=kept.folder if kept is not None and kept.path == path else None)
             note = duration_note(duration, probe(path).duration) or ""
             video = {"name": name, "message": "", "note": note, "data": content, "mime": mime}
         except FAILURES as error:
-            video = {"name": name, "message": failure(error)}
+            video = {"name": name, "message": failure(error).replace(str(path), name)}
         if name == self.video.get("name"):
             self.video = video
+
+    # -- a video of the reader's own -------------------------------------------------------------------------------
+
+    def choose_video(self, video: str | Path, sentence: str = "") -> None:
+        """Show a video file, as query −1, with a sentence or with none yet. Raises InputError if it cannot be read."""
+        self._take_video(Path(video), *self._read_video(Path(video)), sentence)
+        self._show_own()
+
+    def _read_video(self, path: Path) -> tuple[float, list]:
+        """The duration of a video file in seconds, and what `read_video` finds in it."""
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise InputError(f"{path}: a folder, a device or a pipe, not a video file")
+        return probe(path).duration, read_video(self._models, path, self._encoder)
+
+    def _take_video(self, path: Path, duration: float, found: list, sentence: str, name: str = "") -> None:
+        self._video = path
+        self._own = Query(name or path.name, sentence.strip(), 0.0, 0.0, duration)
+        for model, features in zip(self._models, found, strict=True):
+            model.take_video(features)
+
+    def _show_own(self) -> None:
+        self.setup = self._setup()
+        self.video = {}  # another file may have the same name
+        if self.query != OWN:
+            self.query = OWN
+        elif self.sentence != self._own.sentence:
+            self.sentence = self._own.sentence
+        else:
+            self._refresh()
+
+    def _on_upload(self, message: dict[str, Any], buffers: list) -> None:
+        """A page sends a video file in parts: `upload` says how far it has come, and asks for the next one."""
+        step, upload = message["upload"], self._upload
+        try:
+            if step == "begin":
+                self._drop_upload()
+                refusals = encoders(self._models, self._encoder)
+                if all(isinstance(refusal, str) for refusal in refusals):
+                    raise InputError(" ".join(map(str, refusals)))
+                self._upload = Upload(message.get("number"), message.get("name"), message.get("size"))
+                self._say_upload(self._upload, "receiving")
+            elif upload is None or message.get("number") != upload.number:  # it was given up
+                return
+            elif step == "part":
+                upload.add(message.get("at"), buffers[0] if buffers else b"")
+                self._say_upload(upload, "reading" if upload.complete else "receiving")
+                if upload.complete:
+                    self._submit("upload", self._read_upload, upload)
+            elif step == "cancel":
+                self._drop_upload()
+                self.upload = {}
+            elif step == "show" and self._ready is not None:
+                edited = self.query == OWN or self.sentence != self._original(self.query)
+                before, self._kept, self._upload = self._kept, upload, None
+                self._take_video(upload.path, *self._ready, self.sentence if edited else "", upload.name)
+                self._show_own()
+                self._say_upload(upload, "shown")
+                if before is not None:
+                    before.close()
+        except FAILURES as error:
+            self._drop_upload()
+            self.upload = {"number": message.get("number"), "state": "failed", "message": failure(error)}
+
+    def _read_upload(self, upload: Upload) -> None:
+        """Read the video that has arrived; the page then asks to show it: the view changes in one thread only."""
+        try:
+            ready = self._read_video(upload.path)
+        except FAILURES as error:
+            if upload is self._upload:
+                self._drop_upload()
+                message = failure(error).replace(str(upload.path), upload.name)
+                self.upload = {"number": upload.number, "state": "failed", "message": message}
+            return
+        if upload is self._upload:
+            self._ready = ready
+            self._say_upload(upload, "ready")
+
+    def _say_upload(self, upload: Upload, state: str) -> None:
+        self.upload = {"number": upload.number, "state": state, "name": upload.name, "received": upload.received}
+
+    def _drop_upload(self) -> None:
+        upload, self._upload, self._ready = self._upload, None, None
+        if upload is not None:
+            upload.close()
 
     # -- the predictions for the whole split ----------------------------------------------------------------------
 
@@ -347,4 +514,7 @@ class Inspector(anywidget.AnyWidget):
             self._stop.set()
         for pool in getattr(self, "_pools", {}).values():
             pool.shutdown(wait=False, cancel_futures=True)
+        for upload in (getattr(self, "_upload", None), getattr(self, "_kept", None)):
+            if upload is not None:
+                upload.close()
         super().close()

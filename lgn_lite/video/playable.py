@@ -18,13 +18,14 @@ BITS_A_PIXEL = 0.05  # that a copy for browsers has at the least
 KEPT_DAYS = 30  # copies for browsers that nobody requested for this long are deleted
 
 
-def playable(path: str | Path, limit: int = 64_000_000) -> tuple[bytes, str]:
+def playable(path: str | Path, limit: int = 64_000_000, folder: Path | None = None) -> tuple[bytes, str]:
     """A video's bytes and MIME type, such as "video/mp4", for a browser to play.
 
     They are the file's own where browsers know its container and codec (MP4 or MOV with H.264, WebM), show all of
     it, and it has at most `limit` bytes. Else they are those of a smaller H.264 copy without sound, at most 480 pixels
     high and 12 frames per second, in which each moment has the time in seconds that `iter_frames` gives it.
-    Copies are made with progress shown, and cached for a while in ~/.cache/lgn_lite (XDG_CACHE_HOME moves it).
+    Copies are made with progress shown, and cached for a while in ~/.cache/lgn_lite (XDG_CACHE_HOME moves it), or in
+    another folder if one is given.
     Raises InputError, naming the file, where it is no readable video or cut off, as `iter_frames` does, and
     where no copy can be written.
     """
@@ -32,7 +33,7 @@ def playable(path: str | Path, limit: int = 64_000_000) -> tuple[bytes, str]:
     mime = _browser_type(path)
     if mime and path.stat().st_size <= limit:
         return path.read_bytes(), mime
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lgn_lite" / "videos"
+    folder = folder or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lgn_lite" / "videos"
     about = path.stat()
     key = f"2\0{path.resolve()}\0{about.st_size}\0{about.st_mtime_ns}\0{limit}"  # 2: of how copies are made
     copy = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.mp4"

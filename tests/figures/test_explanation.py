@@ -101,6 +101,7 @@ def test_a_difference_has_white_in_its_middle_and_no_answer():
     ax = plots.plot_map(moments, values, DURATION, GROUND_TRUTH, difference=True, label="LGN − baseline").axes[0]
     image = ax.images[-1]
     assert image.get_clim() == pytest.approx((-0.6, 0.6)) and not ax.lines
+    assert {"baseline higher", "LGN higher"} <= set(words(ax.figure))
     assert on_map(moments, image.get_array()) == pytest.approx(values.numpy())
     assert image.cmap(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
 
@@ -153,6 +154,7 @@ def test_steps_show_every_score_map_and_what_each_module_changed(K, columns):
     for k in range(K + 1):
         name = ["no module", "module 1"][k] if k < 2 else f"modules 1 to {k}"
         assert on_map(moments, found[name].get_array()) == pytest.approx(steps[k].numpy())
+        assert found[name].get_clim() == (0, 1)  # scores are never stretched
         if k:
             assert on_map(moments, found[f"changed by module {k}"].get_array()) == pytest.approx(changes[k - 1].numpy())
     stars = [line.get_xydata()[0] for ax in figure.axes for line in ax.lines]
@@ -207,6 +209,13 @@ def test_words_stand_in_order_with_their_effect_and_what_is_answered_instead():
     bars = [container.patches[0] for container in right.containers]
     assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] == [(0, 5), (5, 10), (5, 10)]
     assert [text.get_text() for text in right.texts] == ["0.0 – 5.0 s", "the same", "the same"]
+
+
+def test_small_changes_of_the_score_can_be_told_apart():
+    small = [replace(effect, change=effect.change / 40) for effect in EFFECTS]
+    left, _ = drawn(plots.plot_words(small, DURATION)).axes
+    assert [text.get_text() for text in left.texts] == ["−0.013", "+0.001", "0.000"]
+    assert list(plots.words_figure(small, DURATION).data[0].text) == ["−0.013"]
 
 
 @pytest.mark.parametrize("draw", [plots.plot_words, plots.words_figure])

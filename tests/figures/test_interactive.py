@@ -44,11 +44,23 @@ def test_the_map_numbers_the_answers_and_crosses_what_nms_drops():
     assert traces["removed by NMS"].x == pytest.approx(spans[[1, 5], 1])
 
 
+@pytest.mark.parametrize("most", [0.02, 0.5])
+def test_scores_have_one_scale_whatever_is_found(most):
+    """Noise is not stretched to yellow; values of another kind have a scale of their own."""
+    moments = Moments(4, (4,))
+    for values, ends in ((torch.linspace(0.001, most, 10), (0, 1)), (torch.linspace(0, 40 * most + 1, 10), None)):
+        heat = plots.map_figure(moments, values, DURATION).data[0]
+        assert (heat.zmin, heat.zmax) == (ends or (None, None))
+        image = plots.plot_map(moments, values, DURATION).axes[0].images[-1]
+        assert image.get_clim() == pytest.approx(ends or (0, 40 * most + 1))
+
+
 def test_a_difference_has_white_in_its_middle_and_no_answer():
     moments = Moments(4, (4,))
     values = torch.linspace(-0.2, 0.6, len(moments))
     figure = plots.map_figure(moments, values, DURATION, GROUND_TRUTH, difference=True, label="LGN − baseline")
     heat = next(trace for trace in figure.data if trace.name == "LGN − baseline")
+    assert list(heat.colorbar.ticktext) == ["baseline higher<br>−0.60", "0", "LGN higher<br>+0.60"]
     assert (heat.zmin, heat.zmax) == pytest.approx((-0.6, 0.6)) and heat.colorscale[2] == (0.5, "#FFFFFF")
     assert "prediction" not in [trace.name for trace in figure.data]
 

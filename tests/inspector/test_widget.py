@@ -46,7 +46,7 @@ def models(tmp_path_factory, tiny_toy):
 
 @pytest.fixture
 def inspect(models, tiny_toy):
-    """`inspect(query=3)`: an inspector of the full model with the baseline, on Toy-STA tiny, with nothing pending."""
+    """`inspect(query=3)`: an inspector of LGN with the baseline, on Toy-STA tiny, with nothing pending."""
     opened = []
 
     def make(checkpoint=models / "full" / "best", data=tiny_toy, **settings) -> Inspector:
@@ -139,6 +139,51 @@ def test_an_edited_word_changes_the_map(inspect):
     assert inspector.sentence == inspector.view["original"] and not inspector.view["message"]
 
 
+def test_a_ground_truth_is_its_own_sentence_s(inspect, tiny_toy):
+    """Of an edited sentence nobody knows it: no IoU anywhere, and the original's is labelled as such."""
+    inspector = inspect()
+    query = inspector._queries[0]
+    for same in (query.sentence, query.sentence.upper().rstrip(".") + " !"):  # the model sees no difference
+        inspector.sentence = same
+        assert inspector.view["ground_truth"] == (query.start, query.end)
+        assert inspector.view["original_ground_truth"] is None and inspector.view["asked_by"] == -1
+        assert inspector.view["models"][0]["predictions"][0]["iou"] is not None
+    for other in ("the green circle holds a book", ""):
+        inspector.sentence = other
+        view = inspector.view
+        assert view["ground_truth"] is None and view["original_ground_truth"] == (query.start, query.end)
+        for drawn in view["models"]:
+            assert drawn["iou"] is drawn["target"] is None
+            assert [found["iou"] for found in drawn["predictions"]] == [None] * len(drawn["predictions"])
+
+
+def test_an_edited_sentence_of_another_query_has_that_query_s_ground_truth(inspect):
+    inspector = inspect()
+    video, words = inspector._queries[0].video, inspector._queries[0].sentence
+    number, other = next(
+        (n, q) for n, q in enumerate(inspector._queries) if q.video == video and q.sentence != words and n
+    )
+    inspector.sentence = other.sentence.lower()
+    assert inspector.view["asked_by"] == number and inspector.view["ground_truth"] == (other.start, other.end)
+    assert inspector.view["original_ground_truth"] is None
+    elsewhere = next(q for q in inspector._queries if q.video != video and q.sentence not in (words, other.sentence))
+    if elsewhere.sentence not in [q.sentence for q in inspector._queries if q.video == video]:
+        inspector.sentence = elsewhere.sentence  # true of another video
+        assert inspector.view["asked_by"] == -1 and inspector.view["ground_truth"] is None
+
+
+def test_nothing_found_is_said_and_so_is_a_word_that_it_never_saw(inspect):
+    inspector = inspect()
+    P = len(inspector._models[0].checkpoint.model.moments)
+    for best, said in ((0.05, "Nothing scores above 0.1: the model finds no such moment."), (0.3, "")):
+        inspector._models[0].scores = lambda number, sentence, best=best: torch.linspace(0, best, P)
+        inspector.sentence = f"a dog chases a bottle {best}"
+        assert inspector.view["models"][0]["notice"] == said
+    note = inspector.view["unknown_note"]
+    assert "trained on drawn figures (Toy-STA tiny), and knows" in note and "dog, chases, bottle" in note
+    assert inspector.view["notices"] == []  # the video is one of the data set
+
+
 def test_the_page_asks_for_a_tab(inspect):
     """The page's message has a tab computed in the background; one for a view that is gone does nothing."""
     inspector = inspect()
@@ -200,10 +245,10 @@ def test_a_video_that_is_not_as_long_as_annotated_is_mentioned(inspect, tiny_toy
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (InputError("a.hdf5: video 'v' holds NaN; extract it again"), "full: a.hdf5: video 'v' holds NaN"),
-        (OSError(errno.EIO, "Input/output error", "a.hdf5"), "full: a.hdf5: Input/output error"),
-        (RuntimeError("not enough memory: you tried to allocate\n80 GB"), "full: not enough memory: you tried"),
-        (MemoryError(), "full: there is not enough memory"),
+        (InputError("a.hdf5: video 'v' holds NaN; extract it again"), "LGN: a.hdf5: video 'v' holds NaN"),
+        (OSError(errno.EIO, "Input/output error", "a.hdf5"), "LGN: a.hdf5: Input/output error"),
+        (RuntimeError("not enough memory: you tried to allocate\n80 GB"), "LGN: not enough memory: you tried"),
+        (MemoryError(), "LGN: there is not enough memory"),
     ],
 )
 def test_what_fails_for_one_query_is_told_and_the_next_is_shown(inspect, error, said):
@@ -319,7 +364,7 @@ def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
     folder = save_checkpoint(tmp_path / "coarse", model, found.vocabulary, found.about, {})
     inspector = inspect(baseline=folder)
     one, two = inspector.setup["models"]
-    assert (one["name"], two["name"]) == ("full A", "full B")
+    assert (one["name"], two["name"]) == ("LGN A", "LGN B")
     for setup, drawn in zip((one, two), inspector.view["models"], strict=True):
         assert len(floats(drawn["scores"])) == setup["P"] == len(whole(setup["starts"]))
     assert one["P"] != two["P"] and inspector.predictions["disagreement"] is not None
@@ -383,6 +428,134 @@ def test_a_video_that_the_model_cannot_see(inspect, tiny_toy, tmp_path, models):
     inspector = inspect(folder, data=None, video=path, sentence="a circle", baseline=False)
     assert "carries no frame encoder" in inspector.view["models"][0]["message"]
     assert inspector.video["data"]
+
+
+def test_a_toy_model_says_of_a_real_video_what_it_was_trained_on(inspect, clip):
+    inspector = inspect(video=clip, sentence="a red circle")
+    (notice,) = inspector.view["notices"]  # both models say the same
+    assert "trained on drawn figures (Toy-STA tiny)" in notice and "mean nothing" in notice
+    inspector.query = 0
+    assert inspector.view["notices"] == []
+
+
+# A video that is chosen in the page -----------------------------------------------------------------------------
+
+
+def send(inspector: Inspector, step: str, content: bytes = b"", **message) -> dict:
+    """A message of the page's chooser: what the page is then told."""
+    inspector._on_message(
+        inspector, {"upload": step, "number": "1"} | message, [memoryview(content)] if content else []
+    )
+    for job in list(inspector._jobs):
+        job.result()
+    return inspector.upload
+
+
+def send_file(inspector: Inspector, content: bytes, name: str = "holiday.mp4", part: int = 100_000) -> dict:
+    told = send(inspector, "begin", name=name, size=len(content))
+    while told["state"] == "receiving":
+        at = told["received"]
+        told = send(inspector, "part", content[at : at + part], at=at)
+    return told
+
+
+def test_a_video_is_sent_in_parts_and_shown(inspect, clip, tiny_toy):
+    """With a data set open; its file goes with the next one, and with the inspector."""
+    inspector = inspect(query=2)
+    assert inspector.setup["own"] is None
+    assert send_file(inspector, clip.read_bytes(), "../../etc/<b>.mp4")["state"] == "ready"
+    assert inspector.query == 2  # until the page asks to show it
+    assert send(inspector, "show")["state"] == "shown"
+    assert inspector.query == -1 and inspector.setup["own"] == inspector.view["video"] == "../../etc/<b>.mp4"
+    assert inspector.view["message"] == "Type a sentence." and inspector.view["ground_truth"] is None
+    assert inspector.video["name"] == "../../etc/<b>.mp4" and inspector.video["data"]
+    inspector.sentence = "a red circle"
+    assert inspector.view["models"][0]["predictions"] and inspector.look_into("late")["models"][0]["alpha"]
+    before, file = inspector.view["models"][0]["scores"], inspector._kept.path
+    assert file.read_bytes() == clip.read_bytes()
+
+    other = tiny_toy.video("toy-test-0001").read_bytes()
+    send_file(inspector, other, "../../etc/<b>.mp4")
+    send(inspector, "show")
+    inspector.wait()
+    assert inspector.sentence == "a red circle" and inspector.view["models"][0]["scores"] != before
+    assert inspector.video["data"] == other and not file.exists()
+    kept = inspector._kept.folder
+    assert kept.exists()
+    inspector.close()
+    assert not kept.exists()
+
+
+def test_an_edited_sentence_is_asked_of_the_video_too(inspect, clip):
+    inspector = inspect()
+    inspector.sentence = "a red circle jumps"
+    send_file(inspector, clip.read_bytes())
+    send(inspector, "show")
+    assert inspector.view["sentence"] == "a red circle jumps" and inspector.view["models"][0]["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"size": 0}, "holiday.mp4 is empty"), ({"size": 10**12}, "of at most 250 MB"),
+        ({"size": "1"}, "load the page"), ({"size": 5, "name": None}, "load the page"),
+        ({"size": 5, "number": 1}, "load the page"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_refused_before_it_is_sent(inspect, message, said):
+    told = send(inspect(), "begin", **{"name": "holiday.mp4"} | message)
+    assert told["state"] == "failed" and said in told["message"]
+
+
+def test_a_file_that_is_no_video_is_one_sentence_and_leaves_nothing(inspect):
+    inspector = inspect()
+    told = send_file(inspector, b"no video, " * 1000, "notes.txt")
+    assert told["state"] == "failed" and told["message"].startswith("notes.txt: ") and "\n" not in told["message"]
+    assert inspector._upload is None and inspector.query == 0 and inspector.setup["own"] is None
+    send(inspector, "show")
+    assert inspector.query == 0
+
+
+def test_parts_that_do_not_fit_end_the_upload(inspect, clip):
+    inspector = inspect()
+    for wrong in ({"at": 5}, {"at": None}, {"at": 0, "content": b""}, {"at": 0, "content": b"x" * 11}):
+        send(inspector, "begin", name="a.mp4", size=10)
+        folder = inspector._upload.folder
+        told = send(inspector, "part", **{"content": b"x"} | wrong)
+        assert told["state"] == "failed" and "choose it again" in told["message"] and not folder.exists()
+    send(inspector, "begin", name="a.mp4", size=10)
+    send(inspector, "part", b"x", at=0, number="another page's")
+    assert inspector._upload.received == 0
+    assert send(inspector, "cancel") == {} and inspector._upload is None
+
+
+def test_a_checkpoint_without_an_encoder_says_what_to_give_before_anything_is_sent(inspect, tmp_path, models, tiny_toy):
+    found = load_checkpoint(models / "full" / "best")
+    folder = save_checkpoint(tmp_path / "bare", found.model, found.vocabulary, found.about, {})
+    told = send(inspect(folder, baseline=False), "begin", name="a.mp4", size=10)
+    assert told["state"] == "failed" and "--encoder" in told["message"]
+
+
+# Where no process can be: a picture -----------------------------------------------------------------------------
+
+
+def test_without_a_front_end_it_is_a_picture_and_sends_nothing(inspect):
+    inspector = inspect(query=3)
+    data, about = inspector._repr_mimebundle_()
+    assert set(data) == {"text/plain", "image/png"} and data["image/png"].startswith(b"\x89PNG")
+    assert inspector.comm is None
+    assert "picture of the inspector: query 3 of Toy-STA tiny" in data["text/plain"]
+    assert inspector.sentence in about["image/png"]["alt"] and "lgn-lite inspect" in about["image/png"]["alt"]
+
+
+def test_a_front_end_is_given_both(inspect):
+    inspector = inspect(live=True)
+    data, _ = inspector._repr_mimebundle_()
+    assert inspector.comm is not None and "application/vnd.jupyter.widget-view+json" in data and "image/png" in data
+
+
+def test_without_a_prediction_there_is_no_picture(inspect, tiny_toy):
+    assert set(inspect(data=replace(tiny_toy, features=None))._repr_mimebundle_()[0]) == {"text/plain"}
 
 
 # A split of TACoS's size -----------------------------------------------------------------------------------------

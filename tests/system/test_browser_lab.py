@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from helpers.browser import PROJECT, browser, screenshots, watch
 from helpers.untrained import untrained_models
+from nbclient import NotebookClient
 
 __all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.slow
@@ -108,6 +109,13 @@ def _wait_for_map(page, other_than: str) -> None:
     )
 
 
+def _open_list(page) -> None:
+    """Show the list of queries: where there is room it is next to the map, and has no tab."""
+    tab = page.get_by_role("tab", name="Queries")
+    if tab.is_visible():
+        tab.click()
+
+
 def _shoot(page, name: str) -> None:
     page.locator(".lgn").screenshot(path=screenshots() / f"inspector-{name}.png")
 
@@ -121,11 +129,11 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     _shoot(page, "late-guidance")
 
     before = _map(page)
-    page.get_by_role("tab", name="Queries").click()
+    _open_list(page)
     page.locator(".lgn-table-row").nth(4).click()
     _wait_for_map(page, before)
     assert page.locator(".lgn-whole").input_value() == queries[4].sentence
-    assert "Query 5" in page.locator(".lgn-live").inner_text()
+    assert "Query 4" in page.locator(".lgn-live").inner_text()
     page.wait_for_function("document.querySelector('.lgn video').readyState >= 2", timeout=60_000)
     _shoot(page, "queries")
 
@@ -141,6 +149,16 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     word.fill("umbrella" if word.input_value() != "umbrella" else "flag")
     _wait_for_map(page, before)
     assert not page.get_by_role("button", name="Restore").is_disabled()
+    timeline = page.locator(".lgn-timeline")  # what is known of the original sentence is not held against this one
+    assert "IoU" not in timeline.inner_text() and "original’s" in timeline.inner_text()
+    assert page.get_by_text("The ground truth shown is the original sentence’s").is_visible()
+    options = page.get_by_label("What the map shows").locator("option:disabled")
+    assert options.evaluate_all("all => all.map((e) => e.value)") == ["target", "iou", "error"]
+    scale = page.locator(".lgn-scale")
+    assert scale.inner_text().split() == ["0", "1"]
+    page.get_by_label("stretch the colours").check()
+    assert "the highest score here" in scale.inner_text()
+    page.get_by_label("stretch the colours").uncheck()
     for tab, sign in {"Words": "prediction then", "Early modulation": "Unit 1 of 2"}.items():
         page.get_by_role("tab", name=tab).click()
         page.get_by_text(sign).first.wait_for(timeout=60_000)
@@ -157,7 +175,7 @@ def test_a_query_is_chosen_played_and_edited(opened, tiny_toy):
     assert _ours(seen.errors) == []
 
 
-def test_the_keyboard_does_it_all(opened):
+def test_the_keyboard_does_it_all(opened, tiny_toy):
     """n and p step through the queries, arrows move on the map, Enter plays; JupyterLab takes none of the keys."""
     page, seen = opened
     page.locator(".lgn-title").click()
@@ -168,7 +186,7 @@ def test_the_keyboard_does_it_all(opened):
     page.wait_for_function("text => document.querySelector('.lgn-where').textContent === text", arg=first)
     page.locator(".lgn-stack canvas[tabindex]").first.focus()
     page.keyboard.press("ArrowLeft")
-    assert "score of full" in page.locator(".lgn-live").inner_text()
+    assert "score of LGN" in page.locator(".lgn-live").inner_text()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.lgn-live').textContent.startsWith('Playing')")
     for key in "++-0":
@@ -176,19 +194,21 @@ def test_the_keyboard_does_it_all(opened):
     page.get_by_role("tab", name="Late guidance").focus()
     page.get_by_role("tab", name="Early modulation").focus()
     page.keyboard.press("End")
-    assert page.get_by_role("tab", name="Queries").get_attribute("aria-selected") == "true"
+    assert page.locator(".lgn [role=tab]:visible").last.get_attribute("aria-selected") == "true"
+    _open_list(page)
     page.locator(".lgn-table").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.lgn-where').textContent.startsWith('query 2 ')")
+    second = tiny_toy.queries("test")[1].sentence
+    page.wait_for_function("text => document.querySelector('.lgn-whole').value === text", arg=second)
     assert page.locator(".jp-Notebook .jp-Cell").count() == 1  # no key has made or removed a cell
     assert _ours(seen.errors) == []
 
 
 def test_only_the_rows_in_sight_are_in_the_page(opened):
     page, _ = opened
-    page.get_by_role("tab", name="Queries").click()
+    _open_list(page)
     count = int(page.locator(".lgn-table").get_attribute("aria-rowcount")) - 1
     assert page.locator(".lgn-table-row").count() < min(count, 40)
 
@@ -209,6 +229,49 @@ def test_it_follows_the_theme_and_the_width(opened, theme):
         _shoot(page, f"{theme.split()[1].lower()}-{width}")
     page.set_viewport_size({"width": 1280, "height": TALL})
     assert _ours(seen.errors) == []
+
+
+def test_a_video_of_one_s_own_is_chosen_in_the_page(opened, clip):
+    """It goes to the kernel in parts; the page says what it does, and what the model was trained on."""
+    page, seen = opened
+    page.locator(".lgn-file input").set_input_files(clip)
+    page.get_by_role("button", name="Your video").wait_for(timeout=60_000)
+    page.wait_for_function("document.querySelector('.lgn-where').textContent === 'your video'", timeout=60_000)
+    assert clip.name in page.locator(".lgn-name").inner_text() and not page.locator(".lgn-upload").is_visible()
+    page.locator(".lgn-whole").fill("a zebra opens a door")
+    page.get_by_text("trained on drawn figures").first.wait_for(timeout=60_000)
+    page.locator(".lgn-values").first.wait_for(timeout=60_000)
+    assert "IoU" not in page.locator(".lgn-timeline").inner_text()
+    _shoot(page, "own-video")
+    page.locator(".lgn-file input").set_input_files({"name": "notes.txt", "mimeType": "", "buffer": b"no video"})
+    page.locator(".lgn-upload", has_text="not a video").wait_for(timeout=60_000)
+    page.keyboard.press("n")
+    assert _ours(seen.errors) == []
+
+
+def test_it_is_live_again_after_a_reload(opened):
+    """The notebook that is saved holds a picture too, which others show."""
+    page, _ = opened
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    page.locator(".lgn-title").wait_for(timeout=180_000)
+    first = page.locator(".lgn-where").inner_text()
+    page.locator(".lgn-title").click()
+    page.keyboard.press("n")
+    page.wait_for_function("text => document.querySelector('.lgn-where').textContent !== text", arg=first)
+
+
+def test_papermill_and_nbconvert_get_a_picture(tiny_toy, tmp_path):
+    """An executed copy has nobody to talk to; neither the widget's state nor the video is kept in it."""
+    models = untrained_models(tmp_path / "models", tiny_toy)
+    code = CELLS.format(full=str(models / "full" / "best"), root=str(PROJECT / "data"))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, kernel_name="python3", timeout=180).execute()
+    (output,) = notebook.cells[0].outputs
+    assert set(output.data) == {"text/plain", "image/png"}
+    assert "Predictions of LGN and baseline" in output.metadata["image/png"]["alt"]
+    assert "widgets" not in notebook.metadata and len(nbformat.writes(notebook)) < 400_000
 
 
 def _ours(errors: list[str]) -> list[str]:

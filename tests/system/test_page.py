@@ -92,6 +92,7 @@ def test_without_the_token_nothing_is_served(server, visitor):
     for path in ("/", "/?token=", "/?token=wrong", "/inspector.ipynb"):
         status, answer = stranger.get(path)
         assert status in (200, 403) and 'name="password"' in answer and "kernelId" not in answer, path
+        assert "it ends in <code>?token=…</code>" in answer and "jupyter" not in answer.lower(), path
     assert stranger.get(f"/api/kernels/{visitor.kernel}")[0] == 403
     assert stranger.get(f"/voila/api/shutdown/{visitor.kernel}", form={})[0] == 403
     assert visitor.get(f"/api/kernels/{visitor.kernel}")[0] == 200
@@ -152,6 +153,7 @@ def test_each_visit_has_a_process_that_ends_with_its_page(server, visitor):
     assert first.get(f"/api/kernels/{one}")[0] == 404
     assert visitor.get(f"/api/kernels/{visitor.kernel}")[0] == 200
     assert len(processes(server)) == before - 1
+    assert len(list(server.folder.rglob("visitor-*"))) == before - 1  # its temporary files went with it
 
 
 V1 = "v1.kernel.websocket.jupyter.org"
