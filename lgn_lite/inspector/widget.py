@@ -63,6 +63,7 @@ class Inspector(anywidget.AnyWidget):
     late = traitlets.Dict().tag(sync=True)  # the tabs, computed when the page asks for them
     early = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
+    own_page = traitlets.Bool(False).tag(sync=True)  # whether the browser's page is the inspector's alone
 
     def __init__(
         self,
