@@ -10,7 +10,7 @@ const DIVERGING = "#b35a00 #e69f00 #f6d9a0 #ffffff #a6cbe3 #0072b2 #003f66".spli
 const TABS = [["late", "Late guidance"], ["early", "Early modulation"], ["words", "Words"], ["queries", "Queries"]];
 const WIDE = 1100; // pixels of the inspector from which the list of queries is next to map and video
 const KINDS = ["ours", "baseline"]; // of the two models, as the style sheet calls them
-const ROW = 30; // pixels, the height of a table row
+const ROW = { one: 30, two: 46 }; // pixels, the height of a table row with a line of the sentence, or with two
 const PRINTED = 200; // rows of the table that are printed at most
 // What the terms and controls of the page mean: in the help, and where they stand.
 const TERMS = {
@@ -18,7 +18,7 @@ const TERMS = {
   "Split": "A part of the data set. Models learn from train; their settings are chosen on val; test is for the result that is reported.",
   "Ground truth": "The moment that the data set gives for the sentence: start and end, in seconds.",
   "Candidate": "A moment that the model can predict. The video is cut into N clips of equal length; a candidate starts with one clip and ends with the same or a later one.",
-  "Score": "How well the model expects a candidate to match the sentence, from 0 to 1. It learned this from IoU targets.",
+  "Score": "How well the model expects a candidate to match the sentence, from 0 to 1. In training it is drawn towards the IoU target.",
   "Prediction": "One of the candidates with the highest scores. Number 1, the star, is the model's answer; the others are its next choices.",
   "NMS": "Non-maximum suppression: a candidate that overlaps a better one too much is removed, so that the predictions are not the same moment again and again.",
   "Temporal IoU": "Intersection over union (IoU): the time that two moments share, divided by the time that they cover together. 1 means the same moment, 0 that they do not overlap.",
@@ -228,7 +228,7 @@ class Page {
     for (const [event, work] of this.printing) removeEventListener(event, work);
     this.themes.disconnect();
     this.sizes.disconnect();
-    this.views.queries.heights.disconnect();
+    this.views.queries.sizes.disconnect();
     this.media.removeEventListener("change", this.recoloured);
     this.player.destroy();
     this.address?.destroy();
@@ -584,7 +584,7 @@ class Help {
       type: "button", class: "lgn-button lgn-help-button", "aria-label": "Help: terms and controls", title: "Help: terms and controls (?)",
       click: () => this.open(),
     }, "?");
-    const close = node("button", { type: "button", class: "lgn-button", click: () => this.dialog.close() }, "Close");
+    const close = node("button", { type: "button", class: "lgn-button", autofocus: true, click: () => this.dialog.close() }, "Close");
     const tour = node("button", { type: "button", class: "lgn-button", click: () => this.start() }, "Show me around");
     const title = page.heading(1, "Help");
     title.id = `${page.id}-help`;
@@ -642,6 +642,7 @@ class Help {
   start() {
     this.dialog.close();
     this.dismiss();
+    this.page.root.scrollIntoView();
     this.before = this.page.root.contains(document.activeElement) ? document.activeElement : this.button;
     this.go(0);
   }
@@ -659,7 +660,7 @@ class Help {
     this.at = at;
     this.target = target;
     target.classList.add("lgn-toured");
-    target.scrollIntoView({ block: "center" });
+    target.scrollIntoView({ block: "nearest" });
     const button = (label, to) => node("button", { type: "button", class: "lgn-button", click: () => this.go(to) }, label);
     const next = button(at + 1 < stops.length ? "Next" : "Done", at + 1);
     this.step.replaceChildren(
@@ -1691,7 +1692,7 @@ class QueriesTab {
     });
     // widths in pixels; the sentence takes what is left, and what does not fit is scrolled to, head and rows together
     this.columns = [
-      { key: "number", label: "#", what: "The query's number, counted from 0", width: 56, value: (n) => n, text: (n) => `${n}`, number: true },
+      { key: "number", label: "#", what: "The query's number, counted from 0", width: 52, value: (n) => n, text: (n) => `${n}`, number: true },
       { key: "sentence", label: "sentence", what: TERMS.Query, width: 150, value: (n) => this.data.sentence[n], text: (n) => this.data.sentence[n] },
       ...page.models.map((model, k) => share(`iou${k}`, `IoU ${model.name}`, `IoU of the first prediction of ${model.name}. ${TERMS["Temporal IoU"]}`, (n) => this.ious[k]?.[n])),
       ...(page.models.length > 1 ? [share("apart", "disagree", TERMS.Disagreement, (n) => this.disagreement?.[n])] : []),
@@ -1710,8 +1711,9 @@ class QueriesTab {
     }, node("div", { role: "rowgroup", class: "lgn-table-top" }, this.head), this.tall);
     this.cut = node("p", { class: "lgn-note", hidden: true }, `The first ${PRINTED} of these queries are printed.`);
     this.root = node("div", { class: "lgn-panel lgn-queries" }, this.filters, node("div", { class: "lgn-line" }, this.status, this.bar, this.stop), this.grid, this.cut);
-    this.heights = new ResizeObserver(() => this.render());
-    this.heights.observe(this.grid);
+    this.row = ROW.one;
+    this.sizes = new ResizeObserver(() => this.fit());
+    this.sizes.observe(this.grid);
   }
 
   load() {
@@ -1801,17 +1803,27 @@ class QueriesTab {
     this.render();
   }
 
+  /** Where the table is narrow, a sentence gets two lines. */
+  fit() {
+    const row = this.grid.clientWidth < 700 ? ROW.two : ROW.one;
+    if (row === this.row) return this.render();
+    this.row = row;
+    this.grid.style.setProperty("--lgn-row", `${row}px`);
+    this.grid.classList.toggle("lgn-two-lines", row === ROW.two);
+    this.mark();
+  }
+
   /** Put the rows in sight into the rows that there are, and make more only where the window has grown. */
   render() {
     if (this.root.hidden || !this.data) return;
-    const first = this.all ? 0 : Math.max(0, Math.floor(this.grid.scrollTop / ROW) - 3);
-    const room = this.all ? PRINTED : Math.ceil(this.sight / ROW) + 6;
+    const first = this.all ? 0 : Math.max(0, Math.floor(this.grid.scrollTop / this.row) - 3);
+    const room = this.all ? PRINTED : Math.ceil(this.sight / this.row) + 6;
     const needed = clamp(this.order.length - first, 0, room);
-    this.tall.style.height = `${(this.all ? needed : this.order.length) * ROW}px`;
+    this.tall.style.height = `${(this.all ? needed : this.order.length) * this.row}px`;
     this.cut.hidden = !this.all || needed === this.order.length;
     if (this.pool.length > 2 * room) this.pool.splice(room).forEach((row) => row.remove()); // after printing
     while (this.pool.length < needed) {
-      const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" })));
+      const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" }, column.key === "sentence" ? node("span") : null)));
       row.addEventListener("click", () => this.open(row.position));
       this.pool.push(row);
       this.tall.append(row);
@@ -1823,7 +1835,7 @@ class QueriesTab {
       const position = first + r, n = this.order[position];
       row.position = position;
       row.id = `${this.page.id}-row-${position}`;
-      row.style.transform = `translateY(${position * ROW}px)`;
+      row.style.transform = `translateY(${position * this.row}px)`;
       row.setAttribute("aria-rowindex", position + 2);
       row.setAttribute("aria-selected", n === shown);
       row.classList.toggle("lgn-active", position === this.active);
@@ -1831,8 +1843,10 @@ class QueriesTab {
         const cell = row.children[c];
         cell.hidden = Boolean(column.hidden);
         const text = column.text(n);
-        cell.textContent = column.key === "number" && n === shown ? `▶ ${text}` : text;
-        if (column.key === "sentence") cell.title = text;
+        if (column.key === "sentence") {
+          cell.title = text;
+          cell.firstChild.textContent = text;
+        } else cell.textContent = column.key === "number" && n === shown ? `▶ ${text}` : text;
         if (column.bar) cell.style.setProperty("--lgn-share", `${100 * column.bar(n)}%`);
         cell.classList.toggle("lgn-share", Boolean(column.bar));
       });
@@ -1855,8 +1869,8 @@ class QueriesTab {
   goTo(row) {
     this.active = row;
     const { scrollTop } = this.grid;
-    if (row * ROW < scrollTop) this.grid.scrollTop = row * ROW;
-    else if ((row + 1) * ROW > scrollTop + this.sight) this.grid.scrollTop = (row + 1) * ROW - this.sight;
+    if (row * this.row < scrollTop) this.grid.scrollTop = row * this.row;
+    else if ((row + 1) * this.row > scrollTop + this.sight) this.grid.scrollTop = (row + 1) * this.row - this.sight;
     this.render();
   }
 
@@ -1867,7 +1881,7 @@ class QueriesTab {
 
   key(event) {
     if (event.target !== this.grid) return; // the heads are buttons
-    const page = Math.max(1, Math.floor(this.sight / ROW) - 1);
+    const page = Math.max(1, Math.floor(this.sight / this.row) - 1);
     const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
     if (by !== undefined) this.goTo(clamp(this.active + by, 0, Math.max(this.order.length - 1, 0)));
     else if (event.key === "Enter" || event.key === " ") this.order.length && this.open(this.active);
