@@ -190,9 +190,8 @@ class Page {
     this.list = node("aside", { class: "lgn-list", "aria-label": "Queries", hidden: true });
     this.root.append(
       this.header(), this.help.invitation, this.address?.note ?? "", this.notices(),
-      node("div", { class: "lgn-desk" }, this.list,
-        node("div", { class: "lgn-work" },
-          this.sentence.root, node("div", { class: "lgn-main" }, this.player.root, this.maps.root), this.timeline.root, this.tabs())),
+      this.desk = node("div", { class: "lgn-desk" }, this.list, node("div", { class: "lgn-work" },
+        this.sentence.root, node("div", { class: "lgn-main" }, this.player.root, this.maps.root), this.timeline.root, this.tabs())),
       this.help.root, this.tip, this.live);
     el.append(this.root);
     this.listeners = [
@@ -215,8 +214,10 @@ class Page {
     this.repaint = later(() => this.paint(), 50);
     this.sizes = new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width));
     this.sizes.observe(this.root);
-    this.printing = [["beforeprint", () => this.print(true)], ["afterprint", () => this.print(false)]];
-    for (const [event, work] of this.printing) addEventListener(event, work);
+    this.paper = matchMedia("print"); // which Chromium changes too late for another layout, and tests without an event before it
+    this.printing = (event) => this.print(event.type === "beforeprint" || this.paper.matches);
+    this.paper.addEventListener("change", this.printing);
+    for (const event of ["beforeprint", "afterprint"]) addEventListener(event, this.printing);
     this.views.queries.load();
     this.player.load();
     this.showView();
@@ -225,7 +226,8 @@ class Page {
 
   destroy() {
     for (const [event, work] of this.listeners) this.model.off(event, work);
-    for (const [event, work] of this.printing) removeEventListener(event, work);
+    this.paper.removeEventListener("change", this.printing);
+    for (const event of ["beforeprint", "afterprint"]) removeEventListener(event, this.printing);
     this.themes.disconnect();
     this.sizes.disconnect();
     this.views.queries.sizes.disconnect();
@@ -269,16 +271,16 @@ class Page {
   header() {
     const { title, splits, own } = this.setup;
     this.where = node("span", { class: "lgn-where" });
-    const choose = node("select", {
+    this.split = node("select", {
       "aria-label": "Split of the data set", title: TERMS.Split,
-      change: () => this.set("split", choose.value),
-    }, splits.map((split) => node("option", { value: split, selected: split === this.model.get("split") }, split)));
+      change: () => this.set("split", this.split.value),
+    }, splits.map((split) => node("option", { value: split }, split)));
     const step = (label, sign, by, keys) => node("button", {
       type: "button", class: "lgn-button", title: `${label} (${keys})`, "aria-label": label, click: () => this.step(by),
     }, sign);
     return node("div", { class: "lgn-bar" },
       this.heading(0, title),
-      splits.length ? choose : null,
+      splits.length ? this.split : null,
       splits.length ? node("span", { class: "lgn-steps" }, step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")) : null,
       own && splits.length ? node("button", { type: "button", class: "lgn-button", click: () => this.set("query", -1) }, "Your video") : null,
       node("span", { class: "lgn-models" }, this.models.map((model, k) => node("span", {
@@ -390,6 +392,7 @@ class Page {
       ...model, scores: floats(model.scores), iou: floats(model.iou), target: floats(model.target), dropped: ints(model.dropped),
     }));
     const count = this.model.get("table").count ?? 0;
+    this.split.value = this.model.get("split");
     this.where.textContent = view.query < 0 ? "your video" : `query ${view.query} (0 – ${count - 1})`;
     this.sentence.show();
     this.timeline.show();
@@ -449,11 +452,15 @@ class Page {
     for (const view of Object.values(this.views)) view.paint();
   }
 
-  /** Paper is light, and holds the rows that a window would have to be scrolled for. */
+  /** Paper is light, has the list last, and holds the rows that a window would have to be scrolled for. */
   print(begins) {
+    if (begins === this.views.queries.all) return this.paint(); // paper has another width
     this.root.classList.toggle("lgn-printed", begins);
     this.views.queries.all = begins;
+    if (begins) this.desk.append(this.list);
+    else this.desk.prepend(this.list);
     this.redraw();
+    this.views.queries.mark(); // moving the list has scrolled it to its top
   }
 
   playMoment(start, end, what) {
@@ -511,6 +518,7 @@ class Address {
     const { page } = this;
     const { splits } = page.setup;
     const tabs = TABS.map(([name]) => name);
+    page.sentence.whole.blur(); // what is typed there stays, else, as long as it is typed
     this.at = null; // the first state after this one takes its entry in the history
     if (given.tab !== undefined && !tabs.includes(given.tab)) this.wrong.push(`tab=${given.tab} (there are ${tabs.join(", ")})`);
     else if (given.tab !== undefined && given.tab !== page.tab && !(given.tab === "queries" && page.wide)) page.select(given.tab);
@@ -553,7 +561,8 @@ class Address {
   }
 
   say() {
-    this.note.textContent = `This page's address names what is not there: ${this.wrong.join("; ")}. The first query is shown instead.`;
+    const instead = this.wrong.every((text) => text.startsWith("tab=")) ? "" : " The first query is shown instead.";
+    this.note.textContent = `This page's address names what is not there: ${this.wrong.join("; ")}.${instead}`;
     this.note.hidden = false;
     this.wrong = [];
   }
@@ -1571,7 +1580,7 @@ class EarlyTab extends SideTab {
         node("div", { class: "lgn-frames" }, most.map((t) => node("button", {
           type: "button", class: "lgn-frame", "data-time": time(t), "aria-label": `Show the frame at ${seconds(time(t))} seconds, moved by ${moved[t].toFixed(2)}`,
           click: () => page.player.seek(time(t)),
-        }, node("canvas", { width: 96, height: 72, "aria-hidden": "true" }), node("span", {}, `${seconds(time(t))} s · moved ${moved[t].toFixed(2)}`)))));
+        }, this.picture(`${k} ${n} ${t}`), node("span", {}, `${seconds(time(t))} s · moved ${moved[t].toFixed(2)}`)))));
     });
   }
 
@@ -1585,11 +1594,18 @@ class EarlyTab extends SideTab {
     this.thumbnails();
   }
 
+  /** The canvas of a frame, with its picture if it was taken before: another theme or width needs no other. */
+  picture(name) {
+    const { video } = this.page.view;
+    if (this.pictures?.video !== video) this.pictures = { video };
+    return (this.pictures[name] ??= node("canvas", { width: 96, height: 72, "aria-hidden": "true" }));
+  }
+
   /** Pictures of the frames that move most, taken from a second video element that nobody sees. */
   async thumbnails() {
-    const { url } = this.page.player;
-    const frames = [...this.body.querySelectorAll(".lgn-frame:not([data-pictured])")];
-    if (!url || !frames.length || this.root.hidden) return;
+    const { view, model, player: { url } } = this.page;
+    const frames = [...this.body.querySelectorAll(".lgn-frame:has(canvas:not([data-taken]))")];
+    if (!url || !frames.length || model.get("video").name !== view.video || this.root.hidden) return;
     const run = (this.run = (this.run ?? 0) + 1);
     const video = node("video", { src: url, preload: "auto" });
     video.muted = true;
@@ -1606,7 +1622,7 @@ class EarlyTab extends SideTab {
         const canvas = frame.querySelector("canvas");
         canvas.height = Math.round((canvas.width * video.videoHeight) / video.videoWidth);
         canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-        frame.dataset.pictured = "";
+        canvas.dataset.taken = "";
       }
     } catch {
       // without pictures the buttons still show the times
