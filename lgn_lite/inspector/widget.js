@@ -214,6 +214,7 @@ class Page {
     this.repaint = later(() => this.paint(), 50);
     this.sizes = new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width));
     this.sizes.observe(this.root);
+    this.printed = false;
     this.paper = matchMedia("print"); // which Chromium changes too late for another layout, and tests without an event before it
     this.printing = (event) => this.print(event.type === "beforeprint" || this.paper.matches);
     this.paper.addEventListener("change", this.printing);
@@ -454,9 +455,9 @@ class Page {
 
   /** Paper is light, has the list last, and holds the rows that a window would have to be scrolled for. */
   print(begins) {
-    if (begins === this.views.queries.all) return this.paint(); // paper has another width
+    if (begins === this.printed) return this.paint(); // paper has another width
+    this.printed = begins;
     this.root.classList.toggle("lgn-printed", begins);
-    this.views.queries.all = begins;
     if (begins) this.desk.append(this.list);
     else this.desk.prepend(this.list);
     this.redraw();
@@ -1153,13 +1154,13 @@ class MapView {
     const scale = window.devicePixelRatio || 1;
     this.size = Math.max(40, width - LEFT - RIGHT);
     const height = this.size + TOP + BOTTOM;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    const context = canvas.getContext("2d");
+    // many viewers of PDF lose what was drawn on a canvas after it was cleared: on paper it begins anew
+    if (this.page.printed || canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
       canvas.width = Math.round(width * scale);
       canvas.height = Math.round(height * scale);
-    }
-    const context = canvas.getContext("2d");
+    } else context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
     return context;
   }
 
@@ -1182,7 +1183,7 @@ class MapView {
     context.beginPath();
     context.rect(LEFT, TOP, this.size, this.size);
     context.clip();
-    if (this.values) hatch(context, page);
+    if (this.values) hatch(context, page, this.size);
     this.image = this.geometry.picture(this.values, this.maps.scale, this.image, page.pixels("pale"));
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, lens.x * N, lens.y * N, lens.size * N, lens.size * N, LEFT, TOP, this.size, this.size);
@@ -1282,21 +1283,17 @@ class MapView {
 
 // marks on a map; each has a dark and a light rim, so that it shows on any colour
 
-function hatch(context, page) {
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = 8;
-  const inner = tile.getContext("2d");
-  inner.fillStyle = page.colour("hole");
-  inner.fillRect(0, 0, 8, 8);
-  inner.strokeStyle = page.colour("hatch");
-  inner.beginPath();
-  for (const at of [-8, 0, 8]) {
-    inner.moveTo(at, 8);
-    inner.lineTo(at + 8, 0);
+function hatch(context, page, size) {
+  context.fillStyle = page.colour("hole");
+  context.fillRect(LEFT, TOP, size, size);
+  context.strokeStyle = page.colour("hatch");
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let at = 0; at < 2 * size; at += 8) {
+    context.moveTo(LEFT + at, TOP);
+    context.lineTo(LEFT + at - size, TOP + size);
   }
-  inner.stroke();
-  context.fillStyle = context.createPattern(tile, "repeat");
-  context.fillRect(LEFT, TOP, 4000, 4000);
+  context.stroke();
 }
 
 function outlined(context, draw) {
@@ -1682,7 +1679,6 @@ class QueriesTab {
     this.order = new Int32Array(0);
     this.active = 0; // the row that the keyboard is on
     this.pool = [];
-    this.all = false; // on paper, all rows
     const redo = later(() => this.filter(), 80);
     const field = (key, label, attributes) => {
       this[key] = node("input", { "aria-label": label, input: () => redo(), ...attributes });
@@ -1832,11 +1828,12 @@ class QueriesTab {
   /** Put the rows in sight into the rows that there are, and make more only where the window has grown. */
   render() {
     if (this.root.hidden || !this.data) return;
-    const first = this.all ? 0 : Math.max(0, Math.floor(this.grid.scrollTop / this.row) - 3);
-    const room = this.all ? PRINTED : Math.ceil(this.sight / this.row) + 6;
+    const { printed } = this.page;
+    const first = printed ? 0 : Math.max(0, Math.floor(this.grid.scrollTop / this.row) - 3);
+    const room = printed ? PRINTED : Math.ceil(this.sight / this.row) + 6;
     const needed = clamp(this.order.length - first, 0, room);
-    this.tall.style.height = `${(this.all ? needed : this.order.length) * this.row}px`;
-    this.cut.hidden = !this.all || needed === this.order.length;
+    this.tall.style.height = `${(printed ? needed : this.order.length) * this.row}px`;
+    this.cut.hidden = !printed || needed === this.order.length;
     if (this.pool.length > 2 * room) this.pool.splice(room).forEach((row) => row.remove()); // after printing
     while (this.pool.length < needed) {
       const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" }, column.key === "sentence" ? node("span") : null)));
