@@ -547,6 +547,7 @@ class Address {
       return;
     }
     if (this.wrong.length) this.say();
+    else if (this.said !== this.now) this.note.hidden = true;
     this.write();
   }
 
@@ -561,7 +562,13 @@ class Address {
     return setup.own && !count ? -1 : 0;
   }
 
+  /** Query and split: another one is another entry in the history. */
+  get now() {
+    return `${this.page.view.query} ${this.page.model.get("split")}`;
+  }
+
   say() {
+    this.said = this.now;
     const instead = this.wrong.every((text) => text.startsWith("tab=")) ? "" : " The first query is shown instead.";
     this.note.textContent = `This page's address names what is not there: ${this.wrong.join("; ")}.${instead}`;
     this.note.hidden = false;
@@ -575,10 +582,8 @@ class Address {
     if (setup.splits.length) state.set("split", model.get("split"));
     if (tab) state.set("tab", tab);
     if (view.sentence !== view.original) state.set("sentence", view.sentence);
-    const at = `${view.query} ${model.get("split")}`;
-    const moved = this.at !== null && at !== this.at;
-    if (moved) this.note.hidden = true;
-    this.at = at;
+    const moved = this.at !== null && this.at !== this.now;
+    this.at = this.now;
     if (`#${state}` !== location.hash) {
       history[moved ? "pushState" : "replaceState"](null, "", `${location.pathname}${location.search}#${state}`);
     }
@@ -679,10 +684,11 @@ class Help {
     if (!this.step.open) this.step.show();
     const [page, box] = [this.page.root.getBoundingClientRect(), target.getBoundingClientRect()];
     const left = clamp(box.left - page.left, 0, page.width - this.step.offsetWidth);
-    // below what it explains, or where that would be out of sight within it
-    const top = Math.min(box.bottom - page.top + 8, Math.max(box.top, 0) - page.top + window.innerHeight - this.step.offsetHeight - 24);
+    // below what it explains; where there is no room, above it, or within it
+    const height = this.step.offsetHeight, least = window.innerHeight - height - 8;
+    const top = box.bottom + 8 <= least ? box.bottom + 8 : box.top > height + 8 ? Math.min(box.top - height - 8, least) : least;
     this.step.style.left = `${left}px`;
-    this.step.style.top = `${top}px`;
+    this.step.style.top = `${top - page.top}px`;
     next.focus({ preventScroll: true });
   }
 
