@@ -222,7 +222,7 @@ class Page {
     this.views.queries.load();
     this.player.load();
     this.showView();
-    this.address?.read();
+    this.address?.read(location.hash);
   }
 
   destroy() {
@@ -506,7 +506,7 @@ class Address {
     this.wrong = []; // what it names that is not there
     this.note = node("p", { class: "lgn-notice", role: "alert", hidden: true });
     this.write = later(() => this.put(), 200);
-    this.changed = () => this.read();
+    this.changed = (event) => this.read(new URL(event.newURL).hash);
     addEventListener("hashchange", this.changed);
   }
 
@@ -514,8 +514,8 @@ class Address {
     removeEventListener("hashchange", this.changed);
   }
 
-  read() {
-    const given = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  read(hash) {
+    const given = Object.fromEntries(new URLSearchParams(hash.slice(1)));
     const { page } = this;
     const { splits } = page.setup;
     const tabs = TABS.map(([name]) => name);
@@ -548,7 +548,8 @@ class Address {
     }
     if (this.wrong.length) this.say();
     else if (this.said !== this.now) this.note.hidden = true;
-    this.write();
+    if (this.at === null) this.write.now(); // before another query would take this one's entry
+    else this.write();
   }
 
   /** The number of a query that there is; what was given instead is remembered as wrong, and what depended on it dropped. */
