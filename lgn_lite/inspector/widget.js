@@ -15,7 +15,7 @@ const PRINTED = 200; // rows of the table that are printed at most
 // What the terms and controls of the page mean: in the help, and where they stand.
 const TERMS = {
   "Query": "A sentence and a video. The model searches the video for the moment that the sentence describes. Queries are counted from 0.",
-  "Split": "A part of the data set. Models learn from train; their settings are chosen on val; test is for the result that is reported.",
+  "Split": "A part of the data set. Models learn from train; their settings are chosen on val; test is for the result that is reported. Toy-STA's test-composition holds combinations that train never shows.",
   "Ground truth": "The moment that the data set gives for the sentence: start and end, in seconds.",
   "Candidate": "A moment that the model can predict. The video is cut into N clips of equal length; a candidate starts with one clip and ends with the same or a later one.",
   "Score": "How well the model expects a candidate to match the sentence, from 0 to 1. In training it is drawn towards the IoU target.",
