@@ -347,6 +347,7 @@ def test_the_address_holds_the_state(browser, address, tiny_toy):
     edited = "the red circle & the blue #1"
     page, seen = visit(browser, f"{address}#query=2&split=val&tab=words&sentence=the+red+circle+%26+the+blue+%231")
     shows(page, 2, edited, "val", "Words")
+    page.get_by_text("prediction then").first.wait_for(timeout=60_000)  # nothing is under way to a process that ends
     page.reload(timeout=180_000)
     page.locator(".lgn-title").wait_for(timeout=180_000)
     shows(page, 2, edited, "val", "Words")
