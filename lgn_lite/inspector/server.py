@@ -157,7 +157,9 @@ def show(arguments: dict[str, Any]) -> None:
 
     warnings.simplefilter("ignore")  # the page says itself what there is to say
     try:
-        display(inspector(arguments))
+        shown = inspector(arguments)
+        shown.own_page = True  # its address, too, shows what is looked at
+        display(shown)
     except (InputError, OSError) as error:
         reason = os_error_line(error) if isinstance(error, OSError) else str(error)
         display(HTML(f'<p role="alert"><b>The inspector cannot be shown:</b> {escape(reason)}</p>'))

@@ -8,8 +8,48 @@ const VIRIDIS = ("#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828
   "#5ec962 #84d44b #addc30 #d8e219 #fde725").split(" ").map(rgb);
 const DIVERGING = "#b35a00 #e69f00 #f6d9a0 #ffffff #a6cbe3 #0072b2 #003f66".split(" ").map(rgb); // orange – white – blue
 const TABS = [["late", "Late guidance"], ["early", "Early modulation"], ["words", "Words"], ["queries", "Queries"]];
+const WIDE = 1100; // pixels of the inspector from which the list of queries is next to map and video
 const KINDS = ["ours", "baseline"]; // of the two models, as the style sheet calls them
-const ROW = 30; // pixels, the height of a table row
+const ROW = { one: 30, two: 46 }; // pixels, the height of a table row with a line of the sentence, or with two
+const PRINTED = 200; // rows of the table that are printed at most
+// What the terms and controls of the page mean: in the help, and where they stand.
+const TERMS = {
+  "Query": "A sentence and a video. The model searches the video for the moment that the sentence describes. Queries are counted from 0.",
+  "Split": "A part of the data set. Models learn from train; their settings are chosen on val; test is for the result that is reported. Toy-STA's test-composition holds combinations that train never shows.",
+  "Ground truth": "The moment that the data set gives for the sentence: start and end, in seconds.",
+  "Candidate": "A moment that the model can predict. The video is cut into N clips of equal length; a candidate starts with one clip and ends with the same or a later one.",
+  "Score": "How well the model expects a candidate to match the sentence, from 0 to 1. In training it is drawn towards the IoU target.",
+  "Prediction": "One of the candidates with the highest scores. Number 1, the star, is the model's answer; the others are its next choices.",
+  "NMS": "Non-maximum suppression: a candidate that overlaps a better one too much is removed, so that the predictions are not the same moment again and again.",
+  "Temporal IoU": "Intersection over union (IoU): the time that two moments share, divided by the time that they cover together. 1 means the same moment, 0 that they do not overlap.",
+  "IoU target": "What the score is trained towards: 0 for a low IoU with the ground truth, 1 for a high one, rising in between.",
+  "Map": "The 2D temporal map: a cell for each candidate. Its row is the start of the candidate, its column the end. Nothing is below the diagonal, because a moment cannot end before it starts.",
+  "Error and difference": "What the map can show besides scores: how far each score is from its IoU target, and the score of the first model minus that of the second.",
+  "Timeline": "The ground truth and the predictions of each model as bars over the time of the video. A click plays one.",
+  "Baseline": "The model to compare with; in the course one without early modulation and late guidance. The sentence reaches it only where it is combined with the map.",
+  "Disagreement": "1 minus the IoU of the two models' first predictions: 0 if both predict the same moment, 1 if the two do not overlap.",
+  "Late guidance": "The sentence raises some channels of the map and lowers others, before the scores are computed.",
+  "α (alpha)": "The factor by which late guidance multiplies a channel of the map. At 1 the channel stays as it is; above 1 it is raised, below 1 lowered.",
+  "Early modulation": "The sentence strengthens some channels of the frames' features and weakens others, before there is a map.",
+  "Gate": "The factor by which early modulation multiplies a channel of the frames' features. At 1 nothing changes.",
+  "Channel and weight": "A channel is one of the numbers that the network holds for each frame or cell. The weight of a channel of the map says how much it adds to the score.",
+  "Module and unit": "Late guidance acts in several modules, one after another; early modulation in units.",
+  "Words": "Each word is left out in turn, to see how the score of the prediction changes and what is predicted instead.",
+  "Queries": "All sentences of the split: search, filter, sort, and choose the one to look at.",
+  "Kind of sentence": "How the data set sorts its sentences, where it does: by what has to be understood to find the moment.",
+  "Kinds of mistakes": "The report names them by how a prediction misses in time: too long, too short, shifted, or elsewhere.",
+  "Unknown word": "A word that was not in the model's vocabulary, underlined with waves. The model has no vector for it.",
+};
+const KEYS = [
+  ["n, p or → ←", "next and previous query, in the order of the list"],
+  ["/", "search the list of queries"],
+  ["↑ ↓, Page Up, Page Down, Home, End, Enter", "in the list: move, and open a query"],
+  ["arrows, Enter, Home", "on a map: move over the cells, play one, go to the first prediction"],
+  ["+ − 0", "on a map: zoom in, zoom out, whole map"],
+  ["← → Home End", "on the tabs: the next explanation"],
+  ["?", "this help"],
+  ["Escape", "close help or tour"],
+];
 let pages = 0; // for ids that are unique in a notebook with several inspectors
 
 // -- small helpers -------------------------------------------------------------------------------------------------
@@ -136,15 +176,16 @@ class Page {
     this.id = `lgn-${++pages}`;
     this.live = node("div", { class: "lgn-live", "aria-live": "polite", role: "status" });
     this.tip = node("div", { class: "lgn-tip", "aria-hidden": "true", hidden: true });
+    this.alone = model.get("own_page"); // whether the page and its address are the inspector's, not a notebook's
     this.root = node("div", {
-      class: "lgn", role: "region", "aria-label": "Inspector", tabindex: "-1",
+      class: "lgn", role: this.alone ? "main" : "region", "aria-label": "Inspector", tabindex: "-1",
       "data-lm-suppress-shortcuts": "true", // JupyterLab would take n, p, + and the arrows for itself
       keydown: (event) => this.key(event),
     });
     this.readSetup();
     // an explanation of thousands of candidates takes seconds to minutes without a GPU: only who asks shall wait for it
-    const large = this.models.some((model) => model.P > 1000);
-    this.tab = large ? "queries" : "late";
+    this.large = this.models.some((model) => model.P > 1000);
+    this.tab = this.large ? "" : "late";
     this.chooser = new VideoChooser(this);
     this.notices = new Notices(this);
     this.player = new Player(this);
@@ -152,39 +193,57 @@ class Page {
     this.timeline = new Timeline(this);
     this.maps = new Maps(this);
     this.views = { late: new LateTab(this), early: new EarlyTab(this), words: new WordsTab(this), queries: new QueriesTab(this) };
+    this.want = later(() => this.askForTab(), this.large ? 500 : 60);
+    this.address = this.alone ? new Address(this) : null;
+    this.help = new Help(this);
+    this.list = node("aside", { class: "lgn-list", "aria-label": "Queries", hidden: true });
     this.root.append(
-      this.header(), this.notices.root,
-      node("div", { class: "lgn-main" },
-        node("div", { class: "lgn-left" }, this.sentence.root, this.player.root), this.maps.root, this.timeline.root),
-      this.tabs(), this.tip, this.live);
+      this.header(), this.help.invitation, this.address?.note ?? "", this.notices.root,
+      this.desk = node("div", { class: "lgn-desk" }, this.list, node("div", { class: "lgn-work" },
+        this.sentence.root, node("div", { class: "lgn-main" }, this.player.root, this.maps.root), this.timeline.root, this.tabs())),
+      this.help.root, this.tip, this.live);
     el.append(this.root);
-    this.want = later(() => this.askForTab(), large ? 500 : 60);
     this.listeners = [
       ["change:setup", () => this.showSetup()], ["change:upload", () => this.chooser.proceed()], ["change:view", () => this.showView()], ["change:video", () => this.player.load()],
       ["change:table", () => this.views.queries.load()], ["change:predictions", () => this.views.queries.loadPredictions()],
       ...["late", "early", "words"].map((tab) => [`change:${tab}`, () => this.showTab(tab)]),
     ];
     for (const [event, work] of this.listeners) model.on(event, work);
-    // canvases do not follow the theme by themselves; while a page changes its theme, it has other widths for an instant,
-    // which ResizeObserver reports only if they last until a frame: so redraw within a frame
-    this.redrawn = () => requestAnimationFrame(() => this.redraw());
-    this.themes = new MutationObserver(this.redrawn);
+    // canvases do not follow the theme by themselves
+    this.recoloured = () => requestAnimationFrame(() => {
+      const colours = this.colour("ink") + this.colour("paper");
+      if (colours === this.colours) return;
+      this.colours = colours;
+      this.redraw();
+    });
+    this.themes = new MutationObserver(this.recoloured);
     this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
     this.media = matchMedia("(prefers-color-scheme: dark)");
-    this.media.addEventListener("change", this.redrawn);
-    this.sizes = new ResizeObserver(later(this.redrawn, 50));
+    this.media.addEventListener("change", this.recoloured);
+    this.repaint = later(() => this.paint(), 50);
+    this.sizes = new ResizeObserver(([{ contentRect }]) => this.resize(contentRect.width));
     this.sizes.observe(this.root);
+    this.printed = false;
+    this.paper = matchMedia("print"); // which Chromium changes too late for another layout, and tests without an event before it
+    this.printing = (event) => this.print(event.type === "beforeprint" || this.paper.matches);
+    this.paper.addEventListener("change", this.printing);
+    for (const event of ["beforeprint", "afterprint"]) addEventListener(event, this.printing);
     this.views.queries.load();
     this.player.load();
     this.showView();
+    this.address?.read(location.hash);
   }
 
   destroy() {
     for (const [event, work] of this.listeners) this.model.off(event, work);
+    this.paper.removeEventListener("change", this.printing);
+    for (const event of ["beforeprint", "afterprint"]) removeEventListener(event, this.printing);
     this.themes.disconnect();
     this.sizes.disconnect();
-    this.media.removeEventListener("change", this.redrawn);
+    this.views.queries.sizes.disconnect();
+    this.media.removeEventListener("change", this.recoloured);
     this.player.destroy();
+    this.address?.destroy();
   }
 
   readSetup() {
@@ -217,6 +276,11 @@ class Page {
     return context.getImageData(0, 0, 1, 1).data;
   }
 
+  /** A heading: of the inspector (0), of a part of it (1), of a group in that (2); in a notebook it is itself a part. */
+  heading(depth, ...children) {
+    return node(`h${depth + (this.alone ? 1 : 3)}`, { class: ["lgn-title", "lgn-part", "lgn-group"][depth] }, ...children);
+  }
+
   say(text) {
     this.live.textContent = text;
   }
@@ -224,59 +288,88 @@ class Page {
   header() {
     const { title, splits } = this.setup;
     this.where = node("span", { class: "lgn-where" });
-    const choose = node("select", {
-      "aria-label": "Split of the data set",
-      change: () => this.set("split", choose.value),
-    }, splits.map((split) => node("option", { value: split, selected: split === this.model.get("split") }, split)));
+    this.split = node("select", {
+      "aria-label": "Split of the data set", title: TERMS.Split,
+      change: () => this.set("split", this.split.value),
+    }, splits.map((split) => node("option", { value: split }, split)));
     const step = (label, sign, by, keys) => node("button", {
       type: "button", class: "lgn-button", title: `${label} (${keys})`, "aria-label": label, click: () => this.step(by),
     }, sign);
-    return node("header", { class: "lgn-bar" },
-      node("strong", { class: "lgn-title" }, title),
-      splits.length ? choose : null,
+    return node("div", { class: "lgn-bar" },
+      this.heading(0, title),
+      splits.length ? this.split : null,
       splits.length ? node("span", { class: "lgn-steps" }, step("Previous query", "◀", -1, "← or p"), this.where, step("Next query", "▶", 1, "→ or n")) : null,
       this.chooser.root,
       node("span", { class: "lgn-models" }, this.models.map((model, k) => node("span", {
         class: "lgn-model", title: `trained on ${model.trained_on}; ${model.P} candidates, N = ${model.N}, C = ${model.C}`,
-      }, swatch(KINDS[k]), model.name, node("small", {}, model.epoch ? ` epoch ${model.epoch}` : "")))));
+      }, swatch(KINDS[k]), model.name, node("small", {}, model.epoch ? ` epoch ${model.epoch}` : "")))),
+      this.help.button);
   }
 
   tabs() {
-    const select = (name, focus) => {
-      this.tab = name;
-      for (const [other, button] of buttons) {
-        button.setAttribute("aria-selected", other === name);
-        button.tabIndex = other === name ? 0 : -1;
-        this.views[other].root.hidden = other !== name;
-      }
-      if (focus) this.root.querySelector(`#${this.id}-tab-${name}`).focus();
-      this.want();
-      this.views[name].show();
-    };
-    const buttons = TABS.map(([name, label]) => [name, node("button", {
-      type: "button", role: "tab", id: `${this.id}-tab-${name}`, "aria-controls": `${this.id}-panel-${name}`,
-      "aria-selected": String(name === this.tab), tabindex: name === this.tab ? "0" : "-1",
-      click: () => select(name),
+    this.buttons = new Map(TABS.map(([name, label]) => [name, node("button", {
+      type: "button", role: "tab", id: `${this.id}-tab-${name}`, title: TERMS[label], click: () => this.select(name),
       keydown: (event) => {
+        const names = TABS.map(([other]) => other).filter((other) => !this.buttons.get(other).hidden);
         const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-        const at = TABS.findIndex(([other]) => other === name);
-        const to = event.key === "Home" ? 0 : event.key === "End" ? TABS.length - 1 : by ? (at + by + TABS.length) % TABS.length : -1;
+        const at = names.indexOf(name);
+        const to = event.key === "Home" ? 0 : event.key === "End" ? names.length - 1 : by ? (at + by + names.length) % names.length : -1;
         if (to < 0) return;
         event.preventDefault();
         event.stopPropagation(); // else the page would step to the next query
-        select(TABS[to][0], true);
+        this.select(names[to]);
+        this.buttons.get(names[to]).focus();
       },
-    }, label)]);
-    for (const [name] of TABS) {
-      const panel = this.views[name].root;
-      panel.id = `${this.id}-panel-${name}`;
-      panel.setAttribute("role", "tabpanel");
-      panel.setAttribute("aria-labelledby", `${this.id}-tab-${name}`);
-      panel.hidden = name !== this.tab;
+    }, label)]));
+    this.unasked = node("p", { class: "lgn-panel lgn-note" }, "A map of this size takes a while to explain: choose what to look into.");
+    this.panels = node("div", {}, this.unasked, TABS.map(([name]) => this.views[name].root));
+    for (const [name] of TABS) this.views[name].root.id = `${this.id}-panel-${name}`;
+    return node("section", { class: "lgn-tabs", "aria-label": "Explanations" },
+      node("div", { role: "tablist", "aria-label": "What to inspect" }, [...this.buttons.values()]), this.panels);
+  }
+
+  select(name) {
+    this.tab = name;
+    this.unasked.hidden = Boolean(name);
+    const first = name || TABS[0][0]; // the keyboard's way in where none is selected
+    for (const [other, button] of this.buttons) {
+      const panel = this.views[other].root;
+      const aside = other === "queries" && this.wide;
+      button.hidden = other === "queries" && (this.wide || !this.setup.splits.length);
+      button.setAttribute("aria-selected", other === name);
+      button.tabIndex = other === first ? 0 : -1;
+      if (aside) for (const attribute of ["role", "aria-labelledby"]) panel.removeAttribute(attribute);
+      else {
+        button.setAttribute("aria-controls", panel.id);
+        panel.setAttribute("role", "tabpanel");
+        panel.setAttribute("aria-labelledby", button.id);
+      }
+      panel.hidden = other !== name && !aside;
     }
-    return node("section", { class: "lgn-tabs" },
-      node("div", { role: "tablist", "aria-label": "What to inspect" }, buttons.map(([, button]) => button)),
-      TABS.map(([name]) => this.views[name].root));
+    this.want();
+    if (name) this.views[name].show();
+    this.address?.write();
+  }
+
+  /** The list of queries is next to map and video where there is room for it, else a tab. */
+  arrange(wide) {
+    if (wide === this.wide) return;
+    this.wide = wide;
+    this.root.classList.toggle("lgn-wide", wide);
+    this.list.hidden = !wide;
+    (wide ? this.list : this.panels).append(this.views.queries.root);
+    if (wide && this.tab === "queries") this.select(this.large ? "" : "late");
+    else this.select(!wide && !this.tab && this.setup.splits.length ? "queries" : this.tab);
+    this.views.queries.show();
+  }
+
+  /** Heights follow from widths in the style sheet alone: what is drawn never changes a size, so no drawing sets off another. */
+  resize(width) {
+    if (width === this.width) return;
+    this.width = width;
+    if (!width) return; // it is hidden
+    this.arrange(width >= WIDE && this.setup.splits.length > 0);
+    this.repaint();
   }
 
   set(name, value) {
@@ -286,11 +379,15 @@ class Page {
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
-    if (event.target.closest("input, select, textarea, canvas, video, [role=grid]")) return;
+    if (event.target.closest("input, select, textarea, canvas, video, dialog, [role=grid]")) return;
     const by = { ArrowLeft: -1, p: -1, ArrowRight: 1, n: 1 }[event.key];
-    if (!by) return;
+    if (by) this.step(by);
+    else if (event.key === "?") this.help.open();
+    else if (event.key === "/" && this.setup.splits.length) {
+      if (!this.wide) this.select("queries");
+      this.views.queries.text.focus();
+    } else return;
     event.preventDefault();
-    this.step(by);
   }
 
   /** The next query in the order of the table. */
@@ -307,7 +404,8 @@ class Page {
       ...model, scores: floats(model.scores), iou: floats(model.iou), target: floats(model.target), dropped: ints(model.dropped),
     }));
     const count = this.model.get("table").count ?? 0;
-    this.where.textContent = view.query < 0 ? "your video" : `query ${view.query + 1} of ${count.toLocaleString("en")}`;
+    this.split.value = this.model.get("split");
+    this.where.textContent = view.query < 0 ? "your video" : `query ${view.query} (0 – ${count - 1})`;
     this.notices.show();
     this.sentence.show();
     this.timeline.show();
@@ -316,7 +414,9 @@ class Page {
     this.views.queries.mark();
     for (const [tab] of TABS) this.views[tab].root.classList.toggle("lgn-stale", this.stale(tab));
     this.want();
-    if (before) this.say(this.summary(view));
+    if (!before) return;
+    this.say(this.summary(view));
+    this.address?.pursue();
   }
 
   summary(view) {
@@ -335,11 +435,14 @@ class Page {
 
   /** The tabs are computed on demand: only the one that is looked at, only for the sentence that is shown. */
   askForTab() {
-    if (!this.view || this.tab === "queries") return;
+    if (!this.view || !this.tab || this.tab === "queries") return;
     if (this.stale(this.tab)) {
       this.views[this.tab].wait();
       this.model.send({ want: this.tab, number: this.view.number });
-    } else this.showTab(this.tab);
+    } else {
+      this.showTab(this.tab);
+      this.views[this.tab].paint(); // it may have been drawn while it was hidden, or the page was wider
+    }
   }
 
   showTab(tab) {
@@ -351,13 +454,29 @@ class Page {
     view.draw(this.model.get(tab).models);
   }
 
+  /** Draw again what depends on the theme's colours. */
   redraw() {
-    if (!this.view) return;
-    this.maps.draw();
     for (const tab of ["late", "early", "words"]) {
-      if (!this.stale(tab)) this.views[tab].draw(this.model.get(tab).models);
+      if (this.view && !this.stale(tab)) this.views[tab].draw(this.model.get(tab).models);
     }
-    this.views.queries.render();
+    this.paint();
+  }
+
+  /** Draw again what depends on the width. */
+  paint() {
+    this.maps.draw();
+    for (const view of Object.values(this.views)) view.paint();
+  }
+
+  /** Paper is light, has the list last, and holds the rows that a window would have to be scrolled for. */
+  print(begins) {
+    if (begins === this.printed) return this.paint(); // paper has another width
+    this.printed = begins;
+    this.root.classList.toggle("lgn-printed", begins);
+    if (begins) this.desk.append(this.list);
+    else this.desk.prepend(this.list);
+    this.redraw();
+    this.views.queries.mark(); // moving the list has scrolled it to its top
   }
 
   playMoment(start, end, what) {
@@ -387,6 +506,212 @@ class Page {
 
 function swatch(kind) {
   return node("span", { class: `lgn-swatch lgn-${kind}`, "aria-hidden": "true" });
+}
+
+// -- the address ----------------------------------------------------------------------------------------------------
+
+/**
+ * The state in the page's address, #query=12&split=test&tab=early&sentence=…: a reload or a shared link shows the same,
+ * and back and forward go through the queries. A fragment is not sent to the server.
+ */
+class Address {
+  constructor(page) {
+    this.page = page;
+    this.steps = []; // [trait, value] still to be taken on the way to what the address asks for
+    this.wrong = []; // what it names that is not there
+    this.note = node("p", { class: "lgn-notice", role: "alert", hidden: true });
+    this.write = later(() => this.put(), 200);
+    this.changed = (event) => this.read(new URL(event.newURL).hash);
+    addEventListener("hashchange", this.changed);
+  }
+
+  destroy() {
+    removeEventListener("hashchange", this.changed);
+  }
+
+  read(hash) {
+    const given = Object.fromEntries(new URLSearchParams(hash.slice(1)));
+    const { page } = this;
+    const { splits } = page.setup;
+    const tabs = TABS.map(([name]) => name);
+    page.sentence.whole.blur(); // what is typed there stays, else, as long as it is typed
+    this.at = null; // the first state after this one takes its entry in the history
+    if (given.tab !== undefined && !tabs.includes(given.tab)) this.wrong.push(`tab=${given.tab} (there are ${tabs.join(", ")})`);
+    else if (given.tab !== undefined && given.tab !== page.tab && !(given.tab === "queries" && page.wide)) page.select(given.tab);
+    if (given.split !== undefined && !splits.includes(given.split)) {
+      this.wrong.push(`split=${given.split} (there are ${splits.join(", ") || "none"})`);
+      this.steps = [["query", 0]];
+    } else {
+      const { query = given.split === undefined ? undefined : "0", split, sentence } = given;
+      this.steps = [["split", split], ["query", query]].filter(([, value]) => value !== undefined);
+      if (this.steps.length || sentence !== undefined) this.steps.push(["sentence", sentence]);
+    }
+    this.pursue();
+  }
+
+  /** The next step, each once the kernel has drawn the view after the one before. */
+  pursue() {
+    const { page, page: { model } } = this;
+    while (this.steps.length) {
+      const [name, given] = this.steps.shift();
+      let value = given;
+      if (name === "query") value = this.number(given);
+      if (name === "sentence") value ??= page.view.original;
+      if (model.get(name) === value) continue;
+      page.set(name, value);
+      return;
+    }
+    if (this.wrong.length) this.say();
+    else if (this.said !== this.now) this.note.hidden = true;
+    if (this.at === null) this.write.now(); // before another query would take this one's entry
+    else this.write();
+  }
+
+  /** The number of a query that there is; what was given instead is remembered as wrong, and what depended on it dropped. */
+  number(given) {
+    const { setup, model } = this.page;
+    const count = model.get("table").count ?? 0;
+    const query = /^-?\d+$/.test(given) ? Number(given) : NaN;
+    if ((query >= 0 && query < Math.max(count, 1)) || (query === -1 && setup.own)) return query;
+    this.wrong.push(query === -1 ? "query=-1 (this page has no video of your own)" : `query=${given} (there are 0 to ${count - 1})`);
+    this.steps = [];
+    return setup.own && !count ? -1 : 0;
+  }
+
+  /** Query and split: another one is another entry in the history. */
+  get now() {
+    return `${this.page.view.query} ${this.page.model.get("split")}`;
+  }
+
+  say() {
+    this.said = this.now;
+    const instead = this.wrong.every((text) => text.startsWith("tab=")) ? "" : " The first query is shown instead.";
+    this.note.textContent = `This page's address names what is not there: ${this.wrong.join("; ")}.${instead}`;
+    this.note.hidden = false;
+    this.wrong = [];
+  }
+
+  put() {
+    const { view, tab, model, setup } = this.page;
+    if (this.steps.length) return; // on the way
+    const state = new URLSearchParams({ query: view.query });
+    if (setup.splits.length) state.set("split", model.get("split"));
+    if (tab) state.set("tab", tab);
+    if (view.sentence !== view.original) state.set("sentence", view.sentence);
+    const moved = this.at !== null && this.at !== this.now;
+    this.at = this.now;
+    if (`#${state}` !== location.hash) {
+      history[moved ? "pushState" : "replaceState"](null, "", `${location.pathname}${location.search}#${state}`);
+    }
+  }
+}
+
+// -- help and tour ----------------------------------------------------------------------------------------------------
+
+class Help {
+  constructor(page) {
+    this.page = page;
+    this.button = node("button", {
+      type: "button", class: "lgn-button lgn-help-button", "aria-label": "Help: terms and controls", title: "Help: terms and controls (?)",
+      click: () => this.open(),
+    }, "?");
+    const close = node("button", { type: "button", class: "lgn-button", autofocus: true, click: () => this.dialog.close() }, "Close");
+    const tour = node("button", { type: "button", class: "lgn-button", click: () => this.start() }, "Show me around");
+    const title = page.heading(1, "Help");
+    title.id = `${page.id}-help`;
+    const listed = (rows, kind) => node("dl", { class: "lgn-terms" }, rows.flatMap(([name, text]) => [node("dt", {}, node(kind, {}, name)), node("dd", {}, text)]));
+    this.dialog = node("dialog", { class: "lgn-help", "aria-labelledby": title.id },
+      node("div", { class: "lgn-line lgn-help-top" }, title, tour, close),
+      node("div", { class: "lgn-help-text", tabindex: "0", role: "group", "aria-label": "Terms and keys" },
+        node("p", {}, "Choose a query, see which moment the model predicts for its sentence, and look into why. " +
+          "Change a word of the sentence, and everything is computed for the new one."),
+        page.heading(2, "Terms"), listed(Object.entries(TERMS), "span"), page.heading(2, "Keys"), listed(KEYS, "kbd")));
+    this.step = node("dialog", { class: "lgn-step", "aria-label": "Tour", keydown: (event) => this.key(event) });
+    this.root = node("div", {}, this.dialog, this.step);
+    this.invitation = node("div", { class: "lgn-notice lgn-line", role: "group", "aria-label": "Tour", hidden: !page.alone || Help.known() },
+      node("span", {}, "New here? A tour shows what is where, in a minute."),
+      node("button", { type: "button", class: "lgn-button", click: () => this.start() }, "Show me around"),
+      node("button", { type: "button", class: "lgn-button", click: () => this.dismiss() }, "No, thanks"));
+  }
+
+  /** Whether this browser has shown or declined the tour; where it stores nothing, it is not offered again and again. */
+  static known() {
+    try {
+      return localStorage.getItem("lgn-tour") !== null;
+    } catch {
+      return true;
+    }
+  }
+
+  open() {
+    if (!this.dialog.open && !this.step.open) this.dialog.showModal();
+  }
+
+  dismiss() {
+    this.invitation.hidden = true;
+    try {
+      localStorage.setItem("lgn-tour", "known");
+    } catch {
+      // then it is as if it were known
+    }
+  }
+
+  stops() {
+    const { page } = this;
+    return [
+      ["The list of queries", "Search, filter and sort all sentences of the split. A click opens one; n and p step through them.",
+        page.wide ? page.list : page.buttons.get("queries")],
+      ["The sentence", "What the model is asked to find. Type another one, or replace and leave out single words: all is computed again.", page.sentence.root],
+      ["The video", "The moment is to be found in it. Clicks on maps, bars and frames play it from there.", page.player.root],
+      ["The map", "A cell for each candidate moment: down is its start, right its end, colour its score. The square is the ground truth, the star the first prediction.", page.maps.root],
+      ["The timeline", "Ground truth and predictions as bars over the video's time, with score and IoU.", page.timeline.root],
+      ["Explanations", "How the sentence changes the map (late guidance) and the frames (early modulation), and what each word contributes. The ? at the top explains every term.",
+        page.buttons.get("late").parentElement],
+    ].filter(([, , target]) => !target.hidden);
+  }
+
+  start() {
+    this.dialog.close();
+    this.dismiss();
+    this.page.root.scrollIntoView();
+    this.before = this.page.root.contains(document.activeElement) ? document.activeElement : this.button;
+    this.go(0);
+  }
+
+  go(at) {
+    const stops = this.stops();
+    this.target?.classList.remove("lgn-toured");
+    this.target = null;
+    if (at < 0 || at >= stops.length) {
+      this.step.close();
+      this.before.isConnected && !this.before.closest("[hidden]") ? this.before.focus() : this.button.focus();
+      return;
+    }
+    const [title, text, target] = stops[at];
+    this.at = at;
+    this.target = target;
+    target.classList.add("lgn-toured");
+    target.scrollIntoView({ block: "nearest" });
+    const button = (label, to) => node("button", { type: "button", class: "lgn-button", click: () => this.go(to) }, label);
+    const next = button(at + 1 < stops.length ? "Next" : "Done", at + 1);
+    this.step.replaceChildren(
+      node("p", {}, node("strong", {}, title), node("small", {}, ` ${at + 1} of ${stops.length}`)), node("p", {}, text),
+      node("div", { class: "lgn-line" }, next, at ? button("Back", at - 1) : null, at + 1 < stops.length ? button("Skip", stops.length) : null));
+    if (!this.step.open) this.step.show();
+    const [page, box] = [this.page.root.getBoundingClientRect(), target.getBoundingClientRect()];
+    const left = clamp(box.left - page.left, 0, page.width - this.step.offsetWidth);
+    // below what it explains; where there is no room, above it, or within it
+    const height = this.step.offsetHeight, least = window.innerHeight - height - 8;
+    const top = box.bottom + 8 <= least ? box.bottom + 8 : box.top > height + 8 ? Math.min(box.top - height - 8, least) : least;
+    this.step.style.left = `${left}px`;
+    this.step.style.top = `${top - page.top}px`;
+    next.focus({ preventScroll: true });
+  }
+
+  key(event) {
+    event.stopPropagation(); // n and p do not belong to the queries here
+    if (event.key === "Escape") this.go(-1);
+  }
 }
 
 // -- the sentence: each word may be replaced or left out ---------------------------------------------------------------
@@ -625,7 +950,7 @@ class Maps {
     this.lens = { x: 0, y: 0, size: 1 }; // the part that is shown, fractions of the map; all maps share it
     this.cursor = null; // [i, j] as fractions, so that maps of different N share it too
     this.maps = page.models.map((_, k) => new MapView(this, k));
-    this.mode = node("select", { "aria-label": "What the map shows", change: () => this.show() },
+    this.mode = node("select", { "aria-label": "What the map shows", title: `${TERMS.Map}\n\nScore: ${TERMS.Score}`, change: () => this.show() },
       [["scores", "score"], ["target", "IoU target"], ["iou", "IoU with the ground truth"], ["error", "error: |score − IoU target|"],
         ["difference", "difference of the two models"]].map(([value, label]) => node("option", { value }, label)));
     const button = (label, sign, work) => node("button", { type: "button", class: "lgn-button", "aria-label": label, title: label, click: work }, sign);
@@ -633,7 +958,7 @@ class Maps {
     this.bar = node("div", { class: "lgn-colours", role: "img" });
     this.low = node("span");
     this.high = node("span");
-    const mark = (sign, text, kind = "") => node("span", { class: "lgn-mark" }, node("b", { class: kind, "aria-hidden": "true" }, sign), text);
+    const mark = (sign, text, kind = "", what = null) => node("span", { class: "lgn-mark", title: what }, node("b", { class: kind, "aria-hidden": "true" }, sign), text);
     this.original = mark("┆", ORIGINAL);
     this.root = node("section", { class: "lgn-maps", "aria-label": "2D temporal map" },
       node("div", { class: "lgn-line" }, node("label", {}, "Map: ", this.mode),
@@ -642,8 +967,9 @@ class Maps {
         node("label", { title: "Colours from 0 to the highest score that is shown, instead of 0 to 1" }, this.stretch, " stretch the colours")),
       node("div", { class: "lgn-pair" }, this.maps.map((map) => map.root)),
       (this.legend = node("div", { class: "lgn-scale" }, this.low, this.bar, this.high)),
-      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-ground-truth-mark"), this.original, mark("★", "first prediction"), mark("②", "further predictions"),
-        mark("×", "removed by NMS"), mark("", "no candidate", "lgn-hatch"), mark("", "end before start", "lgn-pale")));
+      node("div", { class: "lgn-legend" }, mark("☐", "ground truth", "lgn-ground-truth-mark", TERMS["Ground truth"]), this.original,
+        mark("★", "first prediction", "", TERMS.Prediction), mark("②", "further predictions", "", TERMS.Prediction), mark("×", "removed by NMS", "", TERMS.NMS),
+        mark("", "no candidate", "lgn-hatch", TERMS.Candidate), mark("", "end before start", "lgn-pale", TERMS.Map)));
   }
 
   /** The values that each map shows in the mode that is chosen; null if there are none. */
@@ -867,15 +1193,13 @@ class MapView {
     const scale = window.devicePixelRatio || 1;
     this.size = Math.max(40, width - LEFT - RIGHT);
     const height = this.size + TOP + BOTTOM;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    const context = canvas.getContext("2d");
+    // many viewers of PDF lose what was drawn on a canvas after it was cleared: on paper it begins anew
+    if (this.page.printed || canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
       canvas.width = Math.round(width * scale);
       canvas.height = Math.round(height * scale);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    const context = canvas.getContext("2d");
+    } else context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
     return context;
   }
 
@@ -898,7 +1222,7 @@ class MapView {
     context.beginPath();
     context.rect(LEFT, TOP, this.size, this.size);
     context.clip();
-    if (this.values) hatch(context, page);
+    if (this.values) hatch(context, page, this.size);
     this.image = this.geometry.picture(this.values, this.maps.scale, this.image, page.pixels("pale"));
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, lens.x * N, lens.y * N, lens.size * N, lens.size * N, LEFT, TOP, this.size, this.size);
@@ -999,21 +1323,17 @@ class MapView {
 
 // marks on a map; each has a dark and a light rim, so that it shows on any colour
 
-function hatch(context, page) {
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = 8;
-  const inner = tile.getContext("2d");
-  inner.fillStyle = page.colour("hole");
-  inner.fillRect(0, 0, 8, 8);
-  inner.strokeStyle = page.colour("hatch");
-  inner.beginPath();
-  for (const at of [-8, 0, 8]) {
-    inner.moveTo(at, 8);
-    inner.lineTo(at + 8, 0);
+function hatch(context, page, size) {
+  context.fillStyle = page.colour("hole");
+  context.fillRect(LEFT, TOP, size, size);
+  context.strokeStyle = page.colour("hatch");
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let at = 0; at < 2 * size; at += 8) {
+    context.moveTo(LEFT + at, TOP);
+    context.lineTo(LEFT + at - size, TOP + size);
   }
-  inner.stroke();
-  context.fillStyle = context.createPattern(tile, "repeat");
-  context.fillRect(LEFT, TOP, 4000, 4000);
+  context.stroke();
 }
 
 function outlined(context, draw) {
@@ -1105,12 +1425,18 @@ class SideTab {
   show() {}
 
   draw(models) {
+    const { page } = this;
     this.waiting.textContent = "";
     this.body.replaceChildren(...models.map((model, k) => model.message ? null : node("section", { class: "lgn-compared-model" },
-      node("h3", {}, swatch(KINDS[k]), this.page.models[k].name), this.section(model, k))).filter(Boolean));
+      page.heading(1, swatch(KINDS[k]), page.models[k].name), this.section(model, k))).filter(Boolean));
     this.missing.replaceChildren(...models.filter((model) => model.message).map((model) => node("p", { class: "lgn-notice" }, model.message)));
-    if (!models.length) this.body.append(node("p", { class: "lgn-note" }, this.page.view.message));
-    this.drawn?.();
+    if (!models.length) this.body.append(node("p", { class: "lgn-note" }, page.view.message));
+    this.paint();
+  }
+
+  /** Draw what depends on the width. */
+  paint() {
+    for (const chart of this.body.querySelectorAll(".lgn-chart")) chart.paint();
   }
 }
 
@@ -1158,15 +1484,12 @@ function bars(page, values, { reference = 0, marked = [], what, write = plain, n
   };
   canvas.addEventListener("pointermove", (event) => page.showTip(event, [name(at(event)), write(values[at(event)], 3)]));
   canvas.addEventListener("pointerleave", () => page.hideTip());
-  // the width is known once the chart is in the page
-  requestAnimationFrame(() => {
+  holder.paint = () => {
     const width = holder.clientWidth;
-    if (!width) return;
+    if (!width) return; // it is not in the page, or hidden
     const scale = window.devicePixelRatio || 1;
     canvas.width = width * scale;
     canvas.height = height * scale;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
     const context = canvas.getContext("2d");
     context.scale(scale, scale);
     const [left, right, top, bottom] = [40, width - 8, 16, height - 8];
@@ -1201,7 +1524,7 @@ function bars(page, values, { reference = 0, marked = [], what, write = plain, n
     context.moveTo(left, Math.round(y(reference)) + 0.5);
     context.lineTo(right, Math.round(y(reference)) + 0.5);
     context.stroke();
-  });
+  };
   return holder;
 }
 
@@ -1255,9 +1578,9 @@ class LateTab extends SideTab {
     const star = (scores) => [{ p: best(scores), sign: "★" }];
     const channels = (list, sign) => list.map(({ channel, alpha: a, weight, map }) => smallMap(page, k, floats(map), scaleOf([floats(map)]),
       `${sign} channel ${channel} · α ${plain(a)}\nweight ${signed(weight, 3)}\n${plain(Math.min(...floats(map)))} to ${plain(Math.max(...floats(map)))}`, star(drawn.scores)));
-    const group = (title, cards) => node("div", {}, node("h4", {}, title), node("div", { class: "lgn-cards" }, cards));
+    const group = (title, cards) => node("div", {}, page.heading(2, title), node("div", { class: "lgn-cards" }, cards));
     return [
-      node("h4", {}, "α over the channels, with the ones raised and lowered most"),
+      page.heading(2, "α over the channels, with the ones raised and lowered most"),
       bars(page, Array.from(alpha), { reference: 1, marked, what: `α of ${alpha.length} channels`, name: (n) => `channel ${n}` }),
       node("div", { class: "lgn-groups" },
         group(`Scores where only the first 0 … ${steps.length - 1} modules depend on the sentence; the others get the mean α`, steps.map((step, n) =>
@@ -1290,13 +1613,13 @@ class EarlyTab extends SideTab {
       const time = (t) => ((t + 0.5) * duration) / unit.T;
       const marked = unit.channels.map((channel) => ({ at: channel, text: channel }));
       return node("section", { class: "lgn-unit" },
-        node("h4", {}, `Unit ${n + 1} of ${model.units.length}: gates, with the channels that change most over this video`),
+        page.heading(2, `Unit ${n + 1} of ${model.units.length}: gates, with the channels that change most over this video`),
         bars(page, gate, { reference: 1, marked, what: `Gates of ${gate.length} channels, unit ${n + 1}`, name: (c) => `channel ${c}` }),
-        unit.shift ? [node("h4", {}, "Shift"), bars(page, Array.from(floats(unit.shift)), { marked, what: `Shifts, unit ${n + 1}`, name: (c) => `channel ${c}` })] : null,
+        unit.shift ? [page.heading(2, "Shift"), bars(page, Array.from(floats(unit.shift)), { marked, what: `Shifts, unit ${n + 1}`, name: (c) => `channel ${c}` })] : null,
         node("div", { class: "lgn-heats" },
           heat(page, before, unit.channels, scale, "Their features before the unit, over time", duration),
           heat(page, after, unit.channels, scale, `After it (both: blue +${scale.high.toFixed(1)}, orange −${scale.high.toFixed(1)})`, duration)),
-        node("h4", {}, "How far each frame moves, ‖after − before‖ / ‖before‖"),
+        page.heading(2, "How far each frame moves, ‖after − before‖ / ‖before‖"),
         bars(page, moved, {
           marked: most.map((t) => ({ at: t, text: `${seconds(time(t))} s` })), what: `How far each of ${unit.T} frames moves, unit ${n + 1}`,
           name: (t) => `${seconds(time(t))} s`,
@@ -1304,19 +1627,32 @@ class EarlyTab extends SideTab {
         node("div", { class: "lgn-frames" }, most.map((t) => node("button", {
           type: "button", class: "lgn-frame", "data-time": time(t), "aria-label": `Show the frame at ${seconds(time(t))} seconds, moved by ${moved[t].toFixed(2)}`,
           click: () => page.player.seek(time(t)),
-        }, node("canvas", { width: 96, height: 72, hidden: true, "aria-hidden": "true" }), node("span", {}, `${seconds(time(t))} s · moved ${moved[t].toFixed(2)}`)))));
+        }, this.picture(`${k} ${n} ${t}`), node("span", {}, `${seconds(time(t))} s · moved ${moved[t].toFixed(2)}`)))));
     });
   }
 
-  drawn() {
+  draw(models) {
+    super.draw(models);
     this.thumbnails();
+  }
+
+  show() {
+    super.show();
+    this.thumbnails();
+  }
+
+  /** The canvas of a frame, with its picture if it was taken before: another theme or width needs no other. */
+  picture(name) {
+    const { video } = this.page.view;
+    if (this.pictures?.video !== video) this.pictures = { video };
+    return (this.pictures[name] ??= node("canvas", { width: 96, height: 72, "aria-hidden": "true" }));
   }
 
   /** Pictures of the frames that move most, taken from a second video element that nobody sees. */
   async thumbnails() {
-    const { url } = this.page.player;
-    const frames = [...this.body.querySelectorAll(".lgn-frame")];
-    if (!url || !frames.length || this.root.hidden) return;
+    const { view, model, player: { url } } = this.page;
+    const frames = [...this.body.querySelectorAll(".lgn-frame:has(canvas:not([data-taken]))")];
+    if (!url || !frames.length || model.get("video").name !== view.video || this.root.hidden) return;
     const run = (this.run = (this.run ?? 0) + 1);
     const video = node("video", { src: url, preload: "auto" });
     video.muted = true;
@@ -1333,16 +1669,14 @@ class EarlyTab extends SideTab {
         const canvas = frame.querySelector("canvas");
         canvas.height = Math.round((canvas.width * video.videoHeight) / video.videoWidth);
         canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-        canvas.hidden = false;
+        canvas.dataset.taken = "";
       }
     } catch {
       // without pictures the buttons still show the times
+    } finally {
+      video.removeAttribute("src");
+      video.load(); // gives the decoder back
     }
-  }
-
-  show() {
-    super.show();
-    this.thumbnails();
   }
 }
 
@@ -1365,7 +1699,7 @@ class WordsTab extends SideTab {
       return both / (Math.max(end, groundTruth[1]) - Math.min(start, groundTruth[0]));
     };
     return node("table", { class: "lgn-effects" },
-      node("thead", {}, node("tr", {}, ["without", "change of the score", "", "prediction then (≠: another)", groundTruth ? "IoU (whole sentence’s)" : null].map((name) => name === null ? null : node("th", { scope: "col" }, name)))),
+      node("thead", {}, node("tr", {}, ["without", "change of the score", "prediction then (≠: another)", groundTruth ? "IoU (whole sentence’s)" : null].map((name, c) => name && node("th", { scope: "col", colspan: c === 1 && "2" }, name)))),
       node("tbody", {},
         node("tr", {}, node("th", { scope: "row" }, "nothing"), node("td", { class: "lgn-number" }, written(whole.score)), node("td"),
           node("td", {}, span(whole.start, whole.end)), groundTruth ? node("td", { class: "lgn-number" }, whole.iou.toFixed(2)) : null),
@@ -1405,38 +1739,43 @@ class QueriesTab {
     const range = (label, key, step, max) => node("span", { class: "lgn-range" }, label, number(`${key}Low`, `${label}, at least`, step, max), "–", number(`${key}High`, `${label}, at most`, step, max));
     this.iouModel = node("select", { "aria-label": "IoU of which model", change: () => this.filter() },
       page.models.map((model, k) => node("option", { value: k }, `IoU of ${model.name}`)));
-    this.filters = node("div", { class: "lgn-filters", role: "search", "aria-label": "Filter the queries" },
-      field("text", "Words in the sentence or the video's name", { type: "search", placeholder: "words or video" }),
-      this.kind, range("length, s", "length", 1, null), node("span", { class: "lgn-range" }, this.iouModel, number("iouLow", "IoU, at least", 0.1, 1), "–", number("iouHigh", "IoU, at most", 0.1, 1)),
-      page.models.length > 1 ? node("span", { class: "lgn-range" }, "disagreement ≥", number("apart", "Disagreement, at least", 0.1, 1)) : null,
-      node("button", { type: "button", class: "lgn-button", click: () => this.clear() }, "Clear"));
+    const folded = node("details", { class: "lgn-folded" }, (this.summary = node("summary")), node("div", { class: "lgn-filters" },
+      this.kind, range("length, s", "length", 1, null),
+      node("span", { class: "lgn-range" }, this.iouModel, number("iouLow", "IoU, at least", 0.1, 1), "–", number("iouHigh", "IoU, at most", 0.1, 1)),
+      page.models.length > 1 ? node("span", { class: "lgn-range" }, "disagreement ≥", number("apart", "Disagreement, at least", 0.1, 1)) : null));
+    this.filters = node("search", { "aria-label": "Filter the queries" },
+      node("div", { class: "lgn-line" }, field("text", "Words in the sentence or the video's name", { type: "search", placeholder: "words or video", class: "lgn-find" }),
+        node("button", { type: "button", class: "lgn-button", click: () => this.clear() }, "Clear")), folded);
     this.status = node("span", { class: "lgn-note", role: "status" });
     this.bar = node("progress", { max: 1, hidden: true, "aria-label": "Predictions for the split" });
     this.stop = node("button", { type: "button", class: "lgn-button", hidden: true, click: () => page.model.send({ predictions: this.running ? "stop" : "start" }) }, "Stop");
+    const share = (key, label, what, value) => ({
+      key, label, what, width: 78, value: (n) => value(n) ?? -1, text: (n) => value(n)?.toFixed(2) ?? "–", number: true, bar: (n) => value(n) ?? 0,
+    });
+    // widths in pixels; the sentence takes what is left, and what does not fit is scrolled to, head and rows together
     this.columns = [
-      { key: "number", label: "#", width: "56px", value: (n) => n, text: (n) => `${n + 1}`, number: true },
-      { key: "sentence", label: "sentence", width: "minmax(120px, 1fr)", value: (n) => this.data.sentence[n], text: (n) => this.data.sentence[n] },
-      { key: "kind", label: "kind", width: "92px", value: (n) => this.data.kind[n], text: (n) => this.data.kind[n] },
-      { key: "start", label: "moment, s", width: "104px", value: (n) => this.data.start[n], text: (n) => `${seconds(this.data.start[n])} – ${seconds(this.data.end[n])}`, number: true },
-      { key: "length", label: "length", width: "66px", value: (n) => this.data.length[n], text: (n) => seconds(this.data.length[n]), number: true },
-      { key: "words", label: "words", width: "62px", value: (n) => this.data.words[n], text: (n) => `${this.data.words[n]}`, number: true },
-      ...page.models.map((model, k) => this.share(`iou${k}`, `IoU ${model.name}`, (n) => this.ious[k]?.[n])),
-      ...(page.models.length > 1 ? [this.share("apart", "disagree", (n) => this.disagreement?.[n])] : []),
+      { key: "number", label: "#", what: "The query's number, counted from 0", width: 52, value: (n) => n, text: (n) => `${n}`, number: true },
+      { key: "sentence", label: "sentence", what: TERMS.Query, width: 150, value: (n) => this.data.sentence[n], text: (n) => this.data.sentence[n] },
+      ...page.models.map((model, k) => share(`iou${k}`, `IoU ${model.name}`, `IoU of the first prediction of ${model.name}. ${TERMS["Temporal IoU"]}`, (n) => this.ious[k]?.[n])),
+      ...(page.models.length > 1 ? [share("apart", "disagree", TERMS.Disagreement, (n) => this.disagreement?.[n])] : []),
+      { key: "start", label: "moment, s", what: TERMS["Ground truth"], width: 104, value: (n) => this.data.start[n], text: (n) => `${seconds(this.data.start[n])} – ${seconds(this.data.end[n])}`, number: true },
+      { key: "length", label: "length", what: "Length of the ground truth, in seconds", width: 66, value: (n) => this.data.length[n], text: (n) => seconds(this.data.length[n]), number: true },
+      { key: "words", label: "words", what: "Number of words of the sentence", width: 62, value: (n) => this.data.words[n], text: (n) => `${this.data.words[n]}`, number: true },
+      { key: "kind", label: "kind", what: TERMS["Kind of sentence"], width: 92, value: (n) => this.data.kind[n], text: (n) => this.data.kind[n] },
     ];
-    const grid = `grid-template-columns:${this.columns.map((column) => column.width).join(" ")}`;
     this.heads = this.columns.map((column) => node("div", { role: "columnheader", class: column.number ? "lgn-number" : "" },
-      node("button", { type: "button", title: `Sort by ${column.label}`, click: () => this.sortBy(column.key) }, column.label, node("span", { "aria-hidden": "true" }))));
+      node("button", { type: "button", title: `${column.what}\n\nClick to sort.`, click: () => this.sortBy(column.key) }, column.label, node("span", { "aria-hidden": "true" }))));
+    this.head = node("div", { role: "row", class: "lgn-table-head", "aria-rowindex": "1" }, this.heads);
     this.tall = node("div", { class: "lgn-tall", role: "rowgroup" });
-    this.scroller = node("div", { class: "lgn-scroller", role: "presentation", scroll: () => this.render() }, this.tall);
     this.grid = node("div", {
-      class: "lgn-table", role: "grid", tabindex: "0", "aria-label": "Queries of the split; Enter opens one", style: `--lgn-columns:${grid.slice(22)}`,
-      keydown: (event) => this.key(event),
-    }, node("div", { role: "row", class: "lgn-table-head", "aria-rowindex": "1" }, this.heads), this.scroller);
-    this.root = node("div", { class: "lgn-panel" }, this.filters, node("div", { class: "lgn-line" }, this.status, this.bar, this.stop), this.grid);
-  }
-
-  share(key, label, value) {
-    return { key, label, width: "minmax(74px, 96px)", value: (n) => value(n) ?? -1, text: (n) => value(n)?.toFixed(2) ?? "–", number: true, bar: (n) => value(n) ?? 0 };
+      class: "lgn-table", role: "grid", tabindex: "0", "aria-label": "Queries of the split; Enter opens one",
+      keydown: (event) => this.key(event), scroll: () => this.render(),
+    }, node("div", { role: "rowgroup", class: "lgn-table-top" }, this.head), this.tall);
+    this.cut = node("p", { class: "lgn-note", hidden: true }, `The first ${PRINTED} of these queries are printed.`);
+    this.root = node("div", { class: "lgn-panel lgn-queries" }, this.filters, node("div", { class: "lgn-line" }, this.status, this.bar, this.stop), this.grid, this.cut);
+    this.row = ROW.one;
+    this.sizes = new ResizeObserver(() => this.fit());
+    this.sizes.observe(this.grid);
   }
 
   load() {
@@ -1480,6 +1819,8 @@ class QueriesTab {
       [iou, limit(this.iouLow, -Infinity), limit(this.iouHigh, Infinity)],
       [this.disagreement, limit(this.apart, -Infinity), Infinity],
     ].filter(([values, low, high]) => values && (low > -Infinity || high < Infinity));
+    const inUse = bounds.length + (this.kind.value !== "");
+    this.summary.textContent = inUse ? `More filters (${inUse} in use)` : "More filters";
     const found = [];
     for (let n = 0; n < this.count; n++) {
       if (text && !this.lower[n].includes(text)) continue;
@@ -1496,7 +1837,6 @@ class QueriesTab {
     this.order = Int32Array.from(found);
     this.position = new Map(found.map((n, row) => [n, row]));
     this.status.textContent = `${found.length.toLocaleString("en")} of ${this.count.toLocaleString("en")} queries${this.message ? ` · ${this.message}` : ""}`;
-    this.tall.style.height = `${found.length * ROW}px`;
     this.grid.setAttribute("aria-rowcount", found.length + 1);
     this.active = clamp(this.active, 0, Math.max(found.length - 1, 0));
     this.heads.forEach((head, c) => {
@@ -1505,7 +1845,9 @@ class QueriesTab {
       head.querySelector("span").textContent = here ? (this.sort.down ? " ▼" : " ▲") : "";
       head.hidden = Boolean(this.columns[c].hidden);
     });
-    this.grid.style.setProperty("--lgn-columns", this.columns.filter((column) => !column.hidden).map((column) => column.width).join(" "));
+    const columns = this.columns.filter((column) => !column.hidden);
+    this.grid.style.setProperty("--lgn-columns", columns.map(({ key, width }) => (key === "sentence" ? `minmax(${width}px, 1fr)` : `${width}px`)).join(" "));
+    this.grid.style.setProperty("--lgn-least", `${columns.reduce((sum, { width }) => sum + width, 0)}px`);
     this.render();
   }
 
@@ -1514,14 +1856,37 @@ class QueriesTab {
     this.filter();
   }
 
+  /** Pixels of the grid that rows can be seen in. */
+  get sight() {
+    return this.grid.clientHeight - this.head.offsetHeight;
+  }
+
+  paint() {
+    this.render();
+  }
+
+  /** Where the table is narrow, a sentence gets two lines. */
+  fit() {
+    const row = this.grid.clientWidth < 700 ? ROW.two : ROW.one;
+    if (row === this.row) return this.render();
+    this.row = row;
+    this.grid.style.setProperty("--lgn-row", `${row}px`);
+    this.grid.classList.toggle("lgn-two-lines", row === ROW.two);
+    this.mark();
+  }
+
   /** Put the rows in sight into the rows that there are, and make more only where the window has grown. */
   render() {
     if (this.root.hidden || !this.data) return;
-    const top = this.scroller.scrollTop;
-    const first = Math.max(0, Math.floor(top / ROW) - 3);
-    const needed = Math.min(Math.ceil(this.scroller.clientHeight / ROW) + 6, Math.max(this.order.length - first, 0));
+    const { printed } = this.page;
+    const first = printed ? 0 : Math.max(0, Math.floor(this.grid.scrollTop / this.row) - 3);
+    const room = printed ? PRINTED : Math.ceil(this.sight / this.row) + 6;
+    const needed = clamp(this.order.length - first, 0, room);
+    this.tall.style.height = `${(printed ? needed : this.order.length) * this.row}px`;
+    this.cut.hidden = !printed || needed === this.order.length;
+    if (this.pool.length > 2 * room) this.pool.splice(room).forEach((row) => row.remove()); // after printing
     while (this.pool.length < needed) {
-      const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" })));
+      const row = node("div", { role: "row", class: "lgn-table-row" }, this.columns.map((column) => node("div", { role: "gridcell", class: column.number ? "lgn-number" : "" }, column.key === "sentence" ? node("span") : null)));
       row.addEventListener("click", () => this.open(row.position));
       this.pool.push(row);
       this.tall.append(row);
@@ -1533,7 +1898,7 @@ class QueriesTab {
       const position = first + r, n = this.order[position];
       row.position = position;
       row.id = `${this.page.id}-row-${position}`;
-      row.style.transform = `translateY(${position * ROW}px)`;
+      row.style.transform = `translateY(${position * this.row}px)`;
       row.setAttribute("aria-rowindex", position + 2);
       row.setAttribute("aria-selected", n === shown);
       row.classList.toggle("lgn-active", position === this.active);
@@ -1541,13 +1906,16 @@ class QueriesTab {
         const cell = row.children[c];
         cell.hidden = Boolean(column.hidden);
         const text = column.text(n);
-        cell.textContent = column.key === "number" && n === shown ? `▶ ${text}` : text;
-        if (column.key === "sentence") cell.title = text;
+        if (column.key === "sentence") {
+          cell.title = text;
+          cell.firstChild.textContent = text;
+        } else cell.textContent = column.key === "number" && n === shown ? `▶ ${text}` : text;
         if (column.bar) cell.style.setProperty("--lgn-share", `${100 * column.bar(n)}%`);
         cell.classList.toggle("lgn-share", Boolean(column.bar));
       });
     });
-    if (this.order.length) this.grid.setAttribute("aria-activedescendant", `${this.page.id}-row-${this.active}`);
+    if (this.active >= first && this.active < first + needed) this.grid.setAttribute("aria-activedescendant", `${this.page.id}-row-${this.active}`);
+    else this.grid.removeAttribute("aria-activedescendant"); // that row is not in the page
   }
 
   show() {
@@ -1563,9 +1931,9 @@ class QueriesTab {
 
   goTo(row) {
     this.active = row;
-    const { scrollTop, clientHeight } = this.scroller;
-    if (row * ROW < scrollTop) this.scroller.scrollTop = row * ROW;
-    else if ((row + 1) * ROW > scrollTop + clientHeight) this.scroller.scrollTop = (row + 1) * ROW - clientHeight;
+    const { scrollTop } = this.grid;
+    if (row * this.row < scrollTop) this.grid.scrollTop = row * this.row;
+    else if ((row + 1) * this.row > scrollTop + this.sight) this.grid.scrollTop = (row + 1) * this.row - this.sight;
     this.render();
   }
 
@@ -1576,7 +1944,7 @@ class QueriesTab {
 
   key(event) {
     if (event.target !== this.grid) return; // the heads are buttons
-    const page = Math.max(1, Math.floor(this.scroller.clientHeight / ROW) - 1);
+    const page = Math.max(1, Math.floor(this.sight / this.row) - 1);
     const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
     if (by !== undefined) this.goTo(clamp(this.active + by, 0, Math.max(this.order.length - 1, 0)));
     else if (event.key === "Enter" || event.key === " ") this.order.length && this.open(this.active);

@@ -100,6 +100,7 @@ class Inspector(anywidget.AnyWidget):
     early = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     upload = traitlets.Dict().tag(sync=True)  # of a video file that is chosen in the page: how far it has come
+    own_page = traitlets.Bool(False).tag(sync=True)  # whether the browser's page is the inspector's alone
 
     def __init__(
         self,
