@@ -26,7 +26,10 @@ from lgn_lite.cli.inspector import inspector_app
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, write_features
+from lgn_lite.figures.explanation import LOWERED
+from lgn_lite.figures.maps import DIFFERENCE
 from lgn_lite.figures.results import plot_overlaps
+from lgn_lite.figures.style import DARK, GRID, HOLE, IMPOSSIBLE, INK, model_styles
 from lgn_lite.inspector.report import CONSTANT, inspect_command, sibling_baseline, write_report
 from lgn_lite.inspector.report_cards import varied
 from lgn_lite.model import LGN
@@ -302,6 +305,13 @@ def test_figures_of_a_query_are_its_predictions_maps_and_words(report, data, che
     assert f"first prediction of LGN: {own.segments[i, 0]:.1f} – {own.segments[i, 1]:.1f} s" in timeline
     assert f"the highest, {own.logits[i].sigmoid().max():.2f}, at {own.segments[i, 0]:.1f} – " in first
     assert bool(words) == (len(own.queries[i].sentence.split()) > 1)
+
+
+def test_the_colours_of_figures_that_belong_to_the_page_have_dark_ones():
+    own = (DIFFERENCE[0], DIFFERENCE[2], DIFFERENCE[4], LOWERED, HOLE, IMPOSSIBLE, INK, GRID, "#FFFFFF", "#000000")
+    assert {colour.lower() for colour in own} <= set(DARK)
+    models = {style["color"].lower() for style in model_styles(["a", "b", "LGN", "baseline", "ground truth"]).values()}
+    assert not models & set(DARK)
 
 
 # What may be missing

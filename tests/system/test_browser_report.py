@@ -22,6 +22,9 @@ STICKING_OUT = """() => [...document.querySelectorAll("body *:not(:is(.wide, .pi
   .filter((part) => part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.outerHTML.slice(0, 80))"""
 WIDER = "plots => plots.filter((plot) => plot.clientWidth > plot.closest('figure').clientWidth + 1).length"
 
+FITTED = """[...document.querySelectorAll("figure > .plotly")]
+  .every((plot) => Math.abs(plot._fullLayout.width - plot.clientWidth) < 2)"""
+
 
 @pytest.fixture(scope="module")
 def written(browser, tiny_toy, tmp_path_factory):
@@ -77,6 +80,7 @@ def screen(report):
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )  # it hears of it
         report.wait_for_selector("body[data-drawn=all]")
+        report.wait_for_function(FITTED)  # plotly hears of a width a little later
         return report
 
     yield turn
