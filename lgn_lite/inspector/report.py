@@ -26,7 +26,7 @@ from plotly.offline import get_plotlyjs
 
 from lgn_lite.analysis.predictions import SplitPredictions, split_predictions
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
-from lgn_lite.config import PRESETS, LGNConfig
+from lgn_lite.config import PRESETS, LGNConfig, variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate_logits
@@ -123,12 +123,7 @@ def _name(checkpoint: Checkpoint, baseline: Checkpoint | None) -> str:
     variant = checkpoint.variant or "full"
     if variant == "baseline" and baseline is not None:
         return "this model"
-    return _title(variant)
-
-
-def _title(variant: str) -> str:
-    """A variant's name as people read it."""
-    return "LGN" if variant == "full" else variant
+    return variant_title(variant)
 
 
 def _shown(folder: Path) -> str:
@@ -156,7 +151,7 @@ def _about(checkpoint: Checkpoint) -> dict[str, str]:
         "checkpoint": _shown(checkpoint.folder),
         "trained on": about.data,
         "features": f"{about.encoder}, {about.layer}{rate}" if about.encoder else "",
-        "training": ", ".join(f"{key} {_title(value)}" for key, value in about.training.items()),
+        "training": ", ".join(f"{key} {variant_title(value)}" for key, value in about.training.items()),
         "epoch": trained.get("epoch", ""),
         "on the validation split": ", ".join(f"{name} {float(value):.1f}" for name, value in measured),
         "parameters": f"{sum(weight.numel() for weight in checkpoint.model.parameters()):,}",

@@ -16,7 +16,6 @@ import torch
 from markupsafe import Markup
 from PIL import Image
 from plotly.graph_objects import Figure
-from tqdm import tqdm
 
 from lgn_lite.analysis.explanation import WordEffect, top_predictions, word_effects
 from lgn_lite.analysis.mistakes import HIT, TIMINGS, content_of, scene_of, timing_of
@@ -28,6 +27,7 @@ from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.figures.interactive import map_figure, predictions_figure, words_figure
 from lgn_lite.moments import interval_iou
+from lgn_lite.support.bars import bar
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.video.frames import probe, read_frames
 
@@ -79,7 +79,7 @@ class Cards:
         """The best, the worst, the most disputed: each with the rule that chose its queries, and the queries."""
         chosen = {sort: varied(sort.order, sort.kinds, lambda i: self.queries[i].video, count) for sort in self.sorts()}
         sections = []
-        with tqdm(total=sum(map(len, chosen.values())), desc="queries", disable=None if self.progress else True) as bar:
+        with bar(total=sum(map(len, chosen.values())), desc="queries", progress=self.progress) as shown:
             for sort, numbers in chosen.items():
                 few = ""
                 if len(numbers) < count:
@@ -87,7 +87,7 @@ class Cards:
                 cards = []
                 for n, i in enumerate(numbers, start=1):
                     cards.append(self.card(i, f"{sort.anchor}-{n}"))
-                    bar.update()
+                    shown.update()
                 sections.append({"sort": sort, "few": few, "cards": cards})
         return sections
 
@@ -140,7 +140,7 @@ class Cards:
             figure = map_figure(self.models[name].model.moments, scores[name], **shared, **marks)
             first = "{:.1f} – {:.1f} s".format(*spans[name][0].tolist())
             alt = f"Map of the scores of {name}: the highest, {scores[name].max():.2f}, at {first}; {_truth(query)}"
-            maps.append(_map(figure.update_traces(zmin=0, zmax=1, selector={"name": "score"}), name, alt))
+            maps.append(_map(figure, name, alt))
         (name, own), *_ = scores.items()
         difference = None
         if self.other is not None and torch.equal(self.own.spans, self.other.spans):  # else no difference of scores

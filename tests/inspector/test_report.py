@@ -424,7 +424,7 @@ def test_command_names_the_file_and_finds_the_baseline(tmp_path, tiny_toy, monke
     for name, settings in {"full": {}, "baseline": PLAIN}.items():
         about = About(data=tiny_toy.title, training={"variant": name})
         saved(tmp_path / name / "best", tiny_toy.config.override(**settings), vocabulary, about)
-    monkeypatch.setattr("lgn_lite.data_sets.open_data_set", lambda *_: tiny_toy)
+    monkeypatch.setattr("lgn_lite.data_sets.find_data_set", lambda *_, **__: tiny_toy)
     command = ["report", str(tmp_path / "full" / "best"), "--split", "val", "--count", "1"]
     ran = CliRunner().invoke(inspector_app, command)
     assert ran.exit_code == 0, ran.output

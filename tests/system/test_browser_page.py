@@ -397,7 +397,7 @@ def test_a_page_whose_process_is_gone_says_so(server, browser, address):
             box = note.bounding_box()
             assert box["x"] == 0 and box["width"] >= width - 20 and abs(box["y"] + box["height"] - 800) < 1
             page.screenshot(path=screenshots() / f"page-gone-{scheme}-{width}.png")
-    assert {process.pid for process in processes(server)} == before  # none was started in its place
+    assert {process.pid for process in processes(server)} <= before  # none was started in its place
     page.get_by_role("link", name="Load it again").click()
     page.locator(".lgn-title").wait_for(timeout=180_000)
     assert note.count() == 0
