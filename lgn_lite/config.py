@@ -285,6 +285,16 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+# The rows of tables that compare them
+VARIANT_LABELS = {
+    "full": "LGN (early modulation and late guidance)",
+    "early": "baseline + early modulation",
+    "late": "baseline + late guidance",
+    "baseline": "baseline (2D-TAN)",
+    "blind": "LGN that never sees the video",
+}
+
+
 def variant_title(name: str) -> str:
     """What people read instead of a variant's name; `full` is the LGN. Other names stay as they are."""
     return "LGN" if name == "full" else name

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from importlinter.cli import lint_imports
 
-from lgn_lite.config import VARIANTS, variant_title
+from lgn_lite.config import VARIANT_LABELS, VARIANTS, variant_title
 from lgn_lite.study import readme as study_readme
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +62,7 @@ def test_one_word_for_one_thing():
 
 def test_a_variant_has_one_name_for_people():
     assert [variant_title(name) for name in VARIANTS] == ["LGN", "baseline", "early", "late", "blind"]
-    assert study_readme.README_ROWS["full"].startswith(variant_title("full"))
+    assert VARIANT_LABELS["full"].startswith(variant_title("full"))
 
 
 def test_every_promise_names_tests_that_exist():

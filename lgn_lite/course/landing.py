@@ -10,19 +10,13 @@ from typing import Any
 
 from PIL import Image
 
+from lgn_lite.config import VARIANT_LABELS
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.progress import clock
 from lgn_lite.experiments.run_record import read_record, results
 from lgn_lite.support.files import project_root
 
 TRAINING, METRICS = "09_train", ("R1@0.5", "R1@0.7", "mIoU")  # the notebook that measures, and what is shown of it
-ROWS = {
-    "full": "LGN",
-    "early": "baseline + early modulation",
-    "late": "baseline + late guidance",
-    "baseline": "baseline (2D-TAN)",
-    "blind": "LGN that never sees the video",
-}
 
 
 @dataclass
@@ -71,7 +65,7 @@ def read_landing(notebooks: Sequence[Path], out: Path) -> Landing:
 def _table(result: dict[str, Any]) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """The rows of a training's results on the test split, and what they were measured on."""
     variants, constant = result["variants"], result["constant"]["test"]["all"]
-    rows = {label: variants[name]["test"]["all"] for name, label in ROWS.items() if name in variants}
+    rows = {label: variants[name]["test"]["all"] for name, label in VARIANT_LABELS.items() if name in variants}
     table = {label: [float(row[name]) for name in METRICS] for label, row in rows.items()}
     table["best constant interval"] = [float(constant[name]) for name in METRICS]
     middle = next(iter(table.values()))[0]

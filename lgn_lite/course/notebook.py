@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,14 +13,13 @@ import pandas as pd
 import plotly.io
 from IPython import get_ipython
 from matplotlib.figure import Figure
-from PIL import Image
 
 from lgn_lite.annotations import Query
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.data_sets import REAL, DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.figures.alt import describe
-from lgn_lite.figures.style import style
+from lgn_lite.figures.style import small_png, style
 from lgn_lite.recipes import Recipe, train_variants
 from lgn_lite.support.files import project_root, write_json
 from lgn_lite.support.reading import read_json, shown
@@ -42,18 +40,12 @@ def setup() -> None:
     shell = get_ipython()
     if shell is not None:
         plt.close(plt.figure())  # the notebook's own way of showing figures sets itself up with the first one
-        shell.display_formatter.formatters["image/png"].for_type(Figure, _small_png)
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _described_png)
 
 
-def _small_png(figure: Figure) -> tuple[bytes, dict[str, str]]:
+def _described_png(figure: Figure) -> tuple[bytes, dict[str, str]]:
     """The figure as PNG, and its alternative text, where IPython's own pictures and JupyterLab have it too."""
-    large, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(large, format="png", bbox_inches="tight", facecolor="white")
-    # The palette that keeps small things' colours, moved to the middle of what each colour stands for
-    method = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 3, "dither": Image.Dither.NONE}
-    palette = Image.open(large).convert("RGB").quantize(256, **method)
-    palette.save(small, format="png", optimize=True)
-    return small.getvalue(), {"alt": describe(figure)}
+    return small_png(figure), {"alt": describe(figure)}
 
 
 def released(name: str, root: str | Path) -> dict[str, list[Query]]:

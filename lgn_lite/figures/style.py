@@ -3,6 +3,7 @@
 A colour never says a thing alone: position, label, and a hatch or a marker say it too.
 """
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib as mpl
@@ -10,6 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito's palette: its colours stay apart for colour-blind readers
 GROUND_TRUTH, BASELINE, OURS = "#009E73", "#E69F00", "#0072B2"
@@ -55,6 +58,17 @@ STYLE = {
 def style() -> None:
     """Set matplotlib to the course's style, for the reader's own figures; the package's use it anyway."""
     mpl.rcParams.update(STYLE)
+
+
+def small_png(figure: Figure) -> bytes:
+    """The figure as a PNG file of 256 colours, a third of the size: a notebook keeps it each time a cell is run."""
+    large, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(large, format="png", bbox_inches="tight", facecolor="white")
+    # The palette that keeps small things' colours, moved to the middle of what each colour stands for
+    method = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 3, "dither": Image.Dither.NONE}
+    palette = Image.open(large).convert("RGB").quantize(256, **method)
+    palette.save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def model_styles(names: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from lgn_lite.figures.explanation import plot_predictions
 from lgn_lite.figures.maps import plot_map
@@ -52,11 +50,3 @@ def draw_picture(view: dict[str, Any], models: dict[str, Moments], caption: str)
         marks = {"predictions": predictions[name], "dropped": dropped}
         plot_map(moments, scores, **shared, **marks, ax=ax, label=f"score of {name}")
     return figure
-
-
-def as_png(figure: Figure) -> bytes:
-    """The figure as a PNG of 256 colours: a notebook keeps it each time the cell is run."""
-    large, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(large, format="png", bbox_inches="tight")
-    Image.open(large).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
-    return small.getvalue()

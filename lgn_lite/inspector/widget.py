@@ -20,6 +20,7 @@ from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, DataSetMissing, find_data_set
 from lgn_lite.errors import InputError
+from lgn_lite.figures.style import small_png
 from lgn_lite.inspector.model_view import (
     FAILURES,
     ComparedModel,
@@ -30,7 +31,7 @@ from lgn_lite.inspector.model_view import (
     read_video,
     table,
 )
-from lgn_lite.inspector.picture import as_png, draw_picture
+from lgn_lite.inspector.picture import draw_picture
 from lgn_lite.inspector.upload import LIMIT, PART, Upload
 from lgn_lite.prediction import foreign_video, training_world, unknown_words
 from lgn_lite.support.words import find_words
@@ -165,7 +166,7 @@ class Inspector(anywidget.AnyWidget):
         moments = {model.name: model.checkpoint.model.moments for model in self._models}
         if (figure := draw_picture(self.view, moments, caption)) is not None:
             alt = f"{caption} Predictions of {' and '.join(moments)} for “{self.sentence}” over time, and their maps."
-            data["image/png"], about["image/png"] = as_png(figure), {"alt": alt}
+            data["image/png"], about["image/png"] = small_png(figure), {"alt": alt}
         if self._live:
             data |= {name: value for name, value in super()._repr_mimebundle_(**options)[0].items() if name not in data}
         return data, about

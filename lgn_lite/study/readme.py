@@ -6,6 +6,7 @@ import torch
 
 from lgn_lite.analysis.sentence_only import ALONE, as_text, pool
 from lgn_lite.checkpoint import load_checkpoint
+from lgn_lite.config import VARIANT_LABELS
 from lgn_lite.data_sets import find_data_set
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.results import find_runs, read_run
@@ -19,14 +20,6 @@ from lgn_lite.support.processes import cpu_count
 from lgn_lite.support.reading import read_json
 from lgn_lite.video.frames import read_frames
 
-README_ROWS = {
-    "full": "LGN (early modulation and late guidance)",
-    "early": "baseline + early modulation",
-    "late": "baseline + late guidance",
-    "baseline": "baseline (2D-TAN)",
-    "blind": "LGN that never sees the video",
-}
-
 
 def table(results: dict) -> str:
     """The README's table, in Markdown."""
@@ -34,7 +27,9 @@ def table(results: dict) -> str:
         "| Toy-STA `small`, test | R1@0.5 | R1@0.7 | mIoU | attribute R1@0.5 | R1@0.7 | new compositions R1@0.5 |",
         "|---|---|---|---|---|---|---|",
     ]
-    entries = {label: results["variants"][name] for name, label in README_ROWS.items() if name in results["variants"]}
+    entries = {
+        label: results["variants"][name] for name, label in VARIANT_LABELS.items() if name in results["variants"]
+    }
     for label, entry in {**entries, "best constant interval": results["constant"]}.items():
         test, new = entry["test"], entry["test-composition"]
         attribute = test["kind"]["attribute"]
@@ -76,7 +71,7 @@ def ablation_table(study: dict) -> str:
         cells = [plus_minus(*mean_and_std(values(records, name, metric, split))) for metric, split in metrics]
         mean, low, high, seeds = paired_difference(values(records, name, "R1@0.5"), base)
         gap = "" if name == "baseline" else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        lines.append(f"| {README_ROWS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
+        lines.append(f"| {VARIANT_LABELS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
     return "\n".join(lines)
 
 
