@@ -66,7 +66,7 @@ def _marks(ax: Axes, scale: str) -> Iterator[str]:
         upright = bars[0].orientation == "vertical" and len(heights) > FEW
         yield f"{len(heights)} bars up to {_number(max(heights))}" if upright else "bars"
     for line in ax.lines:
-        y = np.ma.masked_invalid(np.ma.asarray(line.get_ydata(), dtype=float)).compressed()
+        y = np.ma.masked_invalid(np.ma.asarray(line.get_ydata(orig=False), dtype=float)).compressed()
         if line.get_transform() != ax.transData or len(y) < 3:
             continue  # a rule, or a mark
         if line.get_linestyle() in ("None", "none", "", " "):

@@ -87,3 +87,34 @@ def test_plotly_s_figures_have_titles_axes_names_and_notes():
     words = describe_plotly(plots.predictions_figure({"LGN": [(1, 4)]}, 20).to_plotly_json())
     assert "bars" in words and "1.0 – 4.0 s" in words
     assert describe_plotly({}) == "interactive figure: empty"
+
+
+def test_an_axis_may_hold_words_or_dates(axes):
+    axes.plot([0.5, 0.7, 0.9], ["paper", "ours", "TACoS"], "o", label="R1@0.5")
+    assert describe(axes.figure) == "points; paper, ours, TACoS; R1@0.5"
+    axes.clear()
+    axes.plot(np.array(["2020-06-18", "2021-01-01", "2022-01-01"], "datetime64[D]"), [1, 2, 3])
+    assert "line from 1 to 3" in describe(axes.figure)
+    axes.clear()
+    axes.plot([1, 2, 3], np.array(["2020-06-18", "2021-01-01", "2022-01-01"], "datetime64[D]"))
+    assert "line" in describe(axes.figure)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: ax.hist([1, 2, 2, 3]), lambda ax: ax.boxplot([[1, 2, 3], [2, 3, 4]]), lambda ax: ax.pie([1, 2]),
+        lambda ax: ax.errorbar([1, 2, 3], [1, 2, 3], [0.1, 0.2, 0.1]), lambda ax: ax.stem([1, 2, 3]),
+        lambda ax: ax.fill_between([1, 2, 3], [1, 2, 1]), lambda ax: ax.contourf(np.eye(4)),
+        lambda ax: ax.step([1, 2], [1, 2]), lambda ax: ax.quiver([1], [1], [1], [1]),
+        lambda ax: ax.pcolormesh(np.eye(4)), lambda ax: ax.imshow(np.eye(4, dtype=bool)),
+        lambda ax: ax.imshow(np.full((2, 2), np.nan)), lambda ax: ax.plot([], []), lambda ax: ax.plot([np.nan] * 3),
+        lambda ax: ax.twinx().plot([1, 2, 3]), lambda ax: ax.violinplot([[1, 2, 3]]), lambda ax: ax.bar([], []),
+        lambda ax: ax.semilogy([1, 10, 100]), lambda ax: ax.table([["a"]]), lambda ax: ax.bar(["a"], [np.nan]),
+        lambda ax: ax.figure.add_subplot(projection="polar").plot([1, 2, 3]),
+        lambda ax: ax.figure.add_subplot(projection="3d").plot([1, 2, 3], [1, 2, 3], [1, 2, 3]),
+    ],
+)  # fmt: skip
+def test_whatever_matplotlib_draws_has_words(axes, draw):
+    draw(axes)
+    assert describe(axes.figure)
