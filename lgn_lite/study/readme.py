@@ -98,8 +98,8 @@ def time_sentence(taken: dict) -> str:
     seconds = taken["seconds"]
     longest = max(seconds, key=seconds.get)
     return (
-        f"On {taken['cores']} cores and {taken['gpu'] or 'no GPU'} its {len(seconds)} notebooks took "
-        f"{sum(seconds.values()) / 60:.0f} minutes, {seconds[longest] / 60:.0f} of them notebook {longest}."
+        f"On {taken['cores']} cores {'and ' + taken['gpu'] if taken['gpu'] else 'without a GPU'} the {len(seconds)} "
+        f"notebooks took {sum(seconds.values()) / 60:.0f} minutes, {seconds[longest] / 60:.0f} of them notebook {longest}."
     )
 
 
