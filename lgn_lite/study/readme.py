@@ -95,11 +95,11 @@ def time_taken(run: Path) -> dict:
 
 def time_sentence(taken: dict) -> str:
     """What the README says of a run's time."""
-    seconds = taken["seconds"]
+    seconds, on = taken["seconds"], f"and {taken['gpu']}" if taken["gpu"] else "without a GPU"
     longest = max(seconds, key=seconds.get)
     return (
-        f"On {taken['cores']} cores {'and ' + taken['gpu'] if taken['gpu'] else 'without a GPU'} the {len(seconds)} "
-        f"notebooks took {sum(seconds.values()) / 60:.0f} minutes, {seconds[longest] / 60:.0f} of them notebook {longest}."
+        f"On {taken['cores']} cores {on} the {len(seconds)} notebooks took {sum(seconds.values()) / 60:.0f} minutes, "
+        f"{seconds[longest] / 60:.0f} of them notebook {longest}."
     )
 
 
