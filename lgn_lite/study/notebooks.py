@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nbformat
@@ -57,12 +58,9 @@ def _injected(cell: NotebookNode) -> bool:
 
 def _kept(output: NotebookNode, number: int, name: str) -> NotebookNode | None:
     """An output as it is committed; None for one that is not."""
+    output = nbformat.from_dict(json.loads(json.dumps(output).replace(name, COURSE)))  # in texts of every kind
     if output.output_type == "stream":
-        output.text = output.text.replace(name, COURSE)
         return output if output.name == "stdout" else None
-    for kind, content in output.get("data", {}).items():
-        if isinstance(content, str) and kind.startswith("text/"):
-            output.data[kind] = content.replace(name, COURSE)
     if output.output_type == "execute_result":
         output.execution_count = number
     if output.get("data", {}).pop(WIDGET, None) is not None and not {"image/png", "text/html"} & set(output.data):
