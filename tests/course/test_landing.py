@@ -8,9 +8,11 @@ from bs4 import BeautifulSoup
 from nbformat import write
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from lgn_lite.config import VARIANT_LABELS
 from lgn_lite.course.site import build_site
 
 PROJECT = Path(__file__).resolve().parents[2]
+LGN = VARIANT_LABELS["full"]
 COMMITTED = json.loads((PROJECT / "notebooks" / "results" / "09_train.json").read_text(encoding="utf-8"))
 
 
@@ -56,14 +58,14 @@ def test_the_result_is_the_run_s_own_and_says_what_was_measured(run):
     result["variants"]["full"]["test"]["all"] |= {"R1@0.5": 12.34}
     (run / "results" / "09_train.json").write_text(json.dumps(result), encoding="utf-8")
     soup = first_page(run)
-    assert list(rows(soup)) == ["LGN", "best constant interval"] and rows(soup)["LGN"][0] == "12.3"
+    assert list(rows(soup)) == [LGN, "best constant interval"] and rows(soup)[LGN][0] == "12.3"
     assert "Measured in this run: toy-sta, small, test split, 659 queries" in words(soup) and "seed 7" in words(soup)
     assert "±2.5 points" in words(soup)  # 1.96 √(0.1234 · 0.8766 / 659)
 
 
 def test_without_a_result_of_its_own_the_committed_one_is_shown_as_such(run):
     soup = first_page(run)
-    assert next(iter(rows(soup))) == "LGN" and "baseline (2D-TAN)" in rows(soup)
+    assert next(iter(rows(soup))) == LGN and "baseline (2D-TAN)" in rows(soup)
     assert "From the project's own run" in words(soup) and "of computing" not in words(soup)
 
 

@@ -60,6 +60,10 @@ def opened(browser, path, width=1280, scheme="light"):
     return page, seen
 
 
+LOOK = """document.body.dataset.look === ["(prefers-color-scheme: dark)", "(max-width: 40rem)"]
+  .map((query) => matchMedia(query).matches).join()"""
+
+
 @pytest.fixture(scope="module")
 def report(browser, written):
     """The report on a wide, light screen; a test that changes this changes it back."""
@@ -76,9 +80,7 @@ def screen(report):
     def turn(width: int, scheme: str):
         report.set_viewport_size({"width": width, "height": 900})
         report.emulate_media(color_scheme=scheme)
-        report.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )  # it hears of it
+        report.wait_for_function(LOOK)  # it hears of it
         report.wait_for_selector("body[data-drawn=all]")
         report.wait_for_function(FITTED)  # plotly hears of a width a little later
         return report
