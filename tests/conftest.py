@@ -34,6 +34,15 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
 
 
+@pytest.fixture(scope="session")
+def course_site(tmp_path_factory):
+    """The folder of the site of the committed notebooks, built once in each process."""
+    from lgn_lite.course.site import build_site  # here: slow to import
+
+    notebooks = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+    return build_site(notebooks, tmp_path_factory.mktemp("course") / "site").parent
+
+
 @pytest.fixture
 def shared():
     """`shared("data/video/x.mp4")` is that file; the test skips, naming it, where it is absent."""

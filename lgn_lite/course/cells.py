@@ -24,11 +24,10 @@ from PIL import Image
 from traitlets.config import Config
 
 from lgn_lite.figures.alt import describe_plotly
-from lgn_lite.support.streams import tidy_streams
+from lgn_lite.support.streams import WIDGET, tidy_streams
 
 HERE = Path(__file__).parent
 PLOTLY = "application/vnd.plotly.v1+json"
-WIDGET = "application/vnd.jupyter.widget-view+json"
 # Of an output's MIME types the first of these is shown
 MIME_TYPES = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/latex", "text/plain"]
 LONGEST_ALT = 500  # characters

@@ -9,6 +9,11 @@ from nbformat import NotebookNode
 from lgn_lite.errors import InputError
 
 
+def is_injected(cell: NotebookNode) -> bool:
+    """Whether papermill has put this cell into an executed copy: the values that were given."""
+    return "injected-parameters" in cell.metadata.get("tags", [])
+
+
 def declared_names(notebook: NotebookNode, path: Path) -> list[str]:
     """The names that the parameters cell assigns or annotates, in their order; none without such a cell.
 

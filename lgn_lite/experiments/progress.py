@@ -12,6 +12,8 @@ from rich.syntax import Syntax
 from rich.table import Column
 from rich.text import Text
 
+from lgn_lite.experiments.parameters import is_injected
+
 TRACEBACK_LINES = 25  # the last ones; the whole traceback is in the failed copy
 
 
@@ -99,7 +101,7 @@ class NotebookProgress(_Progress):
                 self.heading = re.sub(r"[*`]", "", heading[1])
         elif cell.cell_type == "code" and cell.source.strip():
             self.source = cell.source
-            if "injected-parameters" not in cell.metadata.get("tags", []):
+            if not is_injected(cell):
                 self.number += 1
         description = f"{self.name} · {self.heading}" if self.heading else self.name
         self._bars.update(self._one, completed=max(self.number - 1, 0), description=description)

@@ -24,7 +24,7 @@ from rich.console import Console
 from traitlets import default
 
 from lgn_lite.errors import InputError
-from lgn_lite.experiments.parameters import declared_names
+from lgn_lite.experiments.parameters import declared_names, is_injected
 from lgn_lite.experiments.progress import NotebookProgress
 from lgn_lite.experiments.run_record import commit, read_record, versions, write_entry
 from lgn_lite.experiments.values import check_value
@@ -218,7 +218,7 @@ def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, p
     """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
     source = _read_notebook(notebook)
     # of an executed copy: papermill replaces it if it injects, and would leave it to act if it does not
-    source.cells = [cell for cell in source.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    source.cells = [cell for cell in source.cells if not is_injected(cell)]
     progress.start(notebook.stem, sum(1 for cell in source.cells if _counts(cell)))
     failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
     stopped: PapermillExecutionError | RuntimeError | None = None
@@ -297,8 +297,7 @@ def _read_notebook(path: Path) -> nbformat.NotebookNode:
 
 def _counts(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell is executed and is one that the reader sees in the notebook's own numbering."""
-    injected = "injected-parameters" in cell.metadata.get("tags", [])
-    return cell.cell_type == "code" and bool(cell.source.strip()) and not injected
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not is_injected(cell)
 
 
 def _declared_parameters(notebooks: list[Path]) -> dict[Path, list[str]]:

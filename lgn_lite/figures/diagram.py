@@ -95,12 +95,8 @@ def draw_model(lit: Collection[str] | None = None) -> Figure:
         )
     figure, ((ax,),) = new_axes(size=(12, 4.5))
     figure.set_layout_engine("none")  # inches: nothing may move
-    pale = (
-        ""
-        if set(lit) == set(DIAGRAM_PARTS)
-        else f" Highlighted: {', '.join(part for part in DIAGRAM_PARTS if part in lit)}."
-    )
-    figure.set_label(WORDS + pale)
+    strong = [part for part in DIAGRAM_PARTS if part in lit]
+    figure.set_label(WORDS if len(strong) == len(DIAGRAM_PARTS) else f"{WORDS} Highlighted: {', '.join(strong)}.")
     ax.set(position=(0, 0, 1, 1), xlim=(0, 12), ylim=(0, 4.5))
     ax.axis("off")
     pen = DiagramPen(ax, lit)

@@ -1418,8 +1418,7 @@ class SideTab {
   /** What is below, if anything, is of the sentence before, and pale. */
   wait() {
     const { sentence, models } = this.page.view;
-    const large = this.page.models.some((model) => model.P > 1000);
-    this.waiting.textContent = models.length ? `Being computed for “${sentence}” …${large ? " That may take a minute without a GPU." : ""}` : "";
+    this.waiting.textContent = models.length ? `Being computed for “${sentence}” …${this.page.large ? " That may take a minute without a GPU." : ""}` : "";
   }
 
   show() {}

@@ -164,7 +164,8 @@ class Inspector(anywidget.AnyWidget):
         caption = f"A picture of the inspector: {shown}. Run this cell in JupyterLab, or `{command}`, for the live one."
         data, about = {"text/plain": caption}, {}
         moments = {model.name: model.checkpoint.model.moments for model in self._models}
-        if (figure := draw_picture(self.view, moments, caption)) is not None:
+        # the inspector's own page has the process that it is served by, and need not wait for a picture
+        if not self.own_page and (figure := draw_picture(self.view, moments, caption)) is not None:
             alt = f"{caption} Predictions of {' and '.join(moments)} for “{self.sentence}” over time, and their maps."
             data["image/png"], about["image/png"] = small_png(figure), {"alt": alt}
         if self._live:

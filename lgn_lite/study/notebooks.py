@@ -9,11 +9,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from lgn_lite.errors import InputError
+from lgn_lite.experiments.parameters import is_injected
 from lgn_lite.support.files import atomic_path, project_root
-from lgn_lite.support.streams import tidy_streams
+from lgn_lite.support.streams import WIDGET, tidy_streams
 
 COURSE = "runs/course"  # the run that readers have
-WIDGET = "application/vnd.jupyter.widget-view+json"  # a model that no later kernel knows
 
 
 def write_outputs(run: str | Path, folder: str | Path = "notebooks") -> list[Path]:
@@ -41,7 +41,7 @@ def _with_outputs(path: Path, executed: Path, name: str) -> NotebookNode:
         raise InputError(f"{path.stem}: not executed in {name}; `lgn-lite run {path.stem[:2]}` does it")
     notebook, copy = nbformat.read(path, as_version=4), nbformat.read(executed, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    copies = [cell for cell in copy.cells if cell.cell_type == "code" and not _injected(cell)]
+    copies = [cell for cell in copy.cells if cell.cell_type == "code" and not is_injected(cell)]
     if [cell.source for cell in cells] != [cell.source for cell in copies]:
         raise InputError(f"{path.stem}: its code has changed since {name} executed it; run it again")
     for number, (cell, done) in enumerate(zip(cells, copies, strict=True), start=1):
@@ -50,10 +50,6 @@ def _with_outputs(path: Path, executed: Path, name: str) -> NotebookNode:
         cell.metadata.pop("execution", None)
     tidy_streams(notebook)
     return notebook
-
-
-def _injected(cell: NotebookNode) -> bool:
-    return "injected-parameters" in cell.metadata.get("tags", [])
 
 
 def _kept(output: NotebookNode, number: int, name: str) -> NotebookNode | None:

@@ -22,6 +22,7 @@ TOKEN = re.compile(
 MOVES = re.compile(r"\r(?!\n)|\x08|\x1b(?!\[[\d;]*m)")  # more than lines and colours
 UP_OR_DOWN, ALONG = {"A": -1, "B": 1, "E": 1, "F": -1}, {"C": 1, "D": -1}  # of the sequences that move the cursor
 WIDEST = 1000  # columns that a sequence may skip
+WIDGET = "application/vnd.jupyter.widget-view+json"  # an output of a model that no later kernel knows
 
 
 def tidy_streams(notebook: NotebookNode) -> None:

@@ -10,8 +10,9 @@ from helpers.notebooks import write_notebook
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from lgn_lite.course.cells import PLOTLY, WIDGET, render_cells
+from lgn_lite.course.cells import PLOTLY, render_cells
 from lgn_lite.experiments.runner import run_notebooks
+from lgn_lite.support.streams import WIDGET
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -62,12 +62,7 @@ def built(folder) -> Path:
     return build_site(sorted(folder.glob("*.ipynb")), folder / "run" / "site").parent
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory) -> Path:
-    return build_site(NOTEBOOKS, tmp_path_factory.mktemp("course") / "site").parent
-
-
-each_site = pytest.mark.parametrize("which", ["built", pytest.param("course", marks=pytest.mark.slow)])
+each_site = pytest.mark.parametrize("which", ["built", pytest.param("course_site", marks=pytest.mark.slow)])
 
 
 @cache
@@ -183,8 +178,8 @@ def test_films_and_pictures_are_files(built):
 
 
 @pytest.mark.slow
-def test_the_index_names_every_notebook_with_its_promise(course):
-    items = pages(course)["index.html"].select(".course li")
+def test_the_index_names_every_notebook_with_its_promise(course_site):
+    items = pages(course_site)["index.html"].select(".course li")
     assert len(items) == len(NOTEBOOKS) and all(item.p.get_text() for item in items)
 
 

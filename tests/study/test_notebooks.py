@@ -5,7 +5,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lgn_lite.errors import InputError
-from lgn_lite.study.notebooks import WIDGET, write_outputs
+from lgn_lite.study.notebooks import write_outputs
+from lgn_lite.support.streams import WIDGET
 
 PIXEL = "iVBORw0KGgo="
 

@@ -1,7 +1,5 @@
 """The course's pages in a browser: they fit, axe-core finds nothing, the keyboard scrolls, paper is complete."""
 
-from pathlib import Path
-
 import pytest
 from helpers.axe import assert_accessible
 from helpers.browser import browser, watch
@@ -12,7 +10,6 @@ from lgn_lite.course.site import build_site
 __all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.slow
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 DRAWN = "[...document.querySelectorAll('.paper')].every(({ src, complete }) => src && complete)"
 # What is wrong with where things are, a line each
 LAYOUT = """() => {
@@ -42,16 +39,11 @@ ONE_OF_EACH = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    return build_site(NOTEBOOKS, tmp_path_factory.mktemp("course") / "site").parent
-
-
 @pytest.mark.parametrize("scheme, widths", [("light", (800, 1280)), ("dark", (400,))])
-def test_pages_fit_and_are_accessible(browser, site, scheme, widths):
+def test_pages_fit_and_are_accessible(browser, course_site, scheme, widths):
     context = browser.new_context(color_scheme=scheme)
     seen, page, wrong = watch(context), context.new_page(), {}
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(course_site.glob("*.html")):
         page.set_viewport_size({"width": widths[0], "height": 900})
         page.goto(path.as_uri())
         page.wait_for_function("document.fonts.status === 'loaded'")
@@ -69,10 +61,10 @@ def test_pages_fit_and_are_accessible(browser, site, scheme, widths):
     context.close()
 
 
-def test_on_paper_code_wraps_and_plotly_s_figures_are_pictures(browser, site):
+def test_on_paper_code_wraps_and_plotly_s_figures_are_pictures(browser, course_site):
     context = browser.new_context(viewport={"width": 900, "height": 900}, color_scheme="dark")
     page = context.new_page()
-    page.goto((site / "11_explore_predictions.html").as_uri())
+    page.goto((course_site / "11_explore_predictions.html").as_uri())
     page.wait_for_function(DRAWN)
     page.emulate_media(media="print")
     assert page.evaluate("[...document.querySelectorAll('pre')].every((pre) => pre.scrollWidth <= pre.clientWidth)")

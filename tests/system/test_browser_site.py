@@ -1,7 +1,5 @@
 """The site in a browser, opened as files: search, copying, folding, contents, colours, narrow pages and paper."""
 
-from pathlib import Path
-
 import pytest
 from helpers.axe import assert_accessible
 from helpers.browser import browser, watch
@@ -13,7 +11,6 @@ from lgn_lite.course.site import build_site
 __all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.slow
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 LONG = "\n".join(f"line_{i} = {i}" for i in range(40))
 # What is searched below: the same words as a phrase, whole, begun and inside of others, in headings, prose and code
 CELLS = {
@@ -46,8 +43,8 @@ def words(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory) -> str:
-    return build_site(NOTEBOOKS, tmp_path_factory.mktemp("course") / "site").parent.as_uri()
+def course(course_site) -> str:
+    return course_site.as_uri()
 
 
 @pytest.fixture(scope="module")
