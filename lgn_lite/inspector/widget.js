@@ -373,6 +373,7 @@ class Page {
   }
 
   set(name, value) {
+    if (name !== "sentence") this.address?.leave();
     this.model.set(name, value);
     this.model.save_changes();
   }
@@ -518,6 +519,7 @@ class Address {
   constructor(page) {
     this.page = page;
     this.steps = []; // [trait, value] still to be taken on the way to what the address asks for
+    this.arriving = false; // whether the kernel has not yet drawn the last of them
     this.wrong = []; // what it names that is not there
     this.note = node("p", { class: "lgn-notice", role: "alert", hidden: true });
     this.write = later(() => this.put(), 200);
@@ -536,6 +538,7 @@ class Address {
     const tabs = TABS.map(([name]) => name);
     page.sentence.whole.blur(); // what is typed there stays, else, as long as it is typed
     this.at = null; // the first state after this one takes its entry in the history
+    this.arriving = true;
     if (given.tab !== undefined && !tabs.includes(given.tab)) this.wrong.push(`tab=${given.tab} (there are ${tabs.join(", ")})`);
     else if (given.tab !== undefined && given.tab !== page.tab && !(given.tab === "queries" && page.wide)) page.select(given.tab);
     if (given.split !== undefined && !splits.includes(given.split)) {
@@ -561,6 +564,7 @@ class Address {
       page.set(name, value);
       return;
     }
+    this.arriving = false;
     if (this.wrong.length) this.say();
     else if (this.said !== this.now) this.note.hidden = true;
     if (this.at === null) this.write.now(); // before another query would take this one's entry
@@ -591,9 +595,14 @@ class Address {
     this.wrong = [];
   }
 
+  /** Before another query or split: what was edited within the last moment belongs to this one's entry. */
+  leave() {
+    if (this.page.view && this.at !== null) this.write.now();
+  }
+
   put() {
     const { view, tab, model, setup } = this.page;
-    if (this.steps.length) return; // on the way
+    if (this.arriving) return; // at what the address asks for: till then it stays as it is
     const state = new URLSearchParams({ query: view.query });
     if (setup.splits.length) state.set("split", model.get("split"));
     if (tab) state.set("tab", tab);

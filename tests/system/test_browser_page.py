@@ -349,6 +349,15 @@ def shows(page, query: int, sentence: str, split: str, tab: str) -> None:
     page.wait_for_function(f"location.hash.startsWith('#query={query}&split={split}&tab=')", timeout=20_000)
 
 
+# the address's timer may run out at any moment: while this page is hasty, at every one
+HASTY = """(() => {
+  const [later, replace] = [setTimeout, history.replaceState.bind(history)];
+  Object.assign(window, { hasty: true, written: [] });
+  window.setTimeout = (work, wait, ...given) => (window.hasty && wait === 200 ? setInterval(work, 1) : later(work, wait, ...given));
+  history.replaceState = (...given) => { written.push(given[2]); replace(...given); };
+})()"""
+
+
 def test_the_address_holds_the_state(browser, address, tiny_toy):
     """A link shows query, split, sentence and tab, and so does a reload; back and forward go through the queries."""
     queries = tiny_toy.queries("val")
@@ -356,9 +365,12 @@ def test_the_address_holds_the_state(browser, address, tiny_toy):
     page, seen = visit(browser, f"{address}#query=2&split=val&tab=words&sentence=the+red+circle+%26+the+blue+%231")
     shows(page, 2, edited, "val", "Words")
     page.get_by_text("prediction then").first.wait_for(timeout=60_000)  # nothing is under way to a process that ends
+    page.add_init_script(HASTY)
     page.reload(timeout=180_000)
     page.locator(".lgn-title").wait_for(timeout=180_000)
     shows(page, 2, edited, "val", "Words")
+    assert page.evaluate("written.filter(address => !address.includes('&sentence=the+red+circle'))") == []
+    page.evaluate("hasty = false")
     page.locator(".lgn-title").click()
     page.keyboard.press("n")
     shows(page, 3, queries[3].sentence, "val", "Words")
@@ -372,6 +384,13 @@ def test_the_address_holds_the_state(browser, address, tiny_toy):
     shows(page, 2, edited, "val", "Words")
     page.go_forward()
     shows(page, 3, "a star", "val", "Late guidance")
+
+    whole(page).fill("a square")  # and on at once
+    page.wait_for_function("document.querySelectorAll('.lgn-words input')[1]?.value === 'square'", timeout=60_000)  # it is drawn
+    page.evaluate("document.querySelector('[aria-label=\"Next query\"]').click()")
+    shows(page, 4, queries[4].sentence, "val", "Late guidance")
+    page.go_back()
+    shows(page, 3, "a square", "val", "Late guidance")
 
     note = page.locator(".lgn-notice[role=alert]")
     for wrong in ("#query=99999&split=test", "#query=1.5&split=test", "#split=<b>none</b>", "#query=-1&split=test"):
