@@ -154,6 +154,8 @@ class _Short(reprlib.Repr):
             return self.repr1(x.tolist(), level)
         if hasattr(x, "tolist"):
             return f"{type(x).__name__}({self.repr1(x.tolist(), level)})"
+        if inspect.isroutine(x):
+            return x.__name__
         return super().repr_instance(x, level)
 
     def repr_dict(self, x, level):  # in its own order: reprlib sorts the keys
