@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_functions
+from lgn_lite.moments import Moments
 
 
 def candidate_number(solution: Callable[[int, int, int], int]) -> None:
@@ -48,3 +53,50 @@ def ceiling_of(solution: Callable[[list, list, float], float]) -> None:
         ((two, [(30.0, 40.0)], 0.0), 0.0, "Without any overlap there is no hit, even at m = 0."),
     ]
     try_cases("ceiling_of", solution, cases, "No model that ranks these candidates can have a higher R1@m.")
+
+
+def pool_clips(solution: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """pool_clips(clips, first, last): (B, N, C) features of clips, (P,) first and last clips → maxima (B, P, C)."""
+    maps = {m.num_clips: m for m in (Moments(3, (3,)), Moments(6, (6,)), Moments(12, (4, 2, 2)))}
+
+    def made(batch: int, clips: int, channels: int) -> Callable[[], tuple]:
+        m = maps[clips]
+        return lambda: (torch.randn(batch, clips, channels), m.start_index.clone(), m.end_index.clone())
+
+    cases = [
+        (made(1, 3, 2), "For each candidate and channel the maximum over its clips, the last one included."),
+        (made(3, 6, 4), "Every video of the batch has its own maxima, and a feature may be negative."),
+        (made(2, 12, 5), "Candidates may be long, and there may be holes between them: see `first` and `last`."),
+    ]
+    mistakes = [
+        (_pooled(lambda x: x.mean(1)), "The mean dilutes a short event: take the maximum."),
+        (_pooled(lambda x: x.sum(1)), "The sum grows with the length of a candidate: take the maximum."),
+        (_pooled(lambda x: x.amin(1)), "That is the minimum."),
+        (_pooled(lambda x: x[:, [0, -1]].amax(1)), "All clips of a candidate count, not only its first and last one."),
+        (_pooled(lambda x: x.logsumexp(1)), "A smooth maximum mixes in the other clips: take the maximum itself."),
+        (_pooled(lambda x: x.abs().amax(1)), "The largest value, not the largest magnitude: keep the signs."),
+        (_pooled(lambda x: x.amax(1).clamp(min=0)), _NEGATIVE),
+        (
+            lambda clips, first, last: clips.cummax(1).values[:, last],
+            "That is the maximum from the first clip of all on.",
+        ),
+    ]
+    right = "Moments.pool gives the same numbers and gradients, from a doubling table."
+    compare_functions(
+        "pool_clips",
+        solution,
+        lambda clips, first, last: maps[clips.shape[1]].pool(clips),
+        cases,
+        right,
+        mistakes=mistakes,
+    )
+
+
+_NEGATIVE = "Where all its clips are negative, so is the maximum: mask with −inf, not by a product with 0."
+
+
+def _pooled(pool: Callable[[Tensor], Tensor]) -> Callable:
+    """Candidate by candidate: `pool` takes the clips of one, (B, n, C) → (B, C)."""
+    return lambda clips, first, last: torch.stack(
+        [pool(clips[:, s : e + 1]) for s, e in zip(first.tolist(), last.tolist(), strict=True)], dim=1
+    )

@@ -1,5 +1,9 @@
 """What the tests know of 03_sentence_encoder: a wrong answer to each exercise, and what its numbers should be."""
 
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
 WRONG = {
     "encode_words": lambda words, numbers, length: [numbers.get(word, 0) for word in words],
     "last_states": lambda states, counts: [rows[-1] for rows in states],
@@ -22,3 +26,124 @@ EXPECTED = {
     "R1@0.5 turned, shape": (70, 95),
     "nearest to the middle": (85, 95),
 }
+
+
+class Core(nn.Module):
+    """A right sentence encoder, of which the wrong ones change a part."""
+
+    batch_first = True
+
+    def __init__(self, vocabulary_size, word_dim, text_dim):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, word_dim)
+        self.lstm = nn.LSTM(word_dim, text_dim, batch_first=self.batch_first)
+        self.linear = nn.Linear(text_dim, text_dim)
+
+    def forward(self, words, counts):
+        states, _ = self.lstm(self.embedding(words))
+        return self.linear(self.choose(states, counts))
+
+    def choose(self, states, counts):
+        return states[torch.arange(len(counts)), counts - 1]
+
+
+class LastColumn(Core):
+    def choose(self, states, counts):
+        return states[:, -1]
+
+
+class OneTooFar(Core):
+    def choose(self, states, counts):
+        return states[torch.arange(len(counts)), counts]
+
+
+class OneTooEarly(Core):
+    def choose(self, states, counts):
+        return states[torch.arange(len(counts)), (counts - 2).clamp(min=0)]
+
+
+class MeanState(Core):
+    def choose(self, states, counts):
+        return states.mean(dim=1)
+
+
+class MeanOfTheWords(Core):
+    def choose(self, states, counts):
+        return torch.stack([row[:count].mean(dim=0) for row, count in zip(states, counts, strict=True)])
+
+
+class Detached(Core):
+    def choose(self, states, counts):
+        return super().choose(states, counts).detach()
+
+
+class TimeFirst(Core):
+    batch_first = False
+
+
+class FinalState(Core):
+    """The last state without packing: that after the padding."""
+
+    def forward(self, words, counts):
+        return self.linear(self.lstm(self.embedding(words))[1][0][-1])
+
+
+class Memory(Core):
+    def forward(self, words, counts):
+        packed = pack_padded_sequence(self.embedding(words), counts, batch_first=True, enforce_sorted=False)
+        return self.linear(self.lstm(packed)[1][1][-1])
+
+
+class Sorted(Core):
+    def forward(self, words, counts):
+        order = counts.argsort(descending=True)
+        packed = pack_padded_sequence(self.embedding(words[order]), counts[order], batch_first=True)
+        return self.linear(self.lstm(packed)[1][0][-1])
+
+
+class NeedsSorted(Core):
+    """Raises where the sentences do not come by length."""
+
+    def forward(self, words, counts):
+        packed = pack_padded_sequence(self.embedding(words), counts, batch_first=True)
+        return self.linear(self.lstm(packed)[1][0][-1])
+
+
+class WithReLU(Core):
+    def forward(self, words, counts):
+        return torch.relu(super().forward(words, counts))
+
+
+class NoLinear(nn.Module):
+    def __init__(self, vocabulary_size, word_dim, text_dim):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, word_dim)
+        self.lstm = nn.LSTM(word_dim, text_dim, batch_first=True)
+
+    def forward(self, words, counts):
+        states, _ = self.lstm(self.embedding(words))
+        return states[torch.arange(len(counts)), counts - 1]
+
+
+class BothWays(Core):
+    def __init__(self, vocabulary_size, word_dim, text_dim):
+        super().__init__(vocabulary_size, word_dim, text_dim)
+        self.lstm = nn.LSTM(word_dim, text_dim, batch_first=True, bidirectional=True)
+
+
+WRONG["sentence_core"] = [
+    (LastColumn, "The last column is padding"),
+    (FinalState, "The last column is padding"),
+    (OneTooFar, "raised IndexError"),
+    (OneTooEarly, "before the last word"),
+    (MeanState, "not the mean of all"),
+    (MeanOfTheWords, "not the mean over the words"),
+    (Detached, "no gradient reaches"),
+    (TimeFirst, ""),
+    (Memory, "That is the cell"),
+    (Sorted, "sorted by length"),
+    (NeedsSorted, "raised RuntimeError"),
+    (WithReLU, "no ReLU after it"),
+    (NoLinear, "gave parameters"),
+    (BothWays, "gave parameters"),
+]
