@@ -1,7 +1,7 @@
-"""Exercises of 02_frames_to_features."""
+"""Exercises of 02_videos_and_frames."""
 
 from collections.abc import Callable
-from math import ceil, floor
+from math import ceil
 
 from lgn_lite.course.check.cases import try_cases
 
@@ -39,48 +39,6 @@ def frame_times(solution: Callable[[float, float], list]) -> None:
     ]
     right = "These are the times of the rows in every feature store here."
     try_cases("frame_times", solution, cases, right, mistakes=mistakes)
-
-
-def span_rows(solution: Callable[[int, int, int], tuple]) -> None:
-    """span_rows(i, T, n): first row of span i, and the row before which it ends."""
-    cases = [
-        ((0, 12, 4), (0, 3), "Twelve rows to four: three rows each."),
-        ((1, 10, 4), (2, 5), "Round both boundaries, 2.5 and 5 (Python and torch round 2.5 to 2)."),
-        ((1, 9, 4), (2, 4), "2.25 rounds to 2, and 4.5 to the even number, 4."),
-        ((3, 13, 4), (10, 12), "Round both boundaries: 9.75 is 10; and the last row is left out."),
-        ((3, 12, 4), (9, 11), "Boundaries go up to T - 1 only: the last row is left out."),
-        ((3, 10, 4), (8, 9), "The last boundary is 9, not 10: row 9 is left out."),
-        ((1, 2, 4), (0, 1), "A span without a row of its own takes the one at its first boundary (0.5 rounds to 0)."),
-        ((0, 3, 8), (0, 1), "A span without a row of its own takes the row at its first boundary."),
-        ((3, 3, 4), (2, 3), "The last row does count if it is alone."),
-        ((3, 1, 4), (0, 1), "0.75 rounds to 1, but the first boundary goes up to T - 1 only, which is 0."),
-    ]
-
-    def span(i: int, T: int, n: int, to_row: Callable = round, least: int = 1) -> tuple[int, int]:
-        first, last = (min(to_row(k * T / n), T - 1) for k in (i, i + 1))
-        return first, max(last, first + least)
-
-    inside = "The second number is the row before which it ends: the last row of the span is one less."
-    mistakes = [
-        (lambda i, T, n: (span(i, T, n)[0], span(i, T, n)[1] - 1), inside),
-        (lambda i, T, n: list(range(*span(i, T, n))), f"{inside} Return these two numbers, not all rows."),
-        (lambda i, T, n: tuple(row + 1 for row in span(i, T, n)), "Rows are counted from 0."),
-        (lambda i, T, n: span(i, T - 1, n), "All T rows are divided into n spans; only the boundaries end at T - 1."),
-        (
-            lambda i, T, n: span(i, T, n, least=0),
-            "A span without a row of its own takes the row at its first boundary.",
-        ),
-        *(
-            (lambda i, T, n, f=f: span(i, T, n, f), "Round both boundaries to the nearest row: neither down nor up.")
-            for f in (floor, ceil)
-        ),
-        (
-            lambda i, T, n: (min(round(i * T / n), T - 1), max(min(round((i + 1) * T / n), T), round(i * T / n) + 1)),
-            "The last row is left out: boundaries go up to T - 1 only.",
-        ),
-    ]
-    right = "Merged, repeated, and the last one dropped: all three in two lines."
-    try_cases("span_rows", solution, cases, right, mistakes=mistakes)
 
 
 def feature_rate(solution: Callable[[list, float], float]) -> None:
