@@ -90,7 +90,7 @@ def raised(error: BaseException, solution: Any) -> str:
     line = _reader_line(error, solution)
     if line is None:  # it was not even entered: another number of parameters, for example
         return words
-    source = linecache.getline(line.filename, line.lineno).strip()
+    source = one_line(linecache.getline(line.filename, line.lineno), 120)
     return f"{words}, in line {line.lineno}" + (f", `{source}`" if source else "")
 
 
