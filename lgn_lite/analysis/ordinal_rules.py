@@ -68,7 +68,8 @@ def ordinal_rules(
     Args:
         queries: Q queries with an ordinal among their tags.
         moments: for each query the moments that it may speak of, in order of time, seconds: its `occurrences`.
-        train: other queries and their moments, from which each ordinal's usual position is learned.
+        train: other queries and their moments, from which each ordinal's usual position is learned; without any, that
+            row is left out.
         threshold: above this IoU with the ground truth, strictly, a moment is right.
 
     Returns:
@@ -89,7 +90,7 @@ def ordinal_rules(
     rules[LAST] = lambda at, query: len(at) - 1
     rules[MIDDLE] = lambda at, query: int(np.abs(at - 0.5).argmin())
     rules[OUTER] = lambda at, query: int(np.abs(at - 0.5).argmax())
-    if train is not None:
+    if train is not None and train[0]:
         usual = _usual_positions(*train, threshold)
         rules[BY_WORD] = lambda at, query: int(np.abs(at - usual.get(query.tags["ordinal"], 0.5)).argmin())
     rules[COUNTING] = lambda at, query: _counted(query.tags["ordinal"], len(at))

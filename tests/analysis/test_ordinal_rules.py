@@ -64,6 +64,7 @@ def test_an_ordinal_s_usual_position_comes_from_other_queries():
     )
     assert table["R1@0.5"][BY_WORD] == pytest.approx(200 / 3)  # "second" never came: nearest to the middle
     assert BY_WORD not in ordinal_rules([asked("first", (0, 4))], [THREE]).index
+    assert BY_WORD not in ordinal_rules([asked("first", (0, 4))], [THREE], train=([], [])).index
 
 
 @pytest.mark.parametrize(
