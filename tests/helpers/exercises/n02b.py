@@ -17,3 +17,28 @@ EXPECTED = {  # of Toy-STA tiny as of small
     "relu_gap_16_rows": (10, 40),
     "last_row_lost": (90, 100),
 }
+
+
+def _pairs(values, there):
+    yes = [v for v, t in zip(values, there, strict=True) if t]
+    return yes, [v for v, t in zip(values, there, strict=True) if not t]
+
+
+def _wins(values, there, tie=0.5):
+    yes, no = _pairs(values, there)
+    return sum((a > b) + tie * (a == b) for a in yes for b in no)
+
+
+WRONG["detects"] = [
+    WRONG["detects"],
+    lambda values, there: 100 * _wins(values, there, 0) / (sum(there) * (len(there) - sum(there))),  # ties lost
+    lambda values, there: 100 * _wins(values, there, 1) / (sum(there) * (len(there) - sum(there))),  # ties won
+    lambda values, there: _wins(values, there) / (sum(there) * (len(there) - sum(there))),  # no percent
+    lambda values, there: 100 * _wins(values, there) / (len(there) * (len(there) - 1) / 2),  # of all pairs
+    lambda values, there: 100 * (1 - _wins(values, there) / (sum(there) * (len(there) - sum(there)))),
+    lambda values, there: max(100 * _wins(values, there) / (sum(there) * (len(there) - sum(there))), 50.0),
+    lambda values, there: 100 * (max(_pairs(values, there)[0]) > max(_pairs(values, there)[1])),
+    lambda values, there: 100
+    * (sum(_pairs(values, there)[0]) / sum(there) > sum(_pairs(values, there)[1]) / (len(there) - sum(there))),
+    lambda values, there: 100 * _wins(values, there) / sum(there) ** 2,
+]
