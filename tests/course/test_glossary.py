@@ -36,7 +36,9 @@ def test_the_inspector_says_the_same():
 
 
 def test_every_word_is_explained_once_and_briefly():
-    assert {"profile", "preset", "unit", "module", "gate", "α", "IoU", "candidate", "NMS", "R@n", "row"} <= set(GLOSSARY)
+    assert {"profile", "preset", "unit", "module", "gate", "α", "IoU", "candidate", "NMS", "R@n", "row"} <= set(
+        GLOSSARY
+    )
     assert len({word.lower() for word in GLOSSARY}) == len(GLOSSARY)
     for word, term in GLOSSARY.items():
         assert 20 < len(term.meaning) < 200 and term.meaning.endswith("."), word

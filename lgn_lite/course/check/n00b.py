@@ -15,7 +15,24 @@ def sliding_windows(solution: Callable[[float, float, float], list]) -> None:
         ((6.0, 5.0, 0.5), [(0, 5), (0.5, 5.5), (1.0, 6.0)], "The stride is in seconds, and need not be whole."),
         ((3.0, 4.0, 2.0), [], "A video shorter than one window has none."),
     ]
-    try_cases("sliding_windows", solution, cases, "Each length needs a list of its own; a map holds them all.")
+
+    def windows(d: float, n: float, s: float, end: Callable = lambda d, n: d - n) -> list[tuple[float, float]]:
+        return [(k * s, k * s + n) for k in range(int(d // s) + 2) if k * s <= end(d, n)]
+
+    inside = "The whole window lies within the video."
+    mistakes = [
+        (lambda d, n, s: windows(d, n, n), "The next window begins one stride later, not at the end of this one."),
+        (lambda d, n, s: [w for w in windows(d, n, s, lambda d, n: d) if w[0] < d], inside),
+        (lambda d, n, s: windows(d, n, s, lambda d, n: d), inside),
+        (
+            lambda d, n, s: [(a, min(b, d)) for a, b in windows(d, n, s, lambda d, n: d) if a < d],
+            f"{inside} None is cut.",
+        ),
+        (lambda d, n, s: [a for a, _ in windows(d, n, s)], "A window is a pair: start and end."),
+        (lambda d, n, s: [(a, n) for a, _ in windows(d, n, s)], "The second of a pair is the end, start plus length."),
+    ]
+    right = "Each length needs a list of its own; a map holds them all."
+    try_cases("sliding_windows", solution, cases, right, mistakes=mistakes)
 
 
 def mean_share(solution: Callable[[list, list], float]) -> None:
@@ -27,4 +44,15 @@ def mean_share(solution: Callable[[list, list], float]) -> None:
         (([(0.0, 1.0), (0.0, 1.0), (0.0, 8.0)], [10.0, 10.0, 10.0]), 100 / 3, "The mean, not the median."),
         (([(2.0, 4.0), (6.0, 8.0), (0.0, 8.0)], [8.0, 8.0, 8.0]), 50.0, "Each moment counts, also several of a video."),
     ]
-    try_cases("mean_share", solution, cases, "Charades-STA's moments cover about a quarter of their video.")
+
+    def shares(m: list, d: list) -> list[float]:
+        return [100 * (end - start) / t for (start, end), t in zip(m, d, strict=True)]
+
+    mistakes = [
+        (lambda m, d: sum(shares(m, d)), "On average: divide the sum of the shares by their number."),
+        (lambda m, d: sum(end - start for start, end in m) / len(m), "A share of the video, not seconds."),
+        (lambda m, d: 100 * sum(e - s for s, e in m) / len(m) / max(d), "Each moment is a share of its own video."),
+        (lambda m, d: -sum(shares(m, d)) / len(m), "The length of a moment is its end minus its start."),
+    ]
+    right = "Charades-STA's moments cover about a quarter of their video."
+    try_cases("mean_share", solution, cases, right, mistakes=mistakes)
