@@ -4,7 +4,10 @@ Notebook 00b shows them as a table. Where the inspector explains the same word, 
 compares them.
 """
 
+import html
 from dataclasses import dataclass
+
+from lgn_lite.support.files import notebook_number, project_root
 
 
 @dataclass(frozen=True)
@@ -194,11 +197,7 @@ def glossary_table(links: bool = True) -> str:
     Returns:
         HTML that also reads without JavaScript: then it is a plain table in alphabetical order.
     """
-    import html
-
-    from lgn_lite.support.files import project_root
-
-    files = {path.stem.partition("_")[0]: path.name for path in (project_root() / "notebooks").glob("[!.]*.ipynb")}
+    files = {notebook_number(path): path.name for path in (project_root() / "notebooks").glob("[!.]*.ipynb")}
     rows = []
     for word, term in sorted(GLOSSARY.items(), key=lambda pair: pair[0].lower()):
         number = html.escape(term.notebook)
@@ -212,7 +211,8 @@ def glossary_table(links: bool = True) -> str:
         ]
         rows.append("<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>")
     heads = "".join(
-        f'<th style="text-align:left;cursor:pointer" onclick="{_SORT.format(column=k)}">{name}</th>'
+        f'<th style="text-align:left"><button type="button" style="{_PLAIN}" onclick="{_SORT.format(column=k)}">'
+        f"{name}</button></th>"
         for k, name in enumerate(("word", "meaning", "symbol or unit", "notebook"))
     )
     field = (
@@ -222,6 +222,7 @@ def glossary_table(links: bool = True) -> str:
     return f"<div>{field}<table><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
 
 
+_PLAIN = "border:0;padding:0;background:none;font:inherit;color:inherit;cursor:pointer"  # a button that looks like text
 # Handlers within the elements: a page keeps these where it drops a notebook's scripts
 _SEARCH = (
     "for (const row of this.parentNode.querySelectorAll('tbody tr')) "
