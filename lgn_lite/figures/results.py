@@ -226,7 +226,7 @@ def plot_spans(spans: Mapping[str, object], grid: int = 20) -> Figure:
     for (left, right), (name, found) in zip(axes, counted.items(), strict=True):
         edges, bins = (np.linspace(0, 1, len(found[what]) + 1) for what in ("map", "lengths"))
         image = left.pcolormesh(edges, edges, np.ma.masked_equal(shares[name], 0), cmap=SCORES, norm=scale)
-        figure.colorbar(image, ax=left, label="percent of the moments")
+        figure.colorbar(image, ax=left, label="percent of the moments", format="%g")
         left.plot((0, 1), (0, 1), color="#777777", linewidth=1)
         left.text(0.3, 0.7, "end before start", color="#777777", ha="center", fontsize=9)
         left.set(xlabel="end (fraction of the video)", ylabel="start (fraction of the video)", aspect="equal")
