@@ -138,8 +138,12 @@ def unchanged(after: Any, before: Any) -> bool:
     if type(after) is not type(before):
         return False
     after, before = plain(after), plain(before)
+    if hasattr(before, "state_dict"):  # a module or an optimiser: a copy of one never equals it
+        after, before = dict(after.state_dict()), dict(before.state_dict())
     if isinstance(before, Mapping):
         return unchanged(list(after.items()), list(before.items()))
+    if type(before).__eq__ is object.__eq__ and hasattr(before, "__dict__") and not callable(before):
+        return unchanged(vars(after), vars(before))
     if isinstance(before, (list, tuple)):
         return len(after) == len(before) and all(map(unchanged, after, before))
     return bool(after is before or after == before or (after != after and before != before))

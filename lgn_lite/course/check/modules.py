@@ -114,7 +114,8 @@ def compare_functions(
         reference: the right one, of the same arguments.
         cases: a function without arguments that makes those of the solution, and what a difference probably means.
         right: what to say when all cases pass.
-        gradients: positions of the arguments whose gradients are compared; None: all tensors of floating point.
+        gradients: positions of the arguments whose gradients are compared; None: those of all tensors of floating point
+            and of the parameters of all modules.
         mistakes: wrong functions with their reasons, as in `try_cases`.
 
     Raises:
@@ -219,12 +220,16 @@ def _forward_backward(
     for i, part in enumerate(results):
         outcome.values["the result" + f"[{i}]" * (len(results) > 1)] = _detached(part)
     sources = {str(i): leaves[i] for i in places} | parameters
+    for i, value in enumerate(leaves if gradients is None else ()):
+        for key, parameter in value.named_parameters() if isinstance(value, nn.Module) else ():
+            sources[f"{i}.{key}"] = parameter
+            outcome.labels[f"{i}.{key}"] = f"{labels[str(i)]}.{key}"
     attached = [part for part in results if isinstance(part, Tensor) and part.requires_grad]
     found = dict.fromkeys(sources)
-    if attached:
+    can = {key: value for key, value in sources.items() if value.requires_grad}
+    if attached and can:
         torch.manual_seed(SEED + 2)  # each number of the result counts by another weight
         total = sum((part * torch.randn(part.shape)).sum() for part in attached)
-        can = {key: value for key, value in sources.items() if value.requires_grad}
         try:
             found |= dict(zip(can, torch.autograd.grad(total, list(can.values()), allow_unused=True), strict=True))
         except RuntimeError as error:

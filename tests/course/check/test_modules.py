@@ -295,3 +295,35 @@ def test_the_right_step_passes(capsys):
     step(right_step)
     step(lambda *arguments: torch.tensor(right_step(*arguments)))
     assert capsys.readouterr().out.count("right") == 2
+
+
+def test_modules_optimisers_and_other_objects_among_the_arguments_are_not_taken_for_changed(capsys):
+    def inputs():
+        model = nn.Linear(2, 1)
+        return model, torch.optim.SGD(model.parameters()), Moments(3, (3,)), {"x": torch.randn(4, 2)}
+
+    def total(model, optimizer, moments, batch):
+        return model(batch["x"]).sum() + len(moments)
+
+    compare_functions("total", total, total, [(inputs, "Sum.")], "Yes.")
+    assert capsys.readouterr().out == "total: right. Yes.\n"
+
+    def scales(model, optimizer, moments, batch):
+        value = total(model, optimizer, moments, batch)
+        batch["x"] *= 2
+        return value
+
+    def detached_weight(model, optimizer, moments, batch):
+        return F.linear(batch["x"], model.weight.detach(), model.bias).sum() + len(moments)
+
+    text = message(compare_functions, "total", detached_weight, total, [(inputs, "Sum.")], "Yes.")
+    assert "no gradient reaches model.weight from" in text
+
+    def spoils(model, optimizer, moments, batch):
+        value = total(model, optimizer, moments, batch)
+        nn.init.zeros_(model.weight)
+        return value
+
+    for wrong in (scales, spoils):
+        text = message(compare_functions, "total", wrong, total, [(inputs, "Sum.")], "Yes.")
+        assert "model: Linear" in text and "{x: tensor(4, 2)}) gave its result by changing an input" in text
