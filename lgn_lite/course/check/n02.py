@@ -66,3 +66,29 @@ def feature_rate(solution: Callable[[list, float], float]) -> None:
         ),
     ]
     try_cases("feature_rate", solution, cases, "Row i then belongs to second i / rate.", mistakes=mistakes)
+
+
+def shown_frame(solution: Callable[[list, float], int]) -> None:
+    """shown_frame(stamps, t): the number of the frame on the screen at time t, from the frames' times."""
+    even, uneven = [0.0, 0.1, 0.2, 0.3], [0.0, 0.5, 0.6, 2.0]
+    cases = [
+        ((even, 0.25), 2, "The latest frame whose stamp is not past t: the one of 0.2 s."),
+        ((uneven, 1.9), 2, "The frame of 0.6 s stays on the screen until that of 2.0 s: not the nearest stamp."),
+        ((uneven, 0.5), 1, "At a time equal to a stamp the new frame is shown already."),
+        ((uneven, 7.0), 3, "After the last stamp the last frame is shown."),
+        (([0.2, 0.4], 0.1), 0, "Before the first stamp: the first frame, not the last one of the list."),
+        (([5.0, 5.5, 6.0], 5.6), 1, "The first stamp need not be 0, and frames are numbered from 0."),
+        (([0.0, 0.1, 0.2, 3.0, 3.1], 1.0), 2, "By time: a fixed rate would give another number."),
+        (([0.0, 0.1, 0.2, 3.0, 3.1], 3.05), 3, "By time: a fixed rate would give another number."),
+    ]
+    mistakes = [
+        (lambda s, t: min(range(len(s)), key=lambda i: abs(s[i] - t)), "Not the nearest stamp: the latest one so far."),
+        (lambda s, t: sum(stamp <= t for stamp in s), "Frames are numbered from 0."),
+        (lambda s, t: min(sum(stamp < t for stamp in s), len(s) - 1), "The frame on the screen, not the one after it."),
+        (lambda s, t: min(int(t * len(s) / s[-1]), len(s) - 1), "By its stamp, not by counting at an even rate."),
+        (
+            lambda s, t: max([stamp for stamp in s if stamp <= t], default=s[0]),
+            "The number of the frame, not its time.",
+        ),
+    ]
+    try_cases("shown_frame", solution, cases, "Your function chooses as read_frames does.", mistakes=mistakes)

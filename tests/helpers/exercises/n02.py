@@ -56,3 +56,16 @@ WRONG = {
 }
 
 EXPECTED = {"by_count_wrong": (9, 9)}  # of Toy-STA tiny as of small
+
+WRONG["shown_frame"] = [
+    (lambda stamps, t: min(range(len(stamps)), key=lambda i: abs(stamps[i] - t)), "Not the nearest stamp"),
+    (lambda stamps, t: sum(s <= t for s in stamps) - 1, "Before the first stamp"),
+    (lambda stamps, t: max(sum(s < t for s in stamps) - 1, 0), "At a time equal to a stamp"),
+    (lambda stamps, t: sum(s <= t for s in stamps), "numbered from 0"),
+    (lambda stamps, t: min(sum(s < t for s in stamps), len(stamps) - 1), "not the one after it"),
+    (lambda stamps, t: min(int(t * len(stamps) / stamps[-1]), len(stamps) - 1), "not by counting"),
+    (lambda stamps, t: min(int(t / (stamps[1] - stamps[0])), len(stamps) - 1), "stays on the screen"),
+    (lambda stamps, t: max([s for s in stamps if s <= t], default=stamps[0]), "not its time"),
+    (lambda stamps, t: max(next((i for i, s in enumerate(stamps) if s > t), len(stamps) - 2) - 1, 0), "the last frame"),
+    (lambda stamps, t: next(i for i, s in enumerate(stamps) if s > t) - 1, "StopIteration"),
+]
