@@ -33,6 +33,9 @@ METRIC, NEW = "R1@0.5", "test-composition"
 class Findings(list[str]):
     """Sentences, each an item of a list in a notebook; **bold** is Markdown's."""
 
+    def __add__(self, more: Iterable[str]) -> Findings:
+        return Findings([*self, *more])
+
     def _repr_markdown_(self) -> str:
         return "\n".join(f"- {sentence}" for sentence in self)
 
