@@ -28,6 +28,7 @@ Pair = tuple[str, str]  # a row, and the one that it is compared with
 
 METRICS = ("R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "R5@0.7", "mIoU")
 METRIC, NEW = "R1@0.5", "test-composition"
+AT_EDGE = "At the edge of the learning rates that were tried, so that a better one may lie beyond"
 
 
 class Findings(list[str]):
@@ -66,16 +67,11 @@ def in_words(difference: Difference) -> str:
     return f"{difference} over {difference.seeds} seeds: **{difference.verdict}**{room}"
 
 
-def edges(study: Study, rows: Iterable[str]) -> str:
-    """A remark on those of the rows whose best learning rate may lie beyond the grid; empty without any."""
+def edges(study: Study, rows: Iterable[str]) -> Findings:
+    """One sentence that names those of the rows whose best learning rate may lie beyond their grid, or none."""
     rates = study.get("rates", {})
     found = [label(row) for row in dict.fromkeys(rows) if rates.get(row) and grid_edge(rates[row])]
-    if not found:
-        return ""
-    if len(found) == 1:
-        return f" (The learning rate of {found[0]} lies at the edge of its grid: a better one may lie beyond.)"
-    listed = f"{', '.join(found[:-1])} and {found[-1]}"
-    return f" (The learning rates of {listed} lie at the edge of their grid: better ones may lie beyond.)"
+    return Findings([f"{AT_EDGE}: {', '.join(found)}."] if found else [])
 
 
 def findings(study: Study, *pairs: Pair, metric: str = METRIC, split: str = "test", **group: str) -> Findings:
@@ -89,13 +85,14 @@ def findings(study: Study, *pairs: Pair, metric: str = METRIC, split: str = "tes
         group: kind=… or length=…; all queries by default.
 
     Returns:
-        The sentences, in the order of the pairs.
+        The sentences, in the order of the pairs; the last one names rows at their grid's edge.
     """
-    return Findings(
+    said = Findings(
         f"{label(row)} against {label(reference)}, {metric}: "
-        f"{in_words(compare(study, row, reference, metric, split, **group))}.{edges(study, (row, reference))}"
+        f"{in_words(compare(study, row, reference, metric, split, **group))}."
         for row, reference in pairs
     )
+    return said + edges(study, (row for pair in pairs for row in pair))
 
 
 def by_metric(
@@ -114,7 +111,7 @@ def by_metric(
     """
     found = {metric: compare(study, row, reference, metric, split) for metric in metrics}
     found = {metric: difference for metric, difference in found.items() if difference.seeds}
-    return _by_verdict(found, f"{label(row)} against {label(reference)}", edges(study, (row, reference)))
+    return _by_verdict(found, f"{label(row)} against {label(reference)}") + edges(study, (row, reference))
 
 
 def groups_of(study: Study, by: str, split: str = "test") -> dict[str, int]:
@@ -160,10 +157,10 @@ def group_findings(
     if not found:
         return Findings([f"The records of this study hold no scores by {by}."])
     head = f"{label(row)} against {label(reference)}, {metric} by {by}"
-    return _by_verdict(found, head, edges(study, (row, reference)))
+    return _by_verdict(found, head) + edges(study, (row, reference))
 
 
-def _by_verdict(found: Mapping[str, Difference], head: str, remark: str) -> Findings:
+def _by_verdict(found: Mapping[str, Difference], head: str) -> Findings:
     said = Findings()
     for verdict in dict.fromkeys(("clearly more", "clearly less", "open", *(d.verdict for d in found.values()))):
         names = {name: difference for name, difference in found.items() if difference.verdict == verdict}
@@ -172,8 +169,7 @@ def _by_verdict(found: Mapping[str, Difference], head: str, remark: str) -> Find
             room = ""
             if verdict == "open":
                 room = f". Differences of up to {max(d.reach for d in names.values()):.1f} points are not excluded"
-            said.append(f"{head}: **{verdict}** in {listed}{room}.{remark}")
-            remark = ""
+            said.append(f"{head}: **{verdict}** in {listed}{room}.")
     if len(found) > 1 and {difference.verdict for difference in found.values()} == {"open"}:
         said.append(f"All {len(found)} are open: the study shows no difference, and does not show that there is none.")
     return said
@@ -236,14 +232,12 @@ def paper_claims(study: Study, metric: str = METRIC) -> Findings:
             _step("Late guidance contributes more than early modulation", over("late", "early")),
         ]
     )
-    if remark := edges(study, ("baseline", "early", "late", "full")):
-        said.append(remark.strip(" ()"))
-    return said
+    return said + edges(study, ("baseline", "early", "late", "full"))
 
 
 def sentence_in_guidance(study: Study, metric: str = METRIC, **group: str) -> Findings:
     """Whether late guidance needs the sentence: against its control, and what the control does by itself."""
-    said = Findings()
+    said, compared = Findings(), []
     for row, control, without in (("late", "late-unconditional", "baseline"), ("full", "full-unconditional", "early")):
         by_sentence = compare(study, row, control, metric, **group)
         alone = compare(study, control, without, metric, **group)
@@ -261,8 +255,9 @@ def sentence_in_guidance(study: Study, metric: str = METRIC, **group: str) -> Fi
             text += f" The control itself against {label(without)}: {in_words(alone)}."
             if alone.low > 0 and not by_sentence.low > 0:
                 text += " A gain of this kind is therefore no evidence that language guides."
-        said.append(text + edges(study, (row, control)))
-    return said or Findings(["This study has no unconditioned control."])
+        said.append(text)
+        compared += [row, control, without]
+    return said + edges(study, compared) if said else Findings(["This study has no unconditioned control."])
 
 
 # -- one study against another, costs, chance
@@ -380,4 +375,5 @@ def summary(study: Study, other: Study | None = None, metric: str = METRIC) -> s
     said.append(
         f"In all {clear} of {count} differences in {metric} are clear; about {chance:.1f} would be by chance alone."
     )
-    return Findings(said)._repr_markdown_()
+    said = Findings(sentence for sentence in said if not sentence.startswith(AT_EDGE))  # once for all of them
+    return (said + edges(study, ROWS))._repr_markdown_()
