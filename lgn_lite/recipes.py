@@ -199,7 +199,7 @@ def train_variants(
     recipe: Recipe = Recipe(),
     workers: int | None = None,
 ) -> dict[str, list[dict[str, float]]]:
-    """Train several variants side by side into folder/VARIANT, all by one recipe but for its variant.
+    """Train several variants side by side into folder/VARIANT, by one recipe but for its variant and that one's rate.
 
     Args:
         data: the data set.
