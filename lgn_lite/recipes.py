@@ -35,8 +35,8 @@ COURSE = TrainSettings(
     epochs=8, batch_size=16, learning_rate=2e-3, optimiser="adamw", weight_decay=0.01, schedule="trapezoid", warmup=0.05
 )
 # The learning rate of each variant in the course's profiles: a rate that suits one model of a comparison favours it.
-# Each is the best on the validation split of Toy-STA `small` (R1@0.5 + R1@0.7, one seed, the course's schedule) of a
-# grid that goes on beyond it on both sides; RATES_FROM holds the grid, and a test compares the two.
+# Each is the best on the validation split of Toy-STA `small` (R1@0.5 + R1@0.7, one seed, the course's schedule, batches
+# of 16) of the grid in RATES_FROM; a test compares the two. The grid still ends at the baseline's and at late's rate.
 RATES_FROM = "notebooks/results/ablations_trapezoid.json"
 RATES: dict[str, float] = {
     "full": 2e-3,
