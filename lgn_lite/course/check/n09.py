@@ -149,13 +149,14 @@ def plateau_cost(solution: Callable[[list, list], dict]) -> None:
 
 def clip_gradients(solution: Callable[[list, float], list]) -> None:
     """clip_gradients(gradients, limit): scaled to one common norm of at most the limit, as `clip_grad_norm_` does."""
-    two = [torch.tensor([3.0]), torch.tensor([4.0])]
+    two = [torch.tensor([3.0]), torch.tensor([4.0, 0.0])]
+    four = [torch.tensor([3.0] + [0.0] * n) for n in range(4)]
     matrix = [torch.tensor([[2.0, 4.0], [4.0, 0.0]]), torch.tensor([-8.0, 0.0, 0.0])]
     cases = [
         ((two, 10.0), two, "Their norm, 5, is below the limit: nothing changes."),
         ((two, 1.0), [t / 5 for t in two], "All tensors together have the norm √(3² + 4²) = 5: one factor, 1/5."),
         ((matrix, 5.0), [t / 2 for t in matrix], "Scaled down to the limit, in the same direction, signs included."),
-        ((two[:1] * 4, 3.0), [t / 2 for t in two[:1] * 4], "Four tensors of norm 3 have the norm 6 together."),
+        ((four, 3.0), [t / 2 for t in four], "Four tensors of norm 3 have the norm 6 together."),
         ((two, 5.0), two, "At the limit itself nothing changes."),
         (([torch.zeros(2), torch.zeros(3)], 1.0), [torch.zeros(2), torch.zeros(3)], "A norm of 0 divides nothing."),
     ]
