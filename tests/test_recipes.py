@@ -8,7 +8,10 @@ import pytest
 from lgn_lite.config import LGNConfig, TrainSettings
 from lgn_lite.data_sets import REAL
 from lgn_lite.errors import InputError
-from lgn_lite.recipes import COURSE, PROFILES, VARIANTS, Recipe
+from lgn_lite.recipes import COURSE, PROFILES, RATES, RATES_FROM, VARIANTS, Recipe
+from lgn_lite.study import best_rate, grid_edge, with_present_names
+from lgn_lite.support.files import project_root
+from lgn_lite.support.reading import read_json
 
 TACOS = REAL["tacos"]
 
@@ -17,9 +20,31 @@ def test_a_recipe_replaces_settings_of_the_preset_and_of_the_profile():
     recipe = Recipe("late", "smoke", 3, {"hidden": 16, "guidance": 2}, {"batch_size": 8})
     assert recipe.model_config(TACOS) == LGNConfig.preset("tacos", early="none", hidden=16, guidance=2)
     assert recipe.train_settings("tacos") == TrainSettings(epochs=1, seed=3, batch_size=8)
-    assert recipe.train_settings("toy-sta") == replace(COURSE, epochs=1, seed=3, batch_size=8)
+    at = {"learning_rate": RATES["late"]}
+    assert recipe.train_settings("toy-sta") == replace(COURSE, epochs=1, seed=3, batch_size=8, **at)
     for profile in PROFILES:
-        assert Recipe(profile=profile).train_settings("toy-sta") == PROFILES[profile]
+        at = {"learning_rate": RATES["full"]}
+        assert Recipe(profile=profile).train_settings("toy-sta") == replace(PROFILES[profile], **at)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_each_variant_has_its_own_rate_unless_one_is_given(variant, profile):
+    assert Recipe(variant, profile).train_settings("toy-sta").learning_rate == RATES[variant]
+    given = Recipe(variant, profile, training={"learning_rate": 3e-4})
+    assert given.train_settings("toy-sta").learning_rate == 3e-4
+    assert Recipe(variant, profile).train_settings("tacos").learning_rate == TrainSettings().learning_rate  # 2D-TAN's
+
+
+AT_THE_EDGE = {"baseline": "above", "late": "below"}  # of their grid, which was not extended beyond them
+
+
+def test_the_rates_are_the_best_on_validation_and_their_grids_go_beyond_them():
+    study = with_present_names(read_json(project_root() / RATES_FROM, "train it"))
+    assert study["training"]["schedule"] == COURSE.schedule  # a rate of another schedule says little
+    chosen = {row: (best_rate(tried), grid_edge(tried)) for row, tried in study["rates"].items() if row in VARIANTS}
+    assert {"full", "baseline", "early", "late"} <= chosen.keys() <= RATES.keys()
+    assert chosen == {row: (RATES[row], AT_THE_EDGE.get(row, "")) for row in chosen}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

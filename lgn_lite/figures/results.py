@@ -53,6 +53,9 @@ def plot_curves(history, metrics: Sequence[str] = ("R1@0.5", "R1@0.7")) -> Figur
     return figure
 
 
+LABEL_HEIGHT = 11  # of a bar's number, in percent of the panels of `plot_results`, with some room
+
+
 def _result(summary: Mapping, name: str, group: str | None, key: str, metric: str) -> float:
     try:
         return summary["all"][metric] if group is None else summary[group][key][metric]
@@ -91,15 +94,21 @@ def plot_results(
     width = 0.8 / len(table)
     for ax, (title, clusters) in zip(axes[:, 0], panels.items(), strict=True):
         at = np.arange(len(clusters))
+        floor = [_result(chance, "chance", group, *cluster) for cluster in clusters] if chance is not None else []
         handles = []
         for i, (name, style) in enumerate(model_styles(table).items()):
             values = [_result(table[name], name, group, *cluster) for cluster in clusters]
-            handles.append(ax.bar(at + (i - (len(table) - 1) / 2) * width, values, width, label=name, **fill(style)))
-            ax.bar_label(handles[-1], fmt="%.1f", fontsize=8)
-        if chance is not None:
-            values = [_result(chance, "chance", group, *cluster) for cluster in clusters]
+            x = at + (i - (len(table) - 1) / 2) * width
+            handles.append(ax.bar(x, values, width, label=name, **fill(style)))
+            for where, value, line in zip(x, values, floor or values, strict=True):
+                struck = value - 1 < line < value + LABEL_HEIGHT  # the dashed line would run through the number
+                ax.annotate(
+                    f"{value:.1f}", (where, line if struck else value), (0, 3), textcoords="offset points",
+                    ha="center", va="bottom", fontsize=8,
+                )  # fmt: skip
+        if floor:
             dashes = {"color": "black", "linestyle": "--", "label": "best constant interval"}
-            handles.append(ax.hlines(values, at - 0.45, at + 0.45, **dashes))
+            handles.append(ax.hlines(floor, at - 0.45, at + 0.45, **dashes))
         ax.set(title=title, ylabel="percent", ylim=(0, 107), yticks=range(0, 101, 20))
         ax.set_xticks(at, [key or metric for key, metric in clusters])
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))

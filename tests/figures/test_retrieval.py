@@ -174,6 +174,17 @@ def test_results_write_the_values_and_the_line_of_chance():
     assert [segment[0, 1] for segment in lines.get_segments()] == [20, 10]
 
 
+def test_the_line_of_chance_strikes_through_no_number():
+    table = {"blind": summary(17.0), "above": summary(20.5), "LGN": summary(80.0)}
+    figure = drawn(plots.plot_results(table, metrics=("R1@0.5",), chance=summary(20.0)))
+    (ax,) = figure.axes
+    boxes = {text.get_text(): ax.transData.inverted().transform(text.get_window_extent()) for text in ax.texts}
+    assert {name: bottom > 20 for name, ((_, bottom), _) in boxes.items()} == dict.fromkeys(
+        ("17.0", "20.5", "80.0"), True
+    )
+    assert boxes["17.0"][0][1] < 25 and boxes["80.0"][0][1] > 80
+
+
 def test_results_by_group_have_a_panel_for_each_metric():
     figure = drawn(plots.plot_results({"LGN": summary(80.0)}, metrics=("R1@0.5", "mIoU"), group="kind"))
     assert [ax.get_title("left") for ax in figure.axes] == ["R1@0.5", "mIoU"]

@@ -11,7 +11,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.figures import plot_seeds
 from lgn_lite.model import LGN
-from lgn_lite.recipes import VARIANTS, Recipe
+from lgn_lite.recipes import RATES, VARIANTS, Recipe
 from lgn_lite.study.ablation import (
     ALSO_SHOWN,
     REFERENCE,
@@ -52,7 +52,7 @@ def test_the_study_trains_scores_and_resumes(small_toy, tmp_path, monkeypatch):
     runs, folder = [("late-unconditional", 0, None), ("baseline", 0, 0.001)], tmp_path / "models"
     found = run_study(small_toy, folder, runs, Recipe(profile="smoke", training={"batch_size": 64}), workers=1)
     assert [(r["row"], r["seed"], r["learning_rate"]) for r in found] == [
-        ("late-unconditional", 0, 2e-3),
+        ("late-unconditional", 0, RATES["late"]),  # its variant's
         ("baseline", 0, 1e-3),
     ]
     assert sorted(collect(folder), key=str) == sorted(found, key=str)

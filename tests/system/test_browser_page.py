@@ -353,7 +353,8 @@ def shows(page, query: int, sentence: str, split: str, tab: str) -> None:
 HASTY = """(() => {
   const [later, replace] = [setTimeout, history.replaceState.bind(history)];
   Object.assign(window, { hasty: true, written: [] });
-  window.setTimeout = (work, wait, ...given) => (window.hasty && wait === 200 ? setInterval(work, 1) : later(work, wait, ...given));
+  window.setTimeout = (work, wait, ...given) =>
+    window.hasty && wait === 200 ? setInterval(work, 1) : later(work, wait, ...given);
   history.replaceState = (...given) => { written.push(given[2]); replace(...given); };
 })()"""
 
@@ -386,7 +387,7 @@ def test_the_address_holds_the_state(browser, address, tiny_toy):
     shows(page, 3, "a star", "val", "Late guidance")
 
     whole(page).fill("a square")  # and on at once
-    page.wait_for_function("document.querySelectorAll('.lgn-words input')[1]?.value === 'square'", timeout=60_000)  # it is drawn
+    page.wait_for_function("document.querySelectorAll('.lgn-words input')[1]?.value === 'square'", timeout=60_000)
     page.evaluate("document.querySelector('[aria-label=\"Next query\"]').click()")
     shows(page, 4, queries[4].sentence, "val", "Late guidance")
     page.go_back()

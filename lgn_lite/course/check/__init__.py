@@ -15,8 +15,14 @@ from lgn_lite.course.check.n05 import film_relu, modulate, unit_parameters
 from lgn_lite.course.check.n06 import count_neighbours, fuse, reach
 from lgn_lite.course.check.n07 import control_gaps, entry_size, guide_cell, same_guidance
 from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, strict_recall
-from lgn_lite.course.check.n09 import choose_epoch, label, plateau_cost, recall_at_1
-from lgn_lite.course.check.n10 import false_alarms, judge_row, paired_interval, seeds_needed
+from lgn_lite.course.check.n09 import choose_epoch, clip_gradients, label, plateau_cost, recall_at_1
+from lgn_lite.course.check.n10 import (
+    false_alarms,
+    judge_row,
+    paired_interval,
+    seeds_needed,
+    unconditional_attention,
+)
 from lgn_lite.course.check.n11 import cured, miss, needed_word
 from lgn_lite.course.check.n12 import other_video, same_mix, tied_hit
 from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, score_to_iou
@@ -39,3 +45,4 @@ __all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
 __all__ += ["false_alarms", "judge_row", "paired_interval", "seeds_needed"]
 __all__ += ["cured", "miss", "needed_word"]
 __all__ += ["pool_clips", "sentence_core"]
+__all__ += ["clip_gradients", "unconditional_attention"]

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import torch
+
 from lgn_lite.course.check.cases import try_cases
 from lgn_lite.course.check.parts import LABEL_MISTAKES, iou, shared
 
@@ -143,3 +145,38 @@ def plateau_cost(solution: Callable[[list, list], dict]) -> None:
         ),
     ]
     try_cases("plateau_cost", solution, cases, "Now give it the runs of both tables.", mistakes=mistakes)
+
+
+def clip_gradients(solution: Callable[[list, float], list]) -> None:
+    """clip_gradients(gradients, limit): scaled to one common norm of at most the limit, as `clip_grad_norm_` does."""
+    two = [torch.tensor([3.0]), torch.tensor([4.0, 0.0])]
+    four = [torch.tensor([3.0] + [0.0] * n) for n in range(4)]
+    matrix = [torch.tensor([[2.0, 4.0], [4.0, 0.0]]), torch.tensor([-8.0, 0.0, 0.0])]
+    cases = [
+        ((two, 10.0), two, "Their norm, 5, is below the limit: nothing changes."),
+        ((two, 1.0), [t / 5 for t in two], "All tensors together have the norm √(3² + 4²) = 5: one factor, 1/5."),
+        ((matrix, 5.0), [t / 2 for t in matrix], "Scaled down to the limit, in the same direction, signs included."),
+        ((four, 3.0), [t / 2 for t in four], "Four tensors of norm 3 have the norm 6 together."),
+        ((two, 5.0), two, "At the limit itself nothing changes."),
+        (([torch.zeros(2), torch.zeros(3)], 1.0), [torch.zeros(2), torch.zeros(3)], "A norm of 0 divides nothing."),
+    ]
+    mistakes = [
+        (_clip_each, "This clips each tensor by itself: take one norm over all of them, or the direction changes."),
+        (lambda g, limit: [t.clamp(-limit, limit) for t in g], "This clips each number by itself: scale them all."),
+        (lambda g, limit: [_scaled(t, limit, _norm(g)) for t in g], "Only scale down: a small gradient stays small."),
+        (lambda g, limit: [t / max(1.0, _norm(g)) for t in g], "This scales to the norm 1: the limit is an argument."),
+        (lambda g, limit: list(g), "The gradients came back as they were."),
+    ]
+    try_cases("clip_gradients", solution, cases, "torch.nn.utils.clip_grad_norm_ gives the same.", mistakes=mistakes)
+
+
+def _norm(tensors: list) -> float:
+    return sum(float((t**2).sum()) for t in tensors) ** 0.5
+
+
+def _scaled(tensor: torch.Tensor, limit: float, norm: float) -> torch.Tensor:
+    return tensor * (limit / norm) if norm else tensor
+
+
+def _clip_each(gradients: list, limit: float) -> list:
+    return [t * min(1.0, limit / _norm([t])) if _norm([t]) else t for t in gradients]

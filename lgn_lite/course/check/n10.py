@@ -4,7 +4,11 @@ from collections.abc import Callable
 from math import ceil
 from statistics import mean, pstdev, stdev
 
+import torch
+from torch import nn
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_modules
 
 
 def paired_interval(solution: Callable[[list, list, float], tuple]) -> None:
@@ -189,3 +193,30 @@ def judge_row(solution: Callable[[list, dict, float], tuple]) -> None:
     ]
     right = "That is how every row of this notebook was made."
     try_cases("judge_row", solution, cases, right, mistakes=mistakes)
+
+
+def unconditional_attention(solution: type[nn.Module]) -> None:
+    """UnconditionalAttention(text_dim, channels): an α (B, C) that is learned and the same for all sentences."""
+    cases = [
+        ((5, 3), lambda: (torch.randn(4, 5),), "One α per channel, (B, channels), the same row for every sentence."),
+        ((6, 2), lambda: (torch.randn(1, 6),), "A batch of one sentence gives (1, channels)."),
+        ((3, 7), lambda: (torch.randn(2, 3),), "α has as many entries as there are channels, whatever text_dim is."),
+    ]
+    mistakes = [(_Conditional, "α depends on the sentence here: that is late guidance itself, not its control.")]
+    right = "The package's guidance_by='nothing' gives the same α."
+    name = "UnconditionalAttention"
+    compare_modules(name, solution, _Unconditional, cases, right, initial=("bias",), mistakes=mistakes)
+
+
+class _Unconditional(nn.Module):
+    def __init__(self, text_dim: int, channels: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, sentence: torch.Tensor) -> torch.Tensor:
+        return self.bias.expand(len(sentence), -1)
+
+
+class _Conditional(_Unconditional):
+    def forward(self, sentence: torch.Tensor) -> torch.Tensor:
+        return self.bias + sentence.mean(dim=1, keepdim=True)
