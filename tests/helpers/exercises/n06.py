@@ -12,6 +12,9 @@ WRONG = {
 EXPECTED = {
     "neighbours": (19.3, 19.5),  # of 25 on the map of Charades-STA
     "heard_1": (9, 9),
+    "layers_to_all_3": (9, 9),  # from clips 6 to 9 of 16 to the far corner
+    "layers_to_all_5": (5, 5),
+    "layers_to_all_9": (3, 3),
     "loss_a_layer_torch": (35, 75),  # √6 n is 47
     "loss_a_layer_unit": (0.6, 1.2),
     "signal_torch": (0, 1e-10),
