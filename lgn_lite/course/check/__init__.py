@@ -13,6 +13,10 @@ from lgn_lite.course.check.n03 import encode_words, last_states, memory_left, ne
 from lgn_lite.course.check.n04 import candidate_number, ceiling_of, pool_clips, step_of_length
 from lgn_lite.course.check.n05 import film_relu, modulate, unit_parameters
 from lgn_lite.course.check.n06 import count_neighbours, fuse, reach
+from lgn_lite.course.check.n03 import encode_words, last_states, memory_left, nearest_sentence
+from lgn_lite.course.check.n04 import candidate_number, ceiling_of, step_of_length
+from lgn_lite.course.check.n05 import early_modulation, film_relu, modulate, unit_parameters
+from lgn_lite.course.check.n06 import count_neighbours, fuse, fuse_map, list_convolution, reach
 from lgn_lite.course.check.n07 import control_gaps, entry_size, guide_cell, same_guidance
 from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, strict_recall
 from lgn_lite.course.check.n09 import choose_epoch, clip_gradients, label, plateau_cost, recall_at_1
@@ -37,8 +41,8 @@ __all__ += ["feature_rate", "frame_times", "shown_frame"]
 __all__ += ["detects", "span_rows"]
 __all__ += ["discounted", "expected_label", "nms_by_hand", "strict_recall"]
 __all__ += ["control_gaps", "entry_size", "guide_cell", "same_guidance"]
-__all__ += ["count_neighbours", "fuse", "reach"]
-__all__ += ["film_relu", "modulate", "unit_parameters"]
+__all__ += ["count_neighbours", "fuse", "fuse_map", "list_convolution", "reach"]
+__all__ += ["early_modulation", "film_relu", "modulate", "unit_parameters"]
 __all__ += ["conv_products", "feature_bytes", "square_cells"]
 __all__ += ["other_video", "same_mix", "tied_hit"]
 __all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]

@@ -3,8 +3,13 @@
 import math
 from collections.abc import Callable
 
+import torch
+from torch import nn
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_modules
 from lgn_lite.course.check.parts import dot
+from lgn_lite.model import EarlyModulation
 
 
 def modulate(solution: Callable[[list, list, list], list]) -> None:
@@ -91,3 +96,44 @@ def unit_parameters(solution: Callable[[int, int, int, bool], int]) -> None:
     ]
     right = "The paper's two units have 4.2 million parameters."
     try_cases("unit_parameters", solution, cases, right, mistakes=mistakes)
+
+
+def early_modulation(solution: type[nn.Module]) -> None:
+    """MyEarlyModulation(text_dim, channels): eq. 2 with the package's bias, for a batch of videos."""
+    cases = [
+        ((3, 4), lambda: (torch.randn(1, 2, 4), torch.randn(1, 3)), "The gate is the linear layer of f_s."),
+        (
+            (5, 2),
+            lambda: (torch.randn(3, 3, 2), torch.randn(3, 5)),
+            "Each sentence has its own gate, the same for all its frames: (B, D) → (B, 1, D).",
+        ),
+        ((2, 6), lambda: (torch.randn(2, 5, 6), torch.randn(2, 2)), "It is one factor per channel, not per frame."),
+    ]
+
+    class Added(EarlyModulation):
+        def forward(self, features, sentence):
+            return features + self.project(sentence).unsqueeze(1)
+
+    class Sigmoid(EarlyModulation):
+        def forward(self, features, sentence):
+            return features * self.project(sentence).unsqueeze(1).sigmoid()
+
+    class Clipped(EarlyModulation):
+        def forward(self, features, sentence):
+            return features * self.project(sentence).unsqueeze(1).relu()
+
+    class OnePlus(EarlyModulation):
+        def forward(self, features, sentence):
+            return features * (1 + self.project(sentence).unsqueeze(1))
+
+    mistakes = [
+        (Added, "It adds: eq. 2 multiplies the feature by the gate."),
+        (Sigmoid, "A sigmoid keeps the gate between 0 and 1: eq. 2 bounds neither its size nor its sign."),
+        (
+            Clipped,
+            "A ReLU closes every negative gate: eq. 2 has none, and a flipped sign matters before the next ReLU.",
+        ),
+        (OnePlus, "The 1 is in the bias already: it is not added a second time."),
+    ]
+    right, first = "It is the package's EarlyModulation, gradients included.", ("project.bias",)
+    compare_modules("MyEarlyModulation", solution, EarlyModulation, cases, right, initial=first, mistakes=mistakes)
