@@ -17,6 +17,7 @@ EXPECTED = {  # of the committed run: size small, profile cpu, seed 0
     "loss_one_score_each": (0.14, 0.16),
     "loss_unit": (0.21, 0.32),
     "loss_unit_boosted": (0.13, 0.17),
+    "loss_unit_rate": (0.13, 0.2),
     "loss_rms": (0.13, 0.17),
     "R1@0.5 LGN, its own α": (75.0, 95.0),
     "R1@0.5 LGN, ten times α": (75.0, 95.0),

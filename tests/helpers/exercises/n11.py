@@ -11,8 +11,8 @@ WRONG = {
 EXPECTED = {
     "hits": (80.0, 90.0),
     "elsewhere": (8.0, 20.0),
-    "early modulation_other": (0.0, 30.0),  # the sentence is heard here …
-    "late guidance_other": (75.0, 90.0),  # … and hardly here
+    "R1@0.5 early modulation, another sentence": (0.0, 30.0),  # the sentence counts here …
+    "R1@0.5 late guidance, another sentence": (75.0, 90.0),  # … and little here
 }
 
 
