@@ -11,7 +11,9 @@ from torch import nn
 from lgn_lite.course.check.cases import is_stub, same, shown, try_cases
 from lgn_lite.course.check.modules import compare_functions, compare_modules, compare_steps
 from lgn_lite.loss import moment_loss
-from lgn_lite.model import EarlyModulation
+from lgn_lite.map_convolution import ListConvolution
+from lgn_lite.model import EarlyModulation, SentenceEncoder
+from lgn_lite.moments import Moments
 
 FORM = re.compile(r"^\w+\(.* (gave|raised) .* but it should be .*\. .+[.?]$")
 
@@ -66,7 +68,7 @@ def test_code_is_no_stub():
 
 def test_none_on_purpose_is_wrong_later_too():
     text = message(double, lambda x: [2 * v for v in x] if x[0] > 0 else None)
-    assert text == "double([-3]) gave None, but it should be [-6]. It returned None: is a return missing?"
+    assert text.startswith("double([-3]) gave None, but it should be [-6]. It returned None: is a return missing?")
 
 
 def test_an_exception_names_input_and_line():
@@ -251,6 +253,70 @@ def test_what_is_wrong_with_a_module_is_named(solution, words):
     assert words in message(modulation, solution)
 
 
+def test_a_module_is_a_class_that_calls_its_parent():
+    class Orphan(nn.Module):
+        def __init__(self, text_dim, channels):
+            self.gate = nn.Linear(text_dim, channels)
+
+        def forward(self, features, sentence):
+            return features
+
+    assert "super().__init__()" in message(modulation, Orphan)
+    assert "should be a class" in message(modulation, lambda features, sentence: features)
+
+
+def test_a_check_leaves_the_random_numbers_as_they_are(capsys):
+    torch.manual_seed(3)
+    first = torch.rand(2)
+    torch.manual_seed(3)
+    modulation(Right)
+    loss(moment_loss)
+    step(right_step)
+    assert torch.equal(torch.rand(2), first)
+
+
+def test_the_course_s_modules_written_otherwise_pass(capsys):
+    class Encoder(nn.Module):
+        def __init__(self, word_dim, text_dim, layers, vocabulary_size):
+            super().__init__()
+            self.words = nn.Embedding(vocabulary_size, word_dim, padding_idx=0)
+            self.rnn = nn.LSTM(word_dim, text_dim, layers, batch_first=True)
+            self.out = nn.Linear(text_dim, text_dim)
+
+        def forward(self, words, counts):
+            packed = nn.utils.rnn.pack_padded_sequence(self.words(words), counts, True, enforce_sorted=False)
+            return self.out(self.rnn(packed)[1][0][-1])
+
+    class ByGather(nn.Module):
+        def __init__(self, channels, moments, kernel):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(kernel**2, channels, channels))
+            self.bias = nn.Parameter(torch.zeros(channels))
+            self.neighbours = moments.neighbours(kernel)
+
+        def forward(self, x):
+            padded = F.pad(x, (0, 0, 0, 1))
+            total = sum(padded[:, at] @ w for at, w in zip(self.neighbours.T, self.weight, strict=True))
+            return F.relu(total + self.bias) / (self.neighbours < x.shape[1]).sum(1, keepdim=True)
+
+    def sentences():
+        return torch.randint(1, 9, (3, 6)), torch.tensor([6, 2, 4])
+
+    moments = Moments(6, (4, 1))
+    compare_modules("Encoder", Encoder, SentenceEncoder, [((3, 4, 1, 9), sentences, "Padding.")], "Yes.")
+    cases = [((2, moments, 3), lambda: (torch.randn(2, len(moments), 2),), "Neighbours.")]
+    compare_modules("ByGather", ByGather, ListConvolution, cases, "Yes.")
+
+    def pool(clips):
+        pairs = zip(moments.start_index, moments.end_index, strict=True)
+        return torch.stack([clips[:, first : last + 1].amax(1) for first, last in pairs], 1)
+
+    inputs = [(lambda: (torch.randn(2, 6, 3),), "Maximum.")]
+    compare_functions("pool", pool, moments.pool, inputs, "Yes.")
+    assert capsys.readouterr().out.count("right. Yes.") == 3
+    assert "one result" in message(compare_functions, "f", lambda clips: list(pool(clips)), moments.pool, inputs, "")
+
+
 def test_a_known_mistake_of_a_module_is_named():
     mistakes = [(variant(lambda self, f, s: self.gate(s).unsqueeze(1) + f), "It is a product.")]
     added = variant(lambda self, f, s: f + self.gate(s)[:, None])
@@ -347,6 +413,11 @@ def summed(model, optimizer, x, y):
     return value
 
 
+def in_evaluation(model, optimizer, x, y):
+    model.eval()
+    return right_step(model, optimizer, x, y)
+
+
 def returns_nothing(model, optimizer, x, y):
     right_step(model, optimizer, x, y)
 
@@ -357,6 +428,7 @@ def returns_nothing(model, optimizer, x, y):
         (no_zero, "after 2 steps"),
         (no_step, "after 1 step but"),
         (summed, "the value returned after 1 step"),
+        (in_evaluation, "as the mode of the Linear after 1 step but it should be 'training'"),
         (returns_nothing, "is a return missing?"),
         (lambda m, o, x, y: m(y), "raised RuntimeError"),
     ],
