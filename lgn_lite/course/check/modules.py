@@ -1,7 +1,7 @@
 """How a check tries a reader's `nn.Module`, loss or training step: next to the package's, gradients included.
 
 Each of the three takes cases with a reason each, as `try_cases` does, and the reader's code next to a reference. What
-the two give is compared number by number, to the TOLERANCE of `outcomes.py`; a message says which number of which
+the two give is compared number by number, to `TOLERANCE`; a message says which number of which
 tensor differs.
 """
 
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from lgn_lite.course.check.cases import is_stub, not_written, shown, unchanged
-from lgn_lite.course.check.outcomes import Mistake, Outcome, compare, listed, named, parameter_names
+from lgn_lite.course.check.outcomes import TOLERANCE, Mistake, Outcome, compare, listed, named, parameter_names
+
+__all__ = ["TOLERANCE", "compare_functions", "compare_modules", "compare_steps"]
 
 SEED = 20  # of all random inputs and weights
 
@@ -114,7 +116,8 @@ def compare_functions(
         reference: the right one, of the same arguments.
         cases: a function without arguments that makes those of the solution, and what a difference probably means.
         right: what to say when all cases pass.
-        gradients: positions of the arguments whose gradients are compared; None: all tensors of floating point.
+        gradients: positions of the arguments whose gradients are compared; None: those of all tensors of floating point
+            and of the parameters of all modules.
         mistakes: wrong functions with their reasons, as in `try_cases`.
 
     Raises:
@@ -219,12 +222,16 @@ def _forward_backward(
     for i, part in enumerate(results):
         outcome.values["the result" + f"[{i}]" * (len(results) > 1)] = _detached(part)
     sources = {str(i): leaves[i] for i in places} | parameters
+    for i, value in enumerate(leaves if gradients is None else ()):
+        for key, parameter in value.named_parameters() if isinstance(value, nn.Module) else ():
+            sources[f"{i}.{key}"] = parameter
+            outcome.labels[f"{i}.{key}"] = f"{labels[str(i)]}.{key}"
     attached = [part for part in results if isinstance(part, Tensor) and part.requires_grad]
     found = dict.fromkeys(sources)
-    if attached:
+    can = {key: value for key, value in sources.items() if value.requires_grad}
+    if attached and can:
         torch.manual_seed(SEED + 2)  # each number of the result counts by another weight
         total = sum((part * torch.randn(part.shape)).sum() for part in attached)
-        can = {key: value for key, value in sources.items() if value.requires_grad}
         try:
             found |= dict(zip(can, torch.autograd.grad(total, list(can.values()), allow_unused=True), strict=True))
         except RuntimeError as error:

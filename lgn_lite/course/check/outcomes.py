@@ -1,7 +1,7 @@
 """What a reader's code and the right code gave, next to each other: what differs, and how a message says it."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -209,4 +209,6 @@ def _brief(value: Any) -> str:
         return f"tensor{tuple(value.shape)}" if value.ndim else shown(value)
     if isinstance(value, (nn.Module, torch.optim.Optimizer)):
         return type(value).__name__
+    if isinstance(value, Mapping):  # a batch
+        return "{" + ", ".join(f"{key}: {_brief(part)}" for key, part in value.items()) + "}"
     return shown(value)
