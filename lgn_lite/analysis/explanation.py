@@ -120,8 +120,12 @@ def sentence_vectors(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor
     """f_s of each sentence (section 3.3): (S, H), on the model's device."""
     model = checkpoint.model.eval()
     device = next(model.parameters()).device
-    words, counts = pad_words([checkpoint.encode(sentence) for sentence in sentences])
-    return model.sentence(words.to(device), counts.to(device))
+    words = [checkpoint.encode(sentence) for sentence in sentences]
+    found = []
+    for first in range(0, len(words), 256):  # one long sentence would pad all
+        padded, counts = pad_words(words[first : first + 256])
+        found.append(model.sentence(padded.to(device), counts.to(device)))
+    return torch.cat(found)
 
 
 @torch.inference_mode()

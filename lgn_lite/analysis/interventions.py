@@ -125,9 +125,11 @@ class PairedDifference(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """ "clearly higher", "clearly lower", or "open: the interval includes 0"."""
+        """ "clearly higher", "clearly lower", "open: the interval includes 0", or "equal in every video"."""
         if np.isnan(self.low):
             return "open: an interval needs two videos"
+        if self.low == self.high == 0:
+            return "equal in every video"
         if self.low <= 0 <= self.high:
             return "open: the interval includes 0"
         return "clearly higher" if self.mean > 0 else "clearly lower"
@@ -142,7 +144,7 @@ def paired_by_video(
 ) -> PairedDifference:
     """How far one measurement is above another over all queries, with Student's interval over the videos.
 
-    Queries about one video stand or fall together, so that videos are drawn, not queries: the interval says what the
+    Queries about one video succeed or fail together, so that videos are drawn, not queries: the interval says what the
     difference may be for this very model on other videos of the same kind. It says nothing of other seeds.
 
     Args:

@@ -189,8 +189,9 @@ def plot_guidance(
     for ax, (channel, what) in zip(axes.flat, named.items(), strict=True):
         grid = map_grid(moments, explanation.features[:, channel], f"channel {channel}")
         image = draw_map(ax, grid, duration, CHANGE, -edge, edge, ground_truth)
-        first = f"{what}: channel {channel}, weight {signed(float(explanation.readout[channel]))}"
-        ax.set_title(f"{first}\nα {number(float(usual[channel]))} → {number(float(alpha[channel]))}", fontsize=9)
+        values = f"α {number(float(usual[channel]))} → {number(float(alpha[channel]))}"
+        weight = f"weight {signed(float(explanation.readout[channel]))}"
+        ax.set_title(f"{what}: channel {channel}\n{values}\n{weight}", fontsize=9)
     for ax in axes[-1]:
         ax.set_xlabel("end (seconds)")
     for ax in axes[:, 0]:

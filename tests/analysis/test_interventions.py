@@ -1,6 +1,8 @@
 """Replacing what a stage is given: the model as it is without a replacement, by hand with one, and paired intervals."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import evaluate_logits, score_queries
 from lgn_lite.model import LGN
+
+NOTEBOOKS = ("07_late_guidance", "11_explore_predictions")
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ def test_the_interval_holds_the_difference_as_often_as_it_says():
         ((3.0, 1.0, 5.0), "clearly higher", "+3.0 points [+1.0, +5.0]"),
         ((-3.0, -5.0, -1.0), "clearly lower", "−3.0 points [−5.0, −1.0]"),
         ((-1.0, -2.5, 0.5), "open: the interval includes 0", "−1.0 points [−2.5, +0.5]"),
-        ((0.0, 0.0, 0.0), "open: the interval includes 0", "+0.0 points [+0.0, +0.0]"),
+        ((0.0, 0.0, 0.0), "equal in every video", "+0.0 points [+0.0, +0.0]"),
     ],
 )
 def test_a_verdict_is_no_stronger_than_the_interval(numbers, verdict, text):
@@ -136,3 +140,11 @@ def test_one_video_has_no_interval():
     assert found.mean == pytest.approx(200 / 3) and np.isnan(found.low) and "two videos" in found.verdict
     with pytest.raises(InputError, match="for 3 queries"):
         paired_by_video(torch.ones(2), torch.ones(3), queries)
+
+
+def test_two_notebooks_show_the_same_cost_of_another_alpha():
+    folder = Path(__file__).resolve().parents[2] / "notebooks" / "results"
+    late, explored = (json.loads((folder / f"{name}.json").read_text()) for name in NOTEBOOKS)
+    for theirs, ours in {"the mean α": "mean", "another query's α": "another"}.items():
+        assert explored[f"late guidance, {ours} sentence"] == pytest.approx(late[f"LGN, {theirs} − its own α"])
+        assert explored[f"R1@0.5 late guidance, {ours} sentence"] == pytest.approx(late[f"R1@0.5 LGN, {theirs}"])

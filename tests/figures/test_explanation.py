@@ -122,7 +122,7 @@ def test_guidance_sorts_what_the_sentence_changes_and_draws_the_strongest_channe
     assert {text.get_text() for text in alpha.texts} >= {str(c) for c in channels}
     for ax, channel in zip(panels, channels, strict=True):
         before, after = number(explanation.neutral[channel].item()), number(explanation.alpha[channel].item())
-        assert f"channel {channel}, weight" in (title := ax.get_title("left")) and f"\nα {before} → {after}" in title
+        assert f"channel {channel}\nα {before} → {after}\nweight" in ax.get_title("left")
         grid = ax.images[-1].get_array()
         assert on_map(model.moments, grid) == pytest.approx(explanation.features[:, channel].numpy(), abs=1e-6)
         assert ax.images[-1].get_clim() == panels[0].images[-1].get_clim()  # one scale

@@ -13,11 +13,11 @@ from lgn_lite.course.check.n03 import encode_words, last_states, memory_left, ne
 from lgn_lite.course.check.n04 import candidate_number, ceiling_of, pool_clips, step_of_length
 from lgn_lite.course.check.n05 import early_modulation, film_relu, modulate, unit_parameters
 from lgn_lite.course.check.n06 import count_neighbours, fuse, fuse_map, list_convolution, reach
-from lgn_lite.course.check.n07 import control_gaps, entry_size, guide_cell, same_guidance
+from lgn_lite.course.check.n07 import control_gaps, entry_size, guide_cell, late_guidance, same_guidance
 from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, strict_recall
 from lgn_lite.course.check.n09 import choose_epoch, clip_gradients, label, plateau_cost, recall_at_1
 from lgn_lite.course.check.n10 import false_alarms, judge_row, paired_interval, seeds_needed, unconditional_attention
-from lgn_lite.course.check.n11 import cured, miss, needed_word
+from lgn_lite.course.check.n11 import alpha_gradient, cured, miss, needed_word
 from lgn_lite.course.check.n12 import other_video, same_mix, tied_hit
 from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, score_to_iou
 from lgn_lite.course.check.n14 import conv_products, feature_bytes, square_cells
@@ -31,11 +31,11 @@ __all__ += ["encode_words", "last_states", "memory_left", "nearest_sentence", "s
 __all__ += ["candidate_number", "ceiling_of", "pool_clips", "step_of_length"]
 __all__ += ["early_modulation", "film_relu", "modulate", "unit_parameters"]
 __all__ += ["count_neighbours", "fuse", "fuse_map", "list_convolution", "reach"]
-__all__ += ["control_gaps", "entry_size", "guide_cell", "same_guidance"]
+__all__ += ["control_gaps", "entry_size", "guide_cell", "late_guidance", "same_guidance"]
 __all__ += ["discounted", "expected_label", "nms_by_hand", "strict_recall"]
 __all__ += ["choose_epoch", "clip_gradients", "label", "plateau_cost", "recall_at_1"]
 __all__ += ["false_alarms", "judge_row", "paired_interval", "seeds_needed", "unconditional_attention"]
-__all__ += ["cured", "miss", "needed_word"]
+__all__ += ["alpha_gradient", "cured", "miss", "needed_word"]
 __all__ += ["other_video", "same_mix", "tied_hit"]
 __all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
 __all__ += ["conv_products", "feature_bytes", "square_cells"]

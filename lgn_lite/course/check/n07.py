@@ -3,8 +3,14 @@
 import math
 from collections.abc import Callable
 
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_modules
 from lgn_lite.course.check.parts import norm, scaled
+from lgn_lite.model import LateGuidance
 
 
 def guide_cell(solution: Callable[[list, list], list]) -> None:
@@ -147,3 +153,68 @@ def control_gaps(solution: Callable[[Callable, Callable, list], list]) -> None:
         ),
     ]
     try_cases("control_gaps", solution, cases, "Now give it the real `train` and `score`.", mistakes=mistakes)
+
+
+def late_guidance(solution: type[nn.Module]) -> None:
+    """MyLateGuidance(norm, scale): eq. 3 as a module, next to the package's, gradients included."""
+
+    def features(B: int, P: int, C: int) -> Callable[[], tuple]:
+        return lambda: (torch.randn(B, P, C), torch.randn(B, C))
+
+    def empty_rows() -> tuple:
+        x = torch.randint(-3, 4, (2, 5, 3))  # whole numbers: the gradient of a row of zeros has no size to compare
+        x[:, 2] = 0
+        return x, torch.randn(2, 3)
+
+    cases = [
+        (("none", "unit"), features(1, 4, 3), "Without a norm it is the product: α of each channel times its column."),
+        (("cell", "unit"), features(1, 4, 3), "The norm runs over the channels of each candidate, the last axis."),
+        (("cell", "unit"), features(3, 5, 8), "Each query of the batch has an α of its own."),
+        (("cell", "rms"), features(2, 7, 5), "The root of the number of terms: over the channels there are C."),
+        (("map", "unit"), features(2, 4, 3), "The norm of a channel runs over its candidates, the middle axis."),
+        (("map", "rms"), features(2, 7, 5), "The root of the number of terms: over the candidates there are P."),
+        (("none", "rms"), features(2, 6, 4), "Without a norm there are no terms: the scale does nothing."),
+        (("cell", "rms"), empty_rows, "A row of zeros stays zeros, and its gradient is a number: see normalize."),
+    ]
+    mistakes = [
+        (
+            _guidance(lambda w, axis, a: w / w.detach().norm(dim=axis, keepdim=True)),
+            "The norm depends on α too: no detach.",
+        ),
+        (_guidance(lambda w, axis, a: w / w.sum(axis, keepdim=True)), "Divide by the L2 norm, not by the sum."),
+        (
+            _guidance(lambda w, axis, a: w / w.abs().sum(axis, keepdim=True)),
+            "Divide by the L2 norm, not by the L1 norm.",
+        ),
+        (
+            _guidance(lambda w, axis, a: w / w.square().sum(axis, keepdim=True)),
+            "The root of the sum of squares is missing.",
+        ),
+        (
+            _guidance(lambda w, axis, a: w / w.abs().amax(axis, keepdim=True)),
+            "Divide by the L2 norm, not by the maximum.",
+        ),
+        (_guidance(lambda w, axis, a: a * normalize(w / a, dim=axis)), "α belongs under the norm too: weight first."),
+        (_guidance(lambda w, axis, a: normalize(w / a, dim=axis)), "α is missing: weight the channels first."),
+        (_guidance(lambda w, axis, a: normalize(w, dim=(1, 2))), "One norm per candidate or channel, not one for all."),
+    ]
+    right = "Outputs and gradients are those of lgn_lite.model.LateGuidance."
+    compare_modules("MyLateGuidance", solution, LateGuidance, cases, right, mistakes=mistakes)
+
+
+def _guidance(divided: Callable[[Tensor, int, Tensor], Tensor]) -> type[nn.Module]:
+    """A module that differs from LateGuidance in how it divides: by weighted features, axis of the norm, and α."""
+
+    class Module(nn.Module):
+        def __init__(self, norm: str, scale: str):
+            super().__init__()
+            self.norm, self.scale = norm, scale
+
+        def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+            weighted = alpha[:, None] * x
+            if self.norm == "none":
+                return weighted
+            axis = 2 if self.norm == "cell" else 1
+            return divided(weighted, axis, alpha[:, None]) * (x.shape[axis] ** 0.5 if self.scale == "rms" else 1)
+
+    return Module

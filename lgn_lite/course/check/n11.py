@@ -2,8 +2,13 @@
 
 from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_functions
 from lgn_lite.course.check.parts import iou, shared
+from lgn_lite.model import LateGuidance
 
 
 def miss(solution: Callable[[tuple, tuple], str]) -> None:
@@ -144,3 +149,43 @@ def cured(solution: Callable[[list, str, float], float]) -> None:
     ]
     right = "An upper bound: real fixes also lose some hits."
     try_cases("cured", solution, cases, right, mistakes=mistakes)
+
+
+def alpha_gradient(solution: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """alpha_gradient(features, alpha, readout): the gradient of a candidate's logit with respect to α (eq. 3), (C,)."""
+
+    def vectors(C: int) -> Callable[[], tuple]:
+        return lambda: (torch.randn(C), torch.randn(C), torch.randn(C))
+
+    def shut() -> tuple:
+        alpha = torch.randn(5)
+        alpha[1] = 0
+        return torch.randn(5).relu(), alpha, torch.randn(5)
+
+    def reference(features: Tensor, alpha: Tensor, readout: Tensor) -> Tensor:
+        leaf = alpha.detach().clone().requires_grad_()
+        guided = LateGuidance("cell", "rms")(features[None, None], leaf[None])[0, 0]
+        return torch.autograd.grad(readout @ guided, leaf)[0]
+
+    def by_hand(features: Tensor, alpha: Tensor, readout: Tensor, of_norm: float = 1.0, root: bool = True) -> Tensor:
+        y = alpha * features
+        through_norm = y * (readout * y).sum() / y.norm() ** 3
+        return (len(alpha) ** 0.5 if root else 1) * features * (readout / y.norm() - of_norm * through_norm)
+
+    cases = [
+        (vectors(4), "The gradient of √C · w · (α ∘ x) / ‖α ∘ x‖: α is above and below the line."),
+        (vectors(9), "It has √C for any number of channels."),
+        (shut, "A channel that is zero everywhere gets no gradient; one with α = 0 may get one."),
+    ]
+    mistakes = [
+        (lambda x, a, w: by_hand(x, a, w, of_norm=0.0), "The norm below the line depends on α as well."),
+        (lambda x, a, w: by_hand(x, a, w, root=False), "The factor √C is missing."),
+        (lambda x, a, w: w * x, "That is the gradient without the norm."),
+        (lambda x, a, w: a * reference(x, a, w), "That is gradient times α: what is asked for is the gradient alone."),
+        (lambda x, a, w: -reference(x, a, w), "The sign: more α where it is positive raises the score."),
+        (lambda x, a, w: reference(x, a, w).abs(), "Keep the sign: some channels lower the score."),
+        (lambda x, a, w: reference(a, x, w), "That is the gradient with respect to the features."),
+        (lambda x, a, w: len(a) ** 0.5 * a * x / (a * x).norm(), "That is the gradient with respect to the weights w."),
+    ]
+    right = "It is at right angles to α: what a common factor would change is nothing."
+    compare_functions("alpha_gradient", solution, reference, cases, right, gradients=(), mistakes=mistakes)
