@@ -119,11 +119,11 @@ GLOSSARY: dict[str, Term] = {
         "The sentence raises some channels of the map and lowers others, before the scores are computed.", "eq. 3", "07"
     ),
     "module": Term(
-        "One place at which late guidance acts, after a layer of the map convolution; the paper has six.", "k", "07"
+        "One place at which late guidance acts, after a layer of the map convolution; the paper has six.", "K", "07"
     ),
     "α": Term(
-        "The factor by which late guidance multiplies a channel of the map. At 1 the channel stays as it is; above 1 "
-        "it is raised, below 1 lowered.",
+        "The factor by which late guidance multiplies a channel of the map. After the norm only its size next to the "
+        "other α counts: raised and lowered is meant against the mean α, that of the average sentence.",
         "W_M′ f_s",
         "07",
     ),

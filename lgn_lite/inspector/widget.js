@@ -29,7 +29,7 @@ const TERMS = {
   "Baseline": "The model to compare with; in the course one without early modulation and late guidance. The sentence reaches it only where it is combined with the map.",
   "Disagreement": "1 minus the IoU of the two models' first predictions: 0 if both predict the same moment, 1 if the two do not overlap.",
   "Late guidance": "The sentence raises some channels of the map and lowers others, before the scores are computed.",
-  "α (alpha)": "The factor by which late guidance multiplies a channel of the map. At 1 the channel stays as it is; above 1 it is raised, below 1 lowered.",
+  "α (alpha)": "The factor by which late guidance multiplies a channel of the map. After the norm only its size next to the other α counts: raised and lowered is meant against the mean α, that of the average sentence.",
   "Early modulation": "The sentence strengthens some channels of the frames' features and weakens others, before there is a map.",
   "Gate": "The factor by which early modulation multiplies a channel of the frames' features. At 1 nothing changes.",
   "Channel and weight": "A channel is one of the numbers that the network holds for each frame or cell. The weight of a channel of the map says how much it adds to the score.",
@@ -1564,7 +1564,7 @@ function heat(page, values, rows, scale, caption, duration) {
 
 class LateTab extends SideTab {
   constructor(page) {
-    super(page, "Late guidance multiplies every channel of the map by α, which the sentence sets; α = 1 changes nothing (eq. 3).");
+    super(page, "Late guidance multiplies every channel of the map by α, which the sentence sets; a factor that all α share cancels in the norm (eq. 3).");
   }
 
   section(model, k) {
