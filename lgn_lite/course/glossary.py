@@ -122,8 +122,8 @@ GLOSSARY: dict[str, Term] = {
         "One place at which late guidance acts, after a layer of the map convolution; the paper has six.", "K", "07"
     ),
     "α": Term(
-        "The factor by which late guidance multiplies a channel of the map. After the norm only its size next to the "
-        "other α counts: raised and lowered is meant against the mean α, that of the average sentence.",
+        "The factor by which late guidance multiplies a channel of the map. Only its size next to the other α "
+        "counts: a channel is raised or lowered against the mean α.",
         "W_M′ f_s",
         "07",
     ),

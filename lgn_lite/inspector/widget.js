@@ -29,7 +29,7 @@ const TERMS = {
   "Baseline": "The model to compare with; in the course one without early modulation and late guidance. The sentence reaches it only where it is combined with the map.",
   "Disagreement": "1 minus the IoU of the two models' first predictions: 0 if both predict the same moment, 1 if the two do not overlap.",
   "Late guidance": "The sentence raises some channels of the map and lowers others, before the scores are computed.",
-  "α (alpha)": "The factor by which late guidance multiplies a channel of the map. After the norm only its size next to the other α counts: raised and lowered is meant against the mean α, that of the average sentence.",
+  "α (alpha)": "The factor by which late guidance multiplies a channel of the map. Only its size next to the other α counts: a channel is raised or lowered against the mean α.",
   "Early modulation": "The sentence strengthens some channels of the frames' features and weakens others, before there is a map.",
   "Gate": "The factor by which early modulation multiplies a channel of the frames' features. At 1 nothing changes.",
   "Channel and weight": "A channel is one of the numbers that the network holds for each frame or cell. The weight of a channel of the map says how much it adds to the score.",
