@@ -8,8 +8,14 @@ from .data_statistics import TABLE_1 as TABLE_1
 from .data_statistics import survey as survey
 from .explanation import explain as explain
 from .explanation import mean_alpha as mean_alpha
+from .explanation import sentence_vectors as sentence_vectors
 from .explanation import top_predictions as top_predictions
 from .explanation import word_effects as word_effects
+from .interventions import PairedDifference as PairedDifference
+from .interventions import hits as hits
+from .interventions import other_queries as other_queries
+from .interventions import paired_by_video as paired_by_video
+from .interventions import replaced_logits as replaced_logits
 from .mistakes import CONTENTS as CONTENTS
 from .mistakes import HIT as HIT
 from .mistakes import TIMINGS as TIMINGS

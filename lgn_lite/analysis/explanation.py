@@ -1,7 +1,7 @@
 """Why a model predicts what it does: what the sentence did at each of the three stages, for one video and one sentence.
 
-`explain` runs the model once with its trace; the two other functions change one thing and run it again: the guidance
-modules that depend on the sentence, and the words that the sentence has.
+`explain` runs the model once with its trace, and once more for each guidance module that gets the sentence;
+`word_effects` leaves out one word at a time. For whole splits: interventions.py.
 """
 
 from __future__ import annotations
@@ -48,19 +48,21 @@ class Explanation:
 
     scores: Tensor  # (P,) sigmoid of the logits: the predicted scaled IoU (eq. 4)
     alpha: Tensor | None  # (C,) late guidance (eq. 3); None without modules
+    neutral: Tensor | None  # (C,) the α that modules without the sentence get in `steps`; None without modules
     steps: Tensor  # (K + 1, P) scores where only the first 0 … K modules depend on the sentence
     features: Tensor  # (P, C) the map that the scores are read off
     readout: Tensor  # (C,) weight of each of its channels in the score
     gates: list[Gates]  # the early units, in order
 
     def strongest(self, count: int) -> tuple[Tensor, Tensor]:
-        """Numbers of the channels that late guidance raises most and lowers most, each strongest first.
+        """Numbers of the channels that the sentence raises most and lowers most, each strongest first.
 
-        Raised and lowered against no guidance, α = 1. Raises InputError for a model without late guidance.
+        Raised and lowered against `neutral`: a channel may have a large α for every sentence, and then it is not this
+        sentence that raises it. Raises InputError for a model without late guidance.
         """
         if self.alpha is None:
             raise InputError("this model has no late guidance: it raises and lowers no channel")
-        order = self.alpha.argsort(descending=True)
+        order = (self.alpha - self.neutral).argsort(descending=True)
         count = min(count, len(order) // 2)
         return order[:count], order.flip(0)[:count]
 
@@ -90,9 +92,12 @@ def explain(model: LGN, video: Tensor, words: Tensor, neutral: Tensor | None = N
     trace: Trace = {}
     with _catching_gates(model) as gates:
         logits = model(video, words, torch.tensor([words.shape[1]], device=device), trace=trace)[0]
+    if model.attention is not None and neutral is None:
+        neutral = model.alpha(torch.zeros_like(trace["sentence"]))[0]
     return Explanation(
         scores=logits.sigmoid().cpu(),
         alpha=trace["alpha"][0].cpu() if "alpha" in trace else None,
+        neutral=neutral.cpu() if "alpha" in trace else None,
         steps=_steps(model, trace, neutral).cpu(),
         features=trace["features"][0].cpu(),
         readout=model.score.weight[0].detach().cpu(),
@@ -105,22 +110,30 @@ def _steps(model: LGN, trace: Trace, neutral: Tensor | None) -> Tensor:
     K, fused = model.config.guidance, trace["fused"]  # modules, (1, P, C)
     if not K:
         return model.score(trace["features"]).squeeze(-1).sigmoid()
-    if neutral is None:
-        neutral = model.alpha(torch.zeros_like(trace["sentence"]))[0]
     guided = torch.ones(K + 1, K, device=fused.device).tril(-1)[..., None]  # (K + 1, K, 1), row j: the first j modules
     alphas = guided * trace["alpha"][:, None] + (1 - guided) * neutral.to(fused.device)  # (K + 1, K, C)
     return model.score(model.convolve(fused.expand(K + 1, -1, -1), alphas)).squeeze(-1).sigmoid()
 
 
 @torch.inference_mode()
-def mean_alpha(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor | None:
-    """(C,) the mean α over sentences, what late guidance does on average; None for a model without it."""
+def sentence_vectors(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor:
+    """f_s of each sentence (section 3.3): (S, H), on the model's device."""
     model = checkpoint.model.eval()
-    if model.attention is None:
-        return None
     device = next(model.parameters()).device
     words, counts = pad_words([checkpoint.encode(sentence) for sentence in sentences])
-    return model.alpha(model.sentence(words.to(device), counts.to(device))).mean(0).cpu()
+    return model.sentence(words.to(device), counts.to(device))
+
+
+@torch.inference_mode()
+def mean_alpha(checkpoint: Checkpoint, sentences: Sequence[str]) -> Tensor | None:
+    """(C,) the mean α over sentences, what late guidance does on average; None for a model without it.
+
+    α is a linear function of f_s and a bias: this is also the α of the mean of the sentence vectors.
+    """
+    model = checkpoint.model
+    if model.attention is None:
+        return None
+    return model.alpha(sentence_vectors(checkpoint, sentences)).mean(0).cpu()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from .explanation import plot_steps as plot_steps
 from .explanation import plot_words as plot_words
 from .interactive import map_figure as map_figure
 from .interactive import predictions_figure as predictions_figure
+from .interactive import slider_figure as slider_figure
 from .interactive import words_figure as words_figure
 from .maps import plot_map as plot_map
 from .results import plot_curves as plot_curves

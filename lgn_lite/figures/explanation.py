@@ -150,12 +150,18 @@ def plot_predictions(
 
 @mpl.rc_context(STYLE)
 def plot_guidance(
-    moments: Moments, explanation: Explanation, duration: float, ground_truth=None, count: int = 4
+    moments: Moments,
+    explanation: Explanation,
+    duration: float,
+    ground_truth=None,
+    count: int = 4,
+    neutral: str = "the mean α",
 ) -> Figure:
-    """Draw what a sentence does late: α of eq. 3 over the channels, sorted, and the maps of the strongest channels.
+    """Draw what a sentence does late: how α of eq. 3 differs from the neutral α, and the maps of these channels.
 
-    The maps are those that the score is computed from, after the last guidance module, all on one scale with zero in
-    the middle.
+    Bars are α minus `explanation.neutral`, sorted: what this sentence raises or lowers, and not what every sentence
+    does. The maps are those that the score is computed from, after the last guidance module, all on one scale with zero
+    in the middle.
 
     Args:
         moments: the P candidates.
@@ -163,6 +169,7 @@ def plot_guidance(
         duration: of the video, seconds.
         ground_truth: (start, end) in seconds, framed; None if it is not known.
         count: how many of the most raised and of the most lowered channels are named by their numbers and drawn.
+        neutral: what the neutral α is, as `explain` was given it.
 
     Returns:
         The figure.
@@ -175,15 +182,15 @@ def plot_guidance(
     columns = len(named) // 2
     figure = Figure(figsize=(max(9, 2.25 * columns), 7.8), layout="constrained")
     top, below = figure.subfigures(2, 1, height_ratios=(2.6, 5))
-    alpha = to_array(explanation.alpha)
-    _draw_alpha(top.subplots(), alpha, named)
+    alpha, usual = to_array(explanation.alpha), to_array(explanation.neutral)
+    _draw_alpha(top.subplots(), alpha - usual, named, neutral)
     axes = below.subplots(2, columns, squeeze=False, sharex=True, sharey=True)
     edge = widest(explanation.features[:, list(named)])
     for ax, (channel, what) in zip(axes.flat, named.items(), strict=True):
         grid = map_grid(moments, explanation.features[:, channel], f"channel {channel}")
         image = draw_map(ax, grid, duration, CHANGE, -edge, edge, ground_truth)
-        values = f"α {number(float(alpha[channel]))}, weight {signed(float(explanation.readout[channel]))}"
-        ax.set_title(f"{what}: channel {channel}\n{values}", fontsize=9)
+        first = f"{what}: channel {channel}, weight {signed(float(explanation.readout[channel]))}"
+        ax.set_title(f"{first}\nα {number(float(usual[channel]))} → {number(float(alpha[channel]))}", fontsize=9)
     for ax in axes[-1]:
         ax.set_xlabel("end (seconds)")
     for ax in axes[:, 0]:
@@ -192,38 +199,40 @@ def plot_guidance(
     return figure
 
 
-def _draw_alpha(ax: Axes, alpha: np.ndarray, named: Mapping[int, str]) -> None:
-    order = np.argsort(-alpha, kind="stable")
+def _draw_alpha(ax: Axes, change: np.ndarray, named: Mapping[int, str], neutral: str) -> None:
+    order = np.argsort(-change, kind="stable")
     colours = [{"raised": GUIDE, "lowered": LOWERED}.get(named.get(c), "#D9D9D9") for c in order]
-    ax.bar(np.arange(len(alpha)), alpha[order], width=0.9 if len(alpha) <= MANY else 1.0, color=colours)
-    if len(alpha) <= MANY:
+    ax.bar(np.arange(len(change)), change[order], width=0.9 if len(change) <= MANY else 1.0, color=colours)
+    if len(change) <= MANY:
         for at, channel in enumerate(order):
             if channel in named:
-                up = alpha[channel] >= 0
+                up = change[channel] >= 0
                 shift = {"xytext": (0, 3 if up else -3), "textcoords": "offset points", "va": "bottom" if up else "top"}
-                ax.annotate(str(channel), (at, alpha[channel]), ha="center", fontsize=8, rotation=90, **shift)
+                ax.annotate(str(channel), (at, change[channel]), ha="center", fontsize=8, rotation=90, **shift)
     else:  # bars too thin to be named one by one
         for what, side in (("raised", "left"), ("lowered", "right")):
             channels = [channel for channel, sort in named.items() if sort == what]
-            x = len(channels) - 0.5 if what == "raised" else len(alpha) - len(channels) - 0.5
-            y = alpha[channels[0]]
+            x = len(channels) - 0.5 if what == "raised" else len(change) - len(channels) - 0.5
+            y = change[channels[0]]
             shift = {"xytext": (4 if side == "left" else -4, 0), "textcoords": "offset points"}
             text = f"{what}: {', '.join(map(str, channels))}"
             ax.annotate(text, (x, y), ha=side, va="top" if y > 0 else "bottom", fontsize=8.5, **shift)
     ax.axhline(0, color=INK, lw=0.8)
-    ax.axhline(1, color=INK, lw=1, ls="--")
     at_end = {"ha": "right", "va": "bottom", "fontsize": 8.5}
-    ax.text(len(alpha) - 0.5, 1, "α = 1: as without guidance", **at_end)
-    ax.set(ylabel="α", xlim=(-0.6, len(alpha) - 0.4), xticks=[])
-    ax.set_xlabel(f"{len(alpha)} channels, sorted; the named ones are drawn below")
+    ax.text(len(change) - 0.5, 0, f"0: {neutral} of this channel", **at_end)
+    ax.set(ylabel=f"α − {neutral.removeprefix('the ')}", xlim=(-0.6, len(change) - 0.4), xticks=[])
+    ax.set_xlabel(f"{len(change)} channels, sorted; the named ones are drawn below")
     ax.margins(y=0.2)
 
 
 @mpl.rc_context(STYLE)
-def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, columns: int = 4) -> Figure:
+def plot_steps(
+    moments: Moments, steps, duration: float, ground_truth=None, columns: int = 4, neutral: str = "the mean α"
+) -> Figure:
     """Draw the score map if 0, 1, … K guidance modules are given the sentence, and below each what its module changed.
 
-    All scores are drawn from 0 to 1, all changes on a scale with zero in the middle; a star marks the highest score.
+    The other modules have the neutral α: they guide too, but alike for every sentence. All scores are drawn from 0 to
+    1, all changes on a scale with zero in the middle; a star marks the highest score.
 
     Args:
         moments: the P candidates.
@@ -231,6 +240,7 @@ def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, colu
         duration: of the video, seconds.
         ground_truth: (start, end) in seconds, framed; None if it is not known.
         columns: maps per row.
+        neutral: what the neutral α is, as `explain` was given it.
 
     Returns:
         The figure.
@@ -255,8 +265,9 @@ def plot_steps(moments: Moments, steps, duration: float, ground_truth=None, colu
         image = draw_map(upper, map_grid(moments, values, "score"), duration, SCORES, 0, 1, ground_truth)
         start, end = best_span(moments, values, duration)
         upper.plot(end, start, "*", ms=8, label="highest score", **MARK)
-        guided = "no module" if k == 0 else "module 1" if k == 1 else f"modules 1 to {k}"
-        upper.set_title(guided, fontsize=10)
+        own = "module 1" if k == 1 else f"modules 1 to {k}"
+        usual = f"{neutral.removeprefix('the ')} in all modules"
+        upper.set_title(f"own α in {own}" if k else usual, fontsize=10)
         if k:
             lower.set_visible(True)
             grid = map_grid(moments, changes[k - 1], "change")

@@ -1,6 +1,7 @@
 """Interactive figures by plotly: what plot_map, plot_predictions and plot_words draw, with numbers on hovering.
 
-Arguments, what is drawn and what is refused are those of the static counterparts.
+Arguments, what is drawn and what is refused are those of the static counterparts. `slider_figure` puts several figures
+behind one slider, which works without a kernel too, as on a page.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from lgn_lite.analysis.explanation import WordEffect
+from lgn_lite.errors import InputError
+from lgn_lite.figures.alt import describe_plotly
 from lgn_lite.figures.explanation import LOWERED, digits_of, prediction_rows, signed, strength, word_rows
 from lgn_lite.figures.maps import (
     DIFFERENCE,
@@ -247,3 +250,67 @@ def words_figure(
     figure.update_yaxes(range=[len(rows) - 0.4, -0.6], tickvals=at, ticktext=words, showgrid=False)
     height = 175 + 48 * len(rows) if narrow else 105 + 24 * len(rows)
     return _finish(figure, NARROW if narrow else WIDE, height, margin={"l": 85, "r": 90 if narrow else 110, "t": 35})
+
+
+# A slider -------------------------------------------------------------------------------------------------------
+
+OF_A_STEP = ("title", "annotations", "shapes")  # what a step of a slider changes, next to ranges and ticks
+OF_AN_AXIS = ("range", "tickvals", "ticktext")
+
+
+def slider_figure(figures: Mapping[object, go.Figure], label: str, first: object = None) -> go.Figure:
+    """Put several figures of one kind behind a slider, one figure per value.
+
+    All figures are in the result, which therefore needs no kernel: the slider works in JupyterLab and on a page, and
+    where nothing is interactive, as in print, the first figure is shown. Next to it belongs a static figure.
+
+    Args:
+        figures: {value of the slider: its figure}, in the slider's order. They may differ in traces, title, notes,
+            shapes, and ranges and ticks of their axes; the rest of the layout is that of the first one shown.
+        label: what the value is, such as "clips N".
+        first: the value that is shown first; None: the first of all.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: if there are fewer than two figures, or none for `first`.
+    """
+    values = list(figures)
+    if len(values) < 2:
+        raise InputError(f"a slider over {len(values)} figures: give at least two")
+    if first is not None and first not in figures:
+        raise InputError(f"no figure for the first value {first!r}: there are {', '.join(map(str, values))}")
+    shown = values[0] if first is None else first
+    joined = go.Figure(layout=figures[shown].layout)
+    owners = []
+    for value, figure in figures.items():
+        for trace in figure.data:
+            owners.append((value, True if trace.visible is None else trace.visible))
+            joined.add_trace(trace)
+            joined.data[-1].visible = owners[-1][1] if value == shown else False
+    axes = sorted({key for figure in figures.values() for key in _axes(figure)})
+    steps = []
+    for value, figure in figures.items():
+        visible = [own if owner == value else False for owner, own in owners]
+        layout = figure.layout.to_plotly_json()
+        # an absent title or note has to be emptied: what a step does not name stays as the last one left it
+        changes = {name: layout.get(name, {"text": ""} if name == "title" else []) for name in OF_A_STEP}
+        for axis in axes:
+            own = layout.get(axis, {})
+            changes |= {f"{axis}.{name}": own[name] for name in OF_AN_AXIS if name in own}
+        steps.append({"method": "update", "label": str(value), "args": [{"visible": visible}, changes]})
+    margin = joined.layout.margin.b or 50
+    height = (joined.layout.height or 450) + 90
+    below = (margin + 5) / max(height - 90 - margin - (joined.layout.margin.t or 0), 1)  # in heights of the plot
+    slider = {"active": values.index(shown), "steps": steps, "y": -below, "yanchor": "top", "x": 0, "len": 1}
+    slider |= {"currentvalue": {"prefix": f"{label}: "}, "pad": {"t": 0, "b": 0}}
+    words = (
+        f"{describe_plotly(figures[shown].to_plotly_json())}; a slider over {label} from {values[0]} to {values[-1]}"
+    )
+    joined.update_layout(sliders=[slider], height=height, margin={"b": margin + 90}, meta={"alt": words})
+    return joined
+
+
+def _axes(figure: go.Figure) -> list[str]:
+    return [key for key in figure.layout.to_plotly_json() if key.startswith(("xaxis", "yaxis"))]

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lgn_lite.analysis.explanation import explain, mean_alpha, top_predictions, word_effects
+from lgn_lite.analysis.explanation import explain, mean_alpha, sentence_vectors, top_predictions, word_effects
 from lgn_lite.checkpoint import load_checkpoint
 from lgn_lite.errors import InputError
 from lgn_lite.metrics import temporal_nms
@@ -67,6 +67,7 @@ def test_modules_without_the_sentence_may_get_another_alpha(tiny_config, asked):
         unconditioned = model.score(model.convolve(trace["fused"], neutral[None])).squeeze().sigmoid()
     torch.testing.assert_close(found.steps[0], unconditioned)
     torch.testing.assert_close(found.steps[-1], found.scores)
+    torch.testing.assert_close(found.neutral, neutral)
 
 
 def test_mean_alpha_is_the_mean_over_sentences(checkpoint_folder):
@@ -78,20 +79,22 @@ def test_mean_alpha_is_the_mean_over_sentences(checkpoint_folder):
             for words in map(checkpoint.encode, sentences)
         ]
     torch.testing.assert_close(mean_alpha(checkpoint, sentences), torch.stack(one_by_one).mean(0))
+    vectors = sentence_vectors(checkpoint, sentences)
+    torch.testing.assert_close(model.alpha(vectors.mean(0)), mean_alpha(checkpoint, sentences))
 
 
 def test_without_guidance_there_is_one_step_and_no_alpha(tiny_config, asked):
     found = explain(LGN(tiny_config(guidance=0)), *asked)
-    assert found.alpha is None and found.steps.shape[0] == 1
+    assert found.alpha is None and found.neutral is None and found.steps.shape[0] == 1
     torch.testing.assert_close(found.steps[0], found.scores)
     with pytest.raises(InputError, match="no late guidance"):
         found.strongest(3)
 
 
-def test_strongest_channels_are_those_raised_and_lowered_most(tiny_config, asked):
-    found = explain(lively(tiny_config()), *asked)
+def test_strongest_channels_are_those_raised_and_lowered_most_against_the_neutral_alpha(tiny_config, asked):
+    found = explain(lively(tiny_config()), *asked, neutral=3 * torch.randn(8))
     raised, lowered = found.strongest(3)
-    order = sorted(range(len(found.alpha)), key=lambda c: -found.alpha[c])
+    order = sorted(range(len(found.alpha)), key=lambda c: found.neutral[c] - found.alpha[c])
     assert raised.tolist() == order[:3] and lowered.tolist() == order[:-4:-1]
 
 

@@ -109,24 +109,28 @@ def test_a_difference_has_white_in_its_middle_and_no_answer():
 # Late guidance
 
 
-def test_guidance_sorts_alpha_and_draws_the_strongest_channels(model, explanation):
+def test_guidance_sorts_what_the_sentence_changes_and_draws_the_strongest_channels(model, explanation):
+    explanation = replace(explanation, neutral=torch.randn(8))
     figure = drawn(plots.plot_guidance(model.moments, explanation, DURATION, GROUND_TRUTH, count=2))
     alpha, panels = figure.axes[0], figure.axes[1:5]
     assert [bar.get_height() for bar in alpha.patches] == pytest.approx(
-        sorted(explanation.alpha.tolist(), reverse=True)
+        sorted((explanation.alpha - explanation.neutral).tolist(), reverse=True)
     )
+    assert "0: the mean α of this channel" in words(alpha) and alpha.get_ylabel() == "α − mean α"
     raised, lowered = explanation.strongest(2)
     channels = [*raised.tolist(), *lowered.tolist()]
     assert {text.get_text() for text in alpha.texts} >= {str(c) for c in channels}
     for ax, channel in zip(panels, channels, strict=True):
-        assert f"channel {channel}\n" in ax.get_title("left")
+        before, after = number(explanation.neutral[channel].item()), number(explanation.alpha[channel].item())
+        assert f"channel {channel}, weight" in (title := ax.get_title("left")) and f"\nα {before} → {after}" in title
         grid = ax.images[-1].get_array()
         assert on_map(model.moments, grid) == pytest.approx(explanation.features[:, channel].numpy(), abs=1e-6)
         assert ax.images[-1].get_clim() == panels[0].images[-1].get_clim()  # one scale
 
 
 def test_guidance_of_many_channels_names_them_in_one_line(model, explanation):
-    many = replace(explanation, alpha=torch.randn(200), features=torch.randn(10, 200), readout=torch.randn(200))
+    wide = {"alpha": torch.randn(200), "neutral": torch.randn(200), "readout": torch.randn(200)}
+    many = replace(explanation, features=torch.randn(10, 200), **wide)
     raised, lowered = (", ".join(map(str, found.tolist())) for found in many.strongest(3))
     told = words(drawn(plots.plot_guidance(model.moments, many, DURATION, count=3)).axes[0])
     assert {f"raised: {raised}", f"lowered: {lowered}"} <= set(told)
@@ -152,7 +156,7 @@ def test_steps_show_every_score_map_and_what_each_module_changed(K, columns):
     found = {ax.get_title("left"): ax.images[-1] for ax in figure.axes if ax.images and ax.get_visible()}
     assert len(found) == 2 * K + 1
     for k in range(K + 1):
-        name = ["no module", "module 1"][k] if k < 2 else f"modules 1 to {k}"
+        name = ["mean α in all modules", "own α in module 1"][k] if k < 2 else f"own α in modules 1 to {k}"
         assert on_map(moments, found[name].get_array()) == pytest.approx(steps[k].numpy())
         assert found[name].get_clim() == (0, 1)  # scores are never stretched
         if k:

@@ -1,11 +1,13 @@
 """Interactive figures hold the numbers of their static counterparts, and a page or a notebook can keep them."""
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import torch
 from helpers.explained import DURATION, EFFECTS, GROUND_TRUTH, PREDICTIONS
 
 from lgn_lite import figures as plots
+from lgn_lite.errors import InputError
 from lgn_lite.moments import Moments
 
 
@@ -123,3 +125,28 @@ def test_in_a_narrow_column_the_same_is_drawn_in_another_layout():
         for note in plots.predictions_figure(*(PREDICTIONS, DURATION, GROUND_TRUTH), narrow=True).layout.annotations
     ]
     assert notes == ["IoU", "1.00", "0.00", "0.00"]
+
+
+def test_a_slider_shows_one_figure_at_a_time():
+    made = {}
+    for clips in (4, 8, 16):
+        moments = Moments(clips, (clips,))
+        made[clips] = plots.map_figure(moments, torch.rand(len(moments)), clips, title=f"{clips} clips")
+    figure = plots.slider_figure(made, "clips N", first=8)
+    (slider,) = figure.layout.sliders
+    assert slider.active == 1 and [step.label for step in slider.steps] == ["4", "8", "16"]
+    assert [trace.visible for trace in figure.data] == [False, False, True, True, False, False]
+    for i, (clips, step) in enumerate(zip(made, slider.steps, strict=True)):
+        traces, layout = step.args
+        assert list(traces["visible"]) == [j // 2 == i for j in range(6)]
+        assert layout["title"]["text"] == f"{clips} clips"
+        assert list(layout["xaxis.range"]) == list(made[clips].layout.xaxis.range)
+    assert figure.layout.title.text == "8 clips" and made[8].layout.height < figure.layout.height
+    assert "a slider over clips N from 4 to 16" in figure.layout.meta["alt"]
+    assert made[8].data[0].visible is None  # the given figures are as they were
+
+
+@pytest.mark.parametrize("values, first, told", [((1,), None, "at least two"), ((1, 2), 3, "first value 3")])
+def test_a_slider_needs_figures_and_a_first_one_among_them(values, first, told):
+    with pytest.raises(InputError, match=told):
+        plots.slider_figure({value: go.Figure() for value in values}, "value", first)
