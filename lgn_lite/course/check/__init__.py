@@ -16,9 +16,9 @@ from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, s
 from lgn_lite.course.check.n09 import choose_epoch, label, recall_at_1
 from lgn_lite.course.check.n10 import false_alarms, paired_interval, seeds_needed
 from lgn_lite.course.check.n11 import cured, miss, needed_word
-from lgn_lite.course.check.n12 import other_video, same_mix, tied_hit
-from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, score_to_iou
-from lgn_lite.course.check.n14 import conv_products, feature_bytes, square_cells
+from lgn_lite.course.check.n12 import gradient_times_input, other_video, same_mix, tied_hit
+from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, iou_range, score_to_iou, video_score
+from lgn_lite.course.check.n14 import accumulate, conv_products, feature_bytes, square_cells
 
 __all__ = ["best_moment", "choose_epoch", "count_candidates", "label", "overlap", "recall_at_1"]
 __all__ += ["clean_pair", "hit_rate", "video_hold_out"]
@@ -34,3 +34,4 @@ __all__ += ["other_video", "same_mix", "tied_hit"]
 __all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
 __all__ += ["false_alarms", "paired_interval", "seeds_needed"]
 __all__ += ["cured", "miss", "needed_word"]
+__all__ += ["accumulate", "gradient_times_input", "iou_range", "video_score"]
