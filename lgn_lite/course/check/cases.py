@@ -46,6 +46,8 @@ def try_cases(
             raise AssertionError(f"{call} {raised(error, solution)}, {should}. {why}") from error
         if not same(found, expected):
             cause = _known_mistake(cases, outcomes, mistakes) or _kind(found, expected) or why
+            if found is None:
+                cause = f"It returned None: is a return missing? {cause}"
             raise AssertionError(f"{call} gave {shown(found)}, {should}. {cause}")
         if not unchanged(given, arguments):
             raise AssertionError(
@@ -88,7 +90,7 @@ def raised(error: BaseException, solution: Any) -> str:
     line = _reader_line(error, solution)
     if line is None:  # it was not even entered: another number of parameters, for example
         return words
-    source = linecache.getline(line.filename, line.lineno).strip()
+    source = one_line(linecache.getline(line.filename, line.lineno), 120)
     return f"{words}, in line {line.lineno}" + (f", `{source}`" if source else "")
 
 
@@ -136,8 +138,12 @@ def unchanged(after: Any, before: Any) -> bool:
     if type(after) is not type(before):
         return False
     after, before = plain(after), plain(before)
+    if hasattr(before, "state_dict"):  # a module or an optimiser: a copy of one never equals it
+        after, before = dict(after.state_dict()), dict(before.state_dict())
     if isinstance(before, Mapping):
         return unchanged(list(after.items()), list(before.items()))
+    if type(before).__eq__ is object.__eq__ and hasattr(before, "__dict__") and not callable(before):
+        return unchanged(vars(after), vars(before))
     if isinstance(before, (list, tuple)):
         return len(after) == len(before) and all(map(unchanged, after, before))
     return bool(after is before or after == before or (after != after and before != before))
@@ -197,15 +203,19 @@ def _known_mistake(cases: list[Case], outcomes: list[tuple], mistakes: Iterable[
 def _kind(found: Any, expected: Any) -> str | None:
     """What is wrong with the kind of an answer, before any number is looked at."""
     if found is None:
-        return "It returned None: is a return missing?"
+        return None
+    kind = f"Its type is {type(found).__name__}"
     numbers, sequence = (bool, int, float), not isinstance(expected, str) and isinstance(plain(expected), Sequence)
     value = plain(found)
     if sequence and isinstance(value, Iterable) and not isinstance(value, (Sequence, Mapping, set, frozenset)):
         return f"It returned a {type(found).__name__}: make a list of it."
     if sequence and isinstance(value, (*numbers, str, Mapping, set, frozenset)):
-        return f"It returned a {type(found).__name__}, but the answer has {len(plain(expected))} entries in order."
+        n = len(plain(expected))
+        return f"{kind}, but the answer has {n} {'entry' if n == 1 else 'entries'}, in order."
     if isinstance(expected, numbers) and isinstance(value, (str, Sequence, Mapping)):
-        return f"It returned a {type(found).__name__}, but the answer is one number."
+        return f"{kind}, but the answer is one number."
+    if isinstance(expected, Mapping) and not isinstance(value, Mapping):
+        return f"{kind}, but the answer is a dictionary."
     if isinstance(expected, str) and not isinstance(value, str):
-        return f"It returned a {type(found).__name__}, but the answer is a string."
+        return f"{kind}, but the answer is a string."
     return None
