@@ -134,7 +134,28 @@ def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = No
     return ax.figure
 
 
-def frame_strip(path: str | Path, duration: float, count: int = 9) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (count, 96, 96, 3) and times of a video for plot_retrieval, from the middles of equal parts."""
-    frames, times = read_frames(path, 2 * count / duration, (96, 96))
-    return frames[1::2][:count], times[1::2][:count]
+def frame_strip(
+    path: str | Path, duration: float, count: int = 9, through: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of a video for plot_retrieval, equally far apart.
+
+    Args:
+        path: of the video file.
+        duration: of the video, seconds.
+        count: how many frames.
+        through: a time, seconds, that one of the frames shows (to a twentieth of their distance); None: the frames are
+            from the middles of equal parts. A strip that passes through the middle of a moment cannot miss it.
+
+    Returns:
+        Frames (count, 96, 96, 3) uint8, and their times (count,) in seconds.
+
+    Raises:
+        InputError: if `through` is not within the video, or the file is not readable.
+    """
+    if through is not None and not 0 <= through <= duration:
+        raise InputError(f"through={through:g} s: the video lasts {duration:g} s")
+    parts = 2 if through is None else 20  # reading times from one frame of the strip to the next
+    rate = parts * count / duration
+    first = 1 if through is None else round(float(through) * rate) % parts
+    frames, times = read_frames(path, rate, (96, 96))
+    return frames[first::parts][:count], times[first::parts][:count]

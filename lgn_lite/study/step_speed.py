@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.benchmark import timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from lgn_lite.analysis.model_summary import layer_products, meta_model
@@ -192,6 +191,8 @@ def arithmetic(precision: str, device: str) -> Iterator[None]:
 
 def timed(work: Callable[[], Any], times: int) -> list[float]:
     """Seconds of each of this many runs; torch.utils.benchmark's clock waits for the current GPU."""
+    from torch.utils.benchmark import timer  # here: it warns on import where CUDA's compiler is, but no GPU
+
     return timeit.repeat(work, timer=timer, repeat=times, number=1)
 
 

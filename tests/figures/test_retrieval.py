@@ -12,6 +12,7 @@ from lgn_lite import figures as plots
 from lgn_lite.errors import InputError
 from lgn_lite.figures.diagram import DIAGRAM_PARTS, draw_model
 from lgn_lite.moments import Moments
+from lgn_lite.video import write_video
 
 mpl.use("agg")
 DURATION = 32.0
@@ -257,3 +258,21 @@ def test_model_drawing_names_all_equations_and_no_words_overlap():
         assert page.x0 < box.x0 and box.x1 < page.x1 and page.y0 < box.y0 and box.y1 < page.y1
         overlapped = [texts[j].get_text() for j in range(i) if box.overlaps(boxes[j])]
         assert not overlapped, f"{texts[i].get_text()} over {overlapped}"
+
+
+def test_a_frame_strip_through_a_moment_shows_it(tmp_path):
+    path, duration, fps = tmp_path / "flash.mp4", 20.0, 10
+    flash = [8.5 <= n / fps < 9.5 for n in range(int(duration * fps))]  # between two middles of nine equal parts
+    write_video(path, (np.full((32, 32, 3), 255 * bright, np.uint8) for bright in flash), fps)
+    for through, seen in ((None, 0), (9.0, 1)):
+        frames, times = plots.frame_strip(path, duration, through=through)
+        assert frames.shape == (9, 96, 96, 3)
+        assert (frames.mean(axis=(1, 2, 3)) > 200).sum() == seen
+        np.testing.assert_allclose(np.diff(times), duration / 9)
+    for through in (0.0, 3.0, duration):
+        times = plots.frame_strip(path, duration, through=through)[1]
+        gap = duration / 9
+        off = (times - through + gap / 2) % gap - gap / 2  # from the nearest time of the strip's grid
+        assert len(times) == 9 and np.abs(off).max() <= gap / 40 + 1e-9
+    with pytest.raises(InputError, match=r"through=20\.5 s: the video lasts 20 s"):
+        plots.frame_strip(path, duration, through=20.5)

@@ -18,9 +18,9 @@ from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, s
 from lgn_lite.course.check.n09 import choose_epoch, clip_gradients, label, plateau_cost, recall_at_1
 from lgn_lite.course.check.n10 import false_alarms, judge_row, paired_interval, seeds_needed, unconditional_attention
 from lgn_lite.course.check.n11 import alpha_gradient, cured, miss, needed_word
-from lgn_lite.course.check.n12 import other_video, same_mix, tied_hit
-from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, score_to_iou
-from lgn_lite.course.check.n14 import conv_products, feature_bytes, square_cells
+from lgn_lite.course.check.n12 import gradient_times_input, other_video, same_mix, tied_hit
+from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, iou_range, score_to_iou, video_score
+from lgn_lite.course.check.n14 import accumulate, conv_products, feature_bytes, square_cells
 
 __all__ = ["best_moment", "count_candidates", "overlap"]
 __all__ += ["mean_share", "sliding_windows"]
@@ -36,6 +36,6 @@ __all__ += ["discounted", "expected_label", "nms_by_hand", "strict_recall"]
 __all__ += ["choose_epoch", "clip_gradients", "label", "plateau_cost", "recall_at_1"]
 __all__ += ["false_alarms", "judge_row", "paired_interval", "seeds_needed", "unconditional_attention"]
 __all__ += ["alpha_gradient", "cured", "miss", "needed_word"]
-__all__ += ["other_video", "same_mix", "tied_hit"]
-__all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
-__all__ += ["conv_products", "feature_bytes", "square_cells"]
+__all__ += ["gradient_times_input", "other_video", "same_mix", "tied_hit"]
+__all__ += ["best_of_windows", "clip_seconds", "iou_range", "score_to_iou", "video_score"]
+__all__ += ["accumulate", "conv_products", "feature_bytes", "square_cells"]

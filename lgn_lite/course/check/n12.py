@@ -1,6 +1,10 @@
 """Exercises of 12_what_does_it_really_use."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from lgn_lite.course.check.cases import try_cases
 
@@ -127,3 +131,77 @@ def tied_hit(solution: Callable[[list, list], float]) -> None:
     ]
     right = "A result that changes with the order of ties is not a result."
     try_cases("tied_hit", solution, cases, right, mistakes=mistakes)
+
+
+@dataclass(frozen=True, repr=False)
+class _Score:
+    """A scoring function of word vectors (B, W, D) → (B,), with a name that messages can show."""
+
+    words: str
+    function: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    def __repr__(self) -> str:
+        return f"score = {self.words}"
+
+
+def _gradient_times_input(score: Callable, x: Tensor) -> Tensor:
+    x = x.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(score(x).sum(), x)
+    return (gradient * x).sum(dim=2).detach()
+
+
+def gradient_times_input(solution: Callable[[Callable, Tensor], Tensor]) -> None:
+    """gradient_times_input(score, x): what each word (B, W) contributes to the score of its own sentence."""
+    total = _Score("the sum over a sentence's numbers", lambda x: x.sum(dim=(1, 2)))
+    product = _Score("the product of the words' first numbers", lambda x: x[..., 0].prod(dim=1))
+    square = _Score("the sum of squares", lambda x: x.square().sum(dim=(1, 2)))
+    weighted = _Score("word 0 minus 2 · word 1", lambda x: (x[:, 0] - 2 * x[:, 1]).sum(dim=1))
+    one = torch.tensor([[[1.0, 2.0], [-3.0, 0.5]]])
+    pair = torch.tensor([[[1.0, 2.0], [-3.0, 0.5]], [[2.0, 0.0], [0.5, 1.0]]])
+    three = torch.tensor([[[2.0, 1.0, 0.0], [3.0, 0.0, 1.0]]])
+    cases = [
+        ((total, one), "The gradient is 1 everywhere: the sum of a word's own numbers, with its sign."),
+        ((weighted, one), "Multiply the gradient by the input, and sum over the D numbers of a word, not over words."),
+        ((square, one), "A word's gradient is taken where the word is: 2x for a square, so that a word counts twice."),
+        ((product, three), "A product counts in full for each word, though setting one to zero takes it all away."),
+        (
+            (weighted, pair),
+            "Each sentence has its own score: the others of the batch must not change a number.",
+        ),
+    ]
+    mistakes = [
+        (lambda score, x: _gradient_times_input(score, x) / len(x), "Take the sum of the scores, not their mean."),
+        (lambda score, x: _gradient_times_input(score, x).abs(), "Keep the sign: a word may lower the score."),
+        (
+            lambda score, x: torch.autograd.functional.jacobian(lambda y: score(y).sum(), x).sum(dim=2),
+            "That is the gradient alone: multiply it by the input.",
+        ),
+        (
+            lambda score, x: _gradient_times_input(score, x) / x.shape[2],
+            "Sum over the D numbers of a word; the mean would depend on the width.",
+        ),
+        (
+            lambda score, x: torch.autograd.functional.jacobian(lambda y: score(y).sum(), x) * x,
+            "One number per word, (B, W): sum over the D numbers of each.",
+        ),
+        (
+            lambda score, x: (torch.autograd.functional.jacobian(lambda y: score(y).sum(), x) * x).sum(dim=1),
+            "Sum over the D numbers of each word, the last dimension; not over the words.",
+        ),
+        (_set_to_zero, "That is the loss by setting each word to zero, which runs the model once per word."),
+    ]
+    pairs = [(arguments, _gradient_times_input(*arguments), why) for arguments, why in cases]
+    right = "One backward pass for all words of all sentences. It is exact for a score that is linear in them."
+    try_cases("gradient_times_input", solution, pairs, right, mistakes=mistakes)
+
+
+def _set_to_zero(score: Callable, x: Tensor) -> Tensor:
+    without = []
+    for w in range(x.shape[1]):
+        changed = x.clone()
+        changed[:, w] = 0
+        without.append(score(x) - score(changed))
+    return torch.stack(without, dim=1)

@@ -1,8 +1,13 @@
 """Exercises of 13_your_own_video."""
 
+import math
 from collections.abc import Callable
 
+import torch
+from torch import Tensor
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_functions
 from lgn_lite.course.check.parts import label
 
 
@@ -104,3 +109,99 @@ def best_of_windows(solution: Callable[[list], tuple]) -> None:
     ]
     right = "It is only as good as scores are comparable between windows."
     try_cases("best_of_windows", solution, cases, right, mistakes=mistakes)
+
+
+def iou_range(solution: Callable[[float, float, float], tuple]) -> None:
+    """iou_range(score, t_min, t_max): the lowest and the highest expected IoU that fit an expected label."""
+    cases = [
+        ((0.5, 0.0, 1.0), (0.5, 0.5), "With 0 and 1 nothing is clipped: the label is the IoU, and its mean is known."),
+        ((0.5, 0.3, 1.0), (0.5, 0.65), "The label 0 may be an IoU of 0 or of t_min; the label 1 is an IoU of 1."),
+        ((0.5, 0.0, 0.5), (0.25, 0.5), "The label 1 may be an IoU of t_max or of 1; the label 0 is an IoU of 0."),
+        ((0.0, 0.3, 0.7), (0.0, 0.3), "A score of 0 is certain of the label 0: any IoU up to t_min."),
+        ((1.0, 0.3, 0.7), (0.7, 1.0), "A score of 1 is certain of the label 1: any IoU from t_max on."),
+        ((0.2, 0.3, 0.7), (0.14, 0.44), "Mix the two labels with chances 1 - score and score."),
+    ]
+    eq4 = "That is eq. 4 turned round, the clipped IoU: below t_min and above t_max the label says no more."
+    mistakes = [
+        (lambda score, low, high: (low + score * (high - low),) * 2, eq4),
+        (lambda score, low, high: (low + score * (high - low), low + score * (1 - low)), eq4),
+        (lambda score, low, high: (score * high, low + score * (high - low)), eq4),
+        (
+            lambda score, low, high: (low + score * (1 - low), score * high),
+            "The lowest comes first, then the highest.",
+        ),
+    ]
+    try_cases(
+        "iou_range", solution, cases, "A score says more the nearer t_min is to 0 and t_max to 1.", mistakes=mistakes
+    )
+
+
+def _pooled(logits: Tensor, window_counts: Tensor, temperature: float) -> Tensor:
+    """(B,) smooth maximum over the candidates of a video's windows."""
+    _, W, P = logits.shape
+    real = torch.arange(W) < window_counts[:, None]  # (B, W)
+    x = (logits / temperature).masked_fill(~real[..., None], -torch.inf)
+    return temperature * (x.flatten(1).logsumexp(dim=1) - (window_counts * P).log())
+
+
+def video_score(solution: Callable[[Tensor, Tensor, float], Tensor]) -> None:
+    """video_score(logits, window_counts, temperature): one score per video, a smooth maximum over its windows."""
+
+    def inputs(B: int, W: int, P: int, counts: list[int], temperature: float, scale: float = 1.0) -> Callable:
+        return lambda: (scale * torch.randn(B, W, P), torch.tensor(counts), temperature)
+
+    cases = [
+        (
+            inputs(1, 1, 4, [1], 1.0),
+            "One window, no padding: temperature · log of the mean of exp(x / temperature).",
+        ),
+        (inputs(2, 3, 4, [3, 3], 1.0), "One score for each video, over the candidates of all its windows together."),
+        (inputs(3, 2, 5, [2, 2, 2], 0.5), "Divide the logits by the temperature, and multiply the logarithm by it."),
+        (inputs(3, 4, 5, [1, 4, 2], 1.0), "Padding takes no part, neither in the sum nor in n."),
+        (inputs(2, 3, 4, [2, 3], 0.1, 30.0), "exp of large numbers overflows; torch.logsumexp does not."),
+    ]
+    log_n = "log n is missing: of two videos with equal logits the one with more windows would score higher."
+    padding = "Padding takes no part: its exponential must be 0."
+
+    def without_n(x, counts, t):
+        return _pooled(x, counts, t) + t * (counts * x.shape[2]).log()
+
+    def padded(x, counts, t):
+        return _pooled(x, torch.full_like(counts, x.shape[1]), t)
+
+    def padded_without_n(x, counts, t):
+        return without_n(x, torch.full_like(counts, x.shape[1]), t)
+
+    def all_in_n(x, counts, t):
+        return without_n(x, counts, t) - t * math.log(x.shape[1] * x.shape[2])
+
+    def windows_in_n(x, counts, t):
+        return without_n(x, counts, t) - t * counts.log()
+
+    def hard(x, counts, t):
+        real = torch.arange(x.shape[1]) < counts[:, None]
+        return x.masked_fill(~real[..., None], -torch.inf).flatten(1).amax(dim=1)
+
+    def mean(x, counts, t):
+        real = (torch.arange(x.shape[1]) < counts[:, None])[..., None]
+        return (x * real).sum(dim=(1, 2)) / (counts * x.shape[2])
+
+    def zeros(x, counts, t):
+        real = torch.arange(x.shape[1]) < counts[:, None]
+        filled = (x / t).masked_fill(~real[..., None], 0.0).flatten(1)
+        return t * (filled.logsumexp(dim=1) - (counts * x.shape[2]).log())
+
+    mistakes = [
+        (without_n, log_n),
+        (padded, padding),
+        (padded_without_n, padding + " And " + log_n),
+        (all_in_n, "n counts the candidates that the video really has, not those of the padded tensor."),
+        (windows_in_n, "n counts candidates: windows times P."),
+        (hard, "That is the maximum itself: its gradient reaches one candidate only."),
+        (mean, "That is the mean of the logits, the limit of a high temperature."),
+        (zeros, "A padded logit of 0 counts as exp(0) = 1: it must be minus infinity."),
+        (lambda x, c, t: _pooled(x, c, t) / t, "Multiply the logarithm by the temperature again."),
+        (lambda x, c, t: t * _pooled(x * t, c, t) / t, "Divide the logits by the temperature before the exponential."),
+    ]
+    right = "Every candidate of the video has a share of the gradient, padding none."
+    compare_functions("video_score", solution, _pooled, cases, right, mistakes=mistakes)
