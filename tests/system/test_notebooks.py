@@ -90,7 +90,7 @@ def complaints(notebook, size: int = 0) -> list[str]:
     found += [f"no {word}" for word in ("**Time**", "**Hardware**", "**Read first**") if word not in opening]
     found += ["the model is not drawn"] if not any("draw_model(" in cell.source for cell in code) else []
     exercises = sum("check." in cell.source for cell in code)
-    found += [f"{exercises} exercises with a check"] if not 2 <= exercises <= 4 else []
+    found += [f"{exercises} exercises with a check"] if not 2 <= exercises <= 5 else []
 
     found += ["the state of a widget"] if "widgets" in notebook.metadata else []
 
@@ -154,18 +154,18 @@ def test_links_lead_to_notebooks_that_exist(path):
 # The exercises ----------------------------------------------------------------------------------------------
 
 
-def exercises() -> dict[str, tuple[str, str]]:
-    """Every exercise's (solution, stub), by the name of its check, as the notebooks hold them."""
+def exercises() -> dict[str, tuple[str, str, str]]:
+    """Every exercise by the name of its check: solution, stub, name of the function or class."""
     found = {}
     for path in NOTEBOOKS:
         before = ""
         for cell in nbformat.read(path, 4).cells:
-            if asked := re.search(r"^check\.(\w+)\(", cell.source, flags=re.MULTILINE):
+            if asked := re.search(r"^check\.(\w+)\((\w+)", cell.source, flags=re.MULTILINE):
                 solution = re.search(
                     r"<details><summary>Solution</summary>\s+```python\n(.*?)```", before, flags=re.DOTALL
                 )
                 assert solution, f"{path.name}: check.{asked[1]} has no folded solution before it"
-                found[asked[1]] = solution[1], cell.source
+                found[asked[1]] = solution[1], cell.source, asked[2]
             before = cell.source
     return found
 
@@ -173,26 +173,41 @@ def exercises() -> dict[str, tuple[str, str]]:
 EXERCISES = exercises()
 ANSWERS = FOLDER.parent / "tests" / "helpers" / "exercises"
 KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted(ANSWERS.glob("n*.py"))}
-WRONG = {name: answer for known in KNOWN.values() for name, answer in known["WRONG"].items()}
+WRONG = {name: answers for known in KNOWN.values() for name, answers in known["WRONG"].items()}
+ENOUGH = 8  # wrong answers to an exercise: the mistakes that readers make
 
 
-def test_every_check_belongs_to_an_exercise_and_has_a_wrong_answer():
+def wrong_answers() -> list:
+    """(check, wrong answer, what its message has to say) for each; a bare function may be given any reason."""
+    found = []
+    for name, answers in WRONG.items():
+        for i, answer in enumerate(answers if isinstance(answers, list) else [answers]):
+            solution, words = answer if isinstance(answer, tuple) else (answer, "")
+            found.append(pytest.param(name, solution, words, id=f"{name}-{i}"))
+    return found
+
+
+def test_every_check_belongs_to_an_exercise_and_has_wrong_answers():
     checks = {name for name, value in vars(check).items() if inspect.isfunction(value) and name[0] != "_"}
     assert checks == set(EXERCISES) == set(WRONG)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_folded_solution_is_right(name, capsys):
+    solution, _, made = EXERCISES[name]
     space = {}
-    exec(EXERCISES[name][0], space)
-    getattr(check, name)(space[name])
-    assert capsys.readouterr().out.startswith(f"{name}: right.")
+    exec(solution, space)
+    getattr(check, name)(space[made])
+    assert capsys.readouterr().out.startswith(f"{made}: right.")
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_answer_is_told_what_is_wrong(name):
-    with pytest.raises(AssertionError, match=rf"^{name}\(.* gave .* but it should be .*\. .+\.$"):
-        getattr(check, name)(WRONG[name])
+@pytest.mark.parametrize("name, solution, words", wrong_answers())
+def test_a_wrong_answer_is_told_what_is_wrong(name, solution, words):
+    with pytest.raises(AssertionError) as caught:
+        getattr(check, name)(solution)
+    message = str(caught.value)
+    assert re.match(r"\w+\(.* (gave|raised) .* but it should be .*\. .+[.?]$", message), message
+    assert words in message, message
 
 
 @pytest.mark.parametrize("name", EXERCISES)

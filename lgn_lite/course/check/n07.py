@@ -40,3 +40,49 @@ def entry_size(solution: Callable[[int, str], float]) -> None:
         ((512, "unit"), 512**-0.5, "1/√C holds for the paper's 512 channels too."),
     ]
     try_cases("entry_size", solution, cases, "In the paper's model the next layer starts from 0.044.")
+
+
+def control_gaps(solution: Callable[[Callable, Callable, list], list]) -> None:
+    """control_gaps(train, score, seeds): what the sentence adds to late guidance, in points, one number per seed."""
+
+    def train(variant: str, seed: int, **model: str) -> tuple:
+        """Nothing is trained here; what would have been is noted."""
+        if variant not in ("baseline", "early", "late", "full"):
+            raise ValueError(f"no variant {variant!r}")
+        if unknown := set(model) - {"guidance_by"}:
+            raise ValueError(f"unknown setting {min(unknown)!r}")
+        if (by := model.get("guidance_by", "sentence")) not in ("sentence", "nothing"):
+            raise ValueError(f"guidance_by={by!r}, but it is 'sentence' or 'nothing'")
+        return variant, seed, by
+
+    def score(trained: tuple) -> float:
+        variant, seed, by = trained
+        luck = {0: 0.0, 1: 6.0, 2: -2.5}.get(seed, 1.0)  # shared by all that is trained from one seed
+        start = {"baseline": 60.0, "early": 74.0, "late": 66.0, "full": 78.0}[variant]
+        guided = variant in ("late", "full") and by == "nothing"
+        return start + luck - ({0: 1.5, 1: 4.0, 2: -0.5}.get(seed, 2.0) if guided else 0.0)
+
+    cases = [
+        ((train, score, [0]), [1.5], "Both are `late`, of one seed; only guidance_by differs."),
+        ((train, score, [0, 1]), [1.5, 4.0], "One difference per seed, in the order of the seeds."),
+        ((train, score, [2]), [-0.5], "The sentence may also cost something: keep the sign."),
+        ((train, score, [1, 5, 0]), [4.0, 2.0, 1.5], "Every seed trains both, so that its luck cancels."),
+    ]
+    mistakes = [
+        (
+            lambda train, score, seeds: [score(train("late", s)) - score(train("baseline", s)) for s in seeds],
+            "The baseline is another model: it differs in the norm as well. The control is `late` with "
+            "guidance_by='nothing'.",
+        ),
+        (
+            lambda train, score, seeds: [score(train("late", s)) - score(train("late", s)) for s in seeds],
+            "Both were trained with the sentence: the control needs guidance_by='nothing'.",
+        ),
+        (
+            lambda train, score, seeds: [
+                score(train("late", s, guidance_by="nothing")) - score(train("late", s)) for s in seeds
+            ],
+            "The sign is the other way round: with the sentence minus without it.",
+        ),
+    ]
+    try_cases("control_gaps", solution, cases, "Now give it the real `train` and `score`.", mistakes=mistakes)

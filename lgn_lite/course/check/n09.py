@@ -43,3 +43,27 @@ def recall_at_1(solution: Callable[[list, list, float], float]) -> None:
         (([(12.0, 15.0)], [truth], 0.0), 0.0, "No overlap is no hit, even at m = 0."),
     ]
     try_cases("recall_at_1", solution, cases, "This is R1@m, without NMS, which never changes the top prediction.")
+
+
+def plateau_cost(solution: Callable[[list, list], dict]) -> None:
+    """plateau_cost(ours, paper): the mean change of each recall, from our labels to the paper's, over shared seeds."""
+
+    def run(seed: int, half: float, most: float) -> dict[str, float]:
+        return {"seed": seed, "R1@0.5": half, "R1@0.7": most}
+
+    ours = [run(0, 80.0, 60.0), run(1, 70.0, 56.0)]
+    cases = [
+        (([run(0, 80.0, 60.0)], [run(0, 79.0, 48.0)]), {"R1@0.5": -1.0, "R1@0.7": -12.0}, "The paper's minus ours."),
+        ((ours, [run(0, 81.0, 50.0), run(1, 73.0, 50.0)]), {"R1@0.5": 2.0, "R1@0.7": -8.0}, "The mean over the seeds."),
+        (
+            (ours, [run(1, 70.0, 50.0)]),
+            {"R1@0.5": 0.0, "R1@0.7": -6.0},
+            "Seed 0 has no counterpart: use only seeds that both lists have.",
+        ),
+        (
+            ([run(2, 90.0, 70.0), *ours], [run(1, 71.0, 50.0), run(2, 87.0, 60.0)]),
+            {"R1@0.5": -1.0, "R1@0.7": -8.0},
+            "Match the runs by seed, not by position.",
+        ),
+    ]
+    try_cases("plateau_cost", solution, cases, "Now give it the runs of both tables.")
