@@ -12,7 +12,8 @@ from lgn_lite.course.check.n04 import candidate_number, ceiling_of, step_of_leng
 from lgn_lite.course.check.n05 import film_relu, modulate, unit_parameters
 from lgn_lite.course.check.n06 import count_neighbours, fuse, reach
 from lgn_lite.course.check.n07 import control_gaps, entry_size, guide_cell, same_guidance
-from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, strict_recall
+from lgn_lite.course.check.n08 import discounted, expected_label, loss_by_hand, nms_by_hand, strict_recall
+from lgn_lite.course.check.n08b import guide_first, localiser_weights, training_step
 from lgn_lite.course.check.n09 import choose_epoch, label, plateau_cost, recall_at_1
 from lgn_lite.course.check.n10 import false_alarms, judge_row, paired_interval, seeds_needed
 from lgn_lite.course.check.n11 import cured, miss, needed_word
@@ -25,7 +26,8 @@ __all__ += ["clean_pair", "hit_rate", "video_hold_out"]
 __all__ += ["candidate_number", "ceiling_of", "step_of_length"]
 __all__ += ["encode_words", "last_states", "memory_left", "nearest_sentence"]
 __all__ += ["feature_rate", "frame_times", "span_rows"]
-__all__ += ["discounted", "expected_label", "nms_by_hand", "strict_recall"]
+__all__ += ["discounted", "expected_label", "loss_by_hand", "nms_by_hand", "strict_recall"]
+__all__ += ["guide_first", "localiser_weights", "training_step"]
 __all__ += ["control_gaps", "entry_size", "guide_cell", "same_guidance"]
 __all__ += ["count_neighbours", "fuse", "reach"]
 __all__ += ["film_relu", "modulate", "unit_parameters"]
