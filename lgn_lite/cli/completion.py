@@ -17,7 +17,9 @@ Found = list[tuple[str, str]]  # what is completed, and a word on it, which zsh,
 
 def notebooks(incomplete: str) -> Found:
     """The notebooks' numbers; their names, where more than a number is typed."""
-    found = [(path.stem.partition("_")[0], path.stem) for path in _notebooks()]
+    from lgn_lite.support.files import notebook_number
+
+    found = [(notebook_number(path) or path.stem, path.stem) for path in _notebooks()]
     return _beginning(incomplete, [(name, "") for _, name in found] if "_" in incomplete else found)
 
 

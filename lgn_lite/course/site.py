@@ -26,7 +26,7 @@ from pygments.formatters import HtmlFormatter
 from lgn_lite.course.cells import HERE, render_cells
 from lgn_lite.course.landing import read_landing
 from lgn_lite.errors import InputError
-from lgn_lite.support.files import atomic_path, is_hidden, project_root, remove_folder
+from lgn_lite.support.files import atomic_path, is_hidden, notebook_number, project_root, remove_folder
 from lgn_lite.support.templates import render
 
 TITLE = "Language-guided moment retrieval, the course"
@@ -56,8 +56,7 @@ class Page:
 
     @property
     def number(self) -> str:
-        found = re.match(r"\d\d", self.path.stem)
-        return found[0] if found else ""
+        return notebook_number(self.path)
 
 
 def build_site(notebooks: Sequence[Path], out: Path) -> Path:

@@ -251,7 +251,8 @@ TOY = "toy-sta"
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "00_start_here": (TOY,),
     "01_queries_and_moments": (TOY,),
-    "02_frames_to_features": (TOY,),
+    "02_videos_and_frames": (TOY,),
+    "02b_frames_to_features": (TOY,),
     "03_sentence_encoder": (TOY,),
     "04_the_moment_map": (TOY,),
     "05_early_modulation": (TOY,),

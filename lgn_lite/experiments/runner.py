@@ -351,17 +351,17 @@ def _now() -> str:
 def find_notebooks(requested: list[str], folder: Path) -> list[Path]:
     """Paths of the requested notebooks in the requested order, or all of `folder` by name.
 
-    `requested` holds paths, names, or the beginning of a name. InputError lists the known ones.
+    `requested` holds paths, names, numbers, or the beginning of a name. InputError lists the known ones.
     """
     from lgn_lite.experiments.values import short
-    from lgn_lite.support.files import is_hidden
+    from lgn_lite.support.files import is_hidden, notebook_number
 
     known = sorted(path for path in folder.glob("*.ipynb") if not is_hidden(path))
     if not known and not requested:
         raise InputError(f"{folder}: no notebooks in this folder")
     found = []
     for word in requested:
-        matches = [path for path in known if path.stem == word or path.name == word]
+        matches = [path for path in known if word in (path.stem, path.name, notebook_number(path)) and word]
         matches = matches or [path for path in known if path.stem.startswith(word) and word]
         if Path(word).is_file():
             matches = [Path(word)]

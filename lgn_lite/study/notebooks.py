@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.parameters import is_injected
-from lgn_lite.support.files import atomic_path, project_root
+from lgn_lite.support.files import atomic_path, notebook_number, project_root
 from lgn_lite.support.streams import WIDGET, tidy_streams
 
 COURSE = "runs/course"  # the run that readers have
@@ -38,7 +38,9 @@ def write_outputs(run: str | Path, folder: str | Path = "notebooks") -> list[Pat
 
 def _with_outputs(path: Path, executed: Path, name: str) -> NotebookNode:
     if not executed.is_file():
-        raise InputError(f"{path.stem}: not executed in {name}; `lgn-lite run {path.stem[:2]}` does it")
+        raise InputError(
+            f"{path.stem}: not executed in {name}; `lgn-lite run {notebook_number(path) or path.stem}` does it"
+        )
     notebook, copy = nbformat.read(path, as_version=4), nbformat.read(executed, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     copies = [cell for cell in copy.cells if cell.cell_type == "code" and not is_injected(cell)]

@@ -15,7 +15,7 @@ from lgn_lite.figures.retrieval import plot_retrieval
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import predict
 from lgn_lite.study.statistics import mean_and_std, paired_difference, plus_minus, values
-from lgn_lite.support.files import atomic_path, project_root, write_json
+from lgn_lite.support.files import atomic_path, notebook_number, project_root, write_json
 from lgn_lite.support.processes import cpu_count
 from lgn_lite.support.reading import read_json
 from lgn_lite.video.frames import read_frames
@@ -89,7 +89,7 @@ def time_taken(run: Path) -> dict:
     if not entries or any(entry["status"] != "done" for entry in entries.values()):
         raise InputError(f"{run}: not a finished run; `lgn-lite run` finishes it")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    seconds = {name[:2]: entry["seconds"] for name, entry in sorted(entries.items())}
+    seconds = {notebook_number(name): entry["seconds"] for name, entry in sorted(entries.items())}
     return {"cores": cpu_count(), "gpu": gpu, "seconds": seconds}
 
 

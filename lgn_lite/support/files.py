@@ -134,6 +134,12 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(".")
 
 
+def notebook_number(name: str | Path) -> str:
+    """The number of a notebook's name or path, `09` or `02b`; empty if the name does not begin with one."""
+    found = re.match(r"\d\d[a-z]?(?=_|$)", Path(name).stem)
+    return found[0] if found else ""
+
+
 @contextmanager
 def hold_folder(
     folder: str | Path, doing: str, wait: float = 0.0, lock: str = ".lock", leave: bool = True

@@ -10,6 +10,7 @@ from lgn_lite.cli import completion
 from lgn_lite.cli import main as cli
 from lgn_lite.config import PRESETS, VARIANTS, LGNConfig, TrainSettings
 from lgn_lite.data_sets import REAL
+from lgn_lite.downloads.registry import NOTEBOOKS
 from lgn_lite.support import files
 from lgn_lite.toy.build import SIZES
 
@@ -27,7 +28,8 @@ def complete(line: str, shell: str = "bash") -> list[str]:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("run ", [f"{number:02}" for number in range(15)]),
+        ("run ", [name.partition("_")[0] for name in NOTEBOOKS]),
+        ("run 02", ["02", "02b"]),
         ("run 00 1", ["10", "11", "12", "13", "14"]),
         ("run 09_", ["09_train"]),
         ("sweep 1", ["10", "11", "12", "13", "14"]),

@@ -97,7 +97,10 @@ def test_notebooks_are_found_by_name_path_and_beginning(tmp_path):
     assert experiments.find_notebooks([], folder) == [start, train]
     assert experiments.find_notebooks(["09_train", "00_start.ipynb"], folder) == [train, start]
     assert experiments.find_notebooks([str(train), "00"], folder) == [train, start]
-    with pytest.raises(InputError, match="2 notebooks"):
+    second = write_notebook(folder / "09b_train_more.ipynb", "1")
+    assert experiments.find_notebooks(["09", "09b", "09b_t"], folder) == [train, second, second]
+    assert experiments.find_notebooks([], folder) == [start, train, second]
+    with pytest.raises(InputError, match="3 notebooks"):
         experiments.find_notebooks(["0"], folder)
     with pytest.raises(InputError, match="no notebooks"):
         experiments.find_notebooks([], tmp_path)

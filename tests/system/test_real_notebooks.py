@@ -14,6 +14,7 @@ import papermill
 import pytest
 
 from lgn_lite.experiments.runner import run_notebooks
+from lgn_lite.support.files import notebook_number
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -80,7 +81,7 @@ def text_of(notebook: Path) -> str:
 
 
 def test_they_are_found():
-    assert set(FIGURES) | {"01"} <= {path.stem[:2] for path in REAL_NOTEBOOKS}
+    assert set(FIGURES) | {"01"} <= {notebook_number(path) for path in REAL_NOTEBOOKS}
 
 
 @pytest.mark.slow
@@ -92,7 +93,7 @@ def test_real_figures_show_up(path, root, place):
     assert re.search(r"\b(12,?404|3,?720)\b", shown), "no number of Charades-STA's queries in the outputs"
     assert not MISSING.search(shown)
     found = json.loads((place / "run" / "results" / f"{path.stem}.json").read_text())
-    for place_of, value in FIGURES.get(path.stem[:2], {}).items():
+    for place_of, value in FIGURES.get(notebook_number(path), {}).items():
         assert reduce(dict.__getitem__, place_of, found) == pytest.approx(value, abs=0.02), place_of
 
 

@@ -6,7 +6,8 @@ says which input went wrong and why; a right one is confirmed. One file per note
 
 from lgn_lite.course.check.n00 import best_moment, count_candidates, overlap
 from lgn_lite.course.check.n01 import clean_pair, hit_rate, video_hold_out
-from lgn_lite.course.check.n02 import feature_rate, frame_times, span_rows
+from lgn_lite.course.check.n02 import feature_rate, frame_times
+from lgn_lite.course.check.n02b import detects, span_rows
 from lgn_lite.course.check.n03 import encode_words, last_states, memory_left, nearest_sentence
 from lgn_lite.course.check.n04 import candidate_number, ceiling_of, step_of_length
 from lgn_lite.course.check.n05 import film_relu, modulate, unit_parameters
@@ -25,9 +26,10 @@ __all__ = ["best_moment", "choose_epoch", "count_candidates", "label", "overlap"
 __all__ += ["clean_pair", "hit_rate", "video_hold_out"]
 __all__ += ["candidate_number", "ceiling_of", "step_of_length"]
 __all__ += ["encode_words", "last_states", "memory_left", "nearest_sentence"]
-__all__ += ["feature_rate", "frame_times", "span_rows"]
 __all__ += ["discounted", "expected_label", "loss_by_hand", "nms_by_hand", "strict_recall"]
 __all__ += ["guide_first", "localiser_weights", "training_step"]
+__all__ += ["feature_rate", "frame_times"]
+__all__ += ["detects", "span_rows"]
 __all__ += ["control_gaps", "entry_size", "guide_cell", "same_guidance"]
 __all__ += ["count_neighbours", "fuse", "reach"]
 __all__ += ["film_relu", "modulate", "unit_parameters"]

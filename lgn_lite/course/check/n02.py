@@ -1,4 +1,4 @@
-"""Exercises of 02_frames_to_features."""
+"""Exercises of 02_videos_and_frames."""
 
 from collections.abc import Callable
 
@@ -15,19 +15,6 @@ def frame_times(solution: Callable[[float, float], list]) -> None:
         ((0.3, 2.0), [0.0], "Even the shortest video has the frame at 0."),
     ]
     try_cases("frame_times", solution, cases, "These are the times of the rows in every feature store here.")
-
-
-def span_rows(solution: Callable[[int, int, int], tuple]) -> None:
-    """span_rows(i, T, n): first row of span i, and the row before which it ends."""
-    cases = [
-        ((0, 12, 4), (0, 3), "Twelve rows to four: three rows each."),
-        ((1, 10, 4), (2, 5), "Round both boundaries, 2.5 and 5 (Python and torch round 2.5 to 2)."),
-        ((3, 12, 4), (9, 11), "Boundaries go up to T - 1 only: the last row is left out."),
-        ((3, 10, 4), (8, 9), "The last boundary is 9, not 10: row 9 is left out."),
-        ((1, 2, 4), (0, 1), "A span without a row of its own takes the one at its first boundary (0.5 rounds to 0)."),
-        ((3, 3, 4), (2, 3), "The last row does count if it is alone."),
-    ]
-    try_cases("span_rows", solution, cases, "Merged, repeated, and the last one dropped: all three in two lines.")
 
 
 def feature_rate(solution: Callable[[list, float], float]) -> None:
