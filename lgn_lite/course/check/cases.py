@@ -136,6 +136,8 @@ def unchanged(after: Any, before: Any) -> bool:
     if type(after) is not type(before):
         return False
     after, before = plain(after), plain(before)
+    if hasattr(before, "state_dict"):  # a module or an optimiser: a copy of one never equals it
+        after, before = dict(after.state_dict()), dict(before.state_dict())
     if isinstance(before, Mapping):
         return unchanged(list(after.items()), list(before.items()))
     if isinstance(before, (list, tuple)):

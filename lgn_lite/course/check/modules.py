@@ -6,7 +6,7 @@ the two give is compared number by number, to `TOLERANCE`; messages say which nu
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -461,4 +461,6 @@ def _brief(value: Any) -> str:
         return f"tensor{tuple(value.shape)}" if value.ndim else shown(value)
     if isinstance(value, (nn.Module, torch.optim.Optimizer)):
         return type(value).__name__
+    if isinstance(value, Mapping):  # a batch
+        return "{" + ", ".join(f"{key}: {_brief(part)}" for key, part in value.items()) + "}"
     return shown(value)
