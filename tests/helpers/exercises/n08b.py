@@ -195,4 +195,5 @@ EXPECTED = {
     "r1": (60, 98),
     "package_r1": (60, 98),
     "largest_gradient_difference": (0, 1e-4),
+    "first_steps_apart": (0, 1e-4),
 }
