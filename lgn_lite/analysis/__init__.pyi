@@ -5,6 +5,7 @@ from .blind import frequent_verbs as frequent_verbs
 from .blind import most_hits_first as most_hits_first
 from .data_statistics import DIFFERENCES as DIFFERENCES
 from .data_statistics import TABLE_1 as TABLE_1
+from .data_statistics import count_spans as count_spans
 from .data_statistics import survey as survey
 from .explanation import explain as explain
 from .explanation import mean_alpha as mean_alpha

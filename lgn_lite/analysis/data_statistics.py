@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from lgn_lite.annotations import Queries, Query, statistics
@@ -72,6 +73,27 @@ def survey(splits: Mapping[str, Mapping[str, Sequence[Query]]]) -> DataFrame:
             rows.append({"data set": name, "split": "Table 1"} | TABLE_1[name])
     table = pd.DataFrame(rows, columns=["data set", "split", *COLUMNS]).set_index(["data set", "split"])
     return table.astype(dict.fromkeys(WHOLE_NUMBERS, "Int64"))  # whole numbers that may be absent
+
+
+def count_spans(spans: object, grid: int = 20) -> dict[str, Any]:
+    """Count where moments lie, without keeping any single one; `figures.plot_spans` draws it.
+
+    Args:
+        spans: (Q, 2) starts and ends as fractions of the video.
+        grid: cells per axis of the map, and half the number of bins of the lengths.
+
+    Returns:
+        "moments", Q; "map", (grid, grid) counts by start and end; "lengths", (2 grid,) counts from 0 to 1; "median",
+        of the lengths. Plain lists and numbers, as a results file holds them.
+    """
+    starts, ends = torch.as_tensor(spans, dtype=torch.float64).numpy().T
+    edges = np.linspace(0, 1, grid + 1)
+    return {
+        "moments": len(starts),
+        "map": np.histogram2d(starts, ends, (edges, edges))[0].astype(int).tolist(),
+        "lengths": np.histogram(ends - starts, np.linspace(0, 1, 2 * grid + 1))[0].tolist(),
+        "median": float(np.median(ends - starts)),
+    }
 
 
 def _row(queries: Sequence[Query], moments: Moments | None) -> dict[str, Any]:

@@ -1,4 +1,6 @@
 from . import check as check
+from .glossary import GLOSSARY as GLOSSARY
+from .glossary import glossary_table as glossary_table
 from .notebook import gap as gap
 from .notebook import models_folder as models_folder
 from .notebook import read_results as read_results

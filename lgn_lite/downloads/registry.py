@@ -250,6 +250,7 @@ DATA_SETS: dict[str, tuple[Need, ...]] = {
 TOY = "toy-sta"
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "00_start_here": (TOY,),
+    "00b_field_and_words": (TOY,),
     "01_queries_and_moments": (TOY,),
     "02_videos_and_frames": (TOY,),
     "02b_frames_to_features": (TOY,),

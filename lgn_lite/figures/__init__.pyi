@@ -19,6 +19,7 @@ from .retrieval import frame_strip as frame_strip
 from .retrieval import plot_retrieval as plot_retrieval
 from .retrieval import plot_retrievals as plot_retrievals
 from .retrieval import plot_timeline as plot_timeline
+from .scenes import plot_scenes as plot_scenes
 from .style import BASELINE as BASELINE
 from .style import GRID as GRID
 from .style import GROUND_TRUTH as GROUND_TRUTH

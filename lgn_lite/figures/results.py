@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from lgn_lite.analysis.data_statistics import count_spans
 from lgn_lite.errors import InputError
 from lgn_lite.figures.style import (
     GUIDE,
@@ -206,26 +208,32 @@ def plot_overlaps(overlaps: Mapping[str, Sequence[float]]) -> Figure:
 
 @mpl.rc_context(STYLE)
 def plot_spans(spans: Mapping[str, object], grid: int = 20) -> Figure:
-    """Draw where moments lie, {data set: spans (Q, 2) as fractions of the video}: a map and lengths for each.
+    """Draw where moments lie: a map and the lengths for each data set, all maps in one colour scale.
 
     The map has the end on the x axis and the start on the y axis downwards, as the 2D temporal map has, and
-    counts the moments in cells of 1/grid; a cell without any is white.
+    counts the moments in cells of 1/grid; a cell without any is white. The scale is logarithmic.
+
+    Args:
+        spans: for each data set's name, its spans (Q, 2) as fractions of the video, or what `count_spans` made of
+            them.
+        grid: cells per axis; that of counts that are given is their own.
     """
+    counted = {name: value if isinstance(value, Mapping) else count_spans(value, grid) for name, value in spans.items()}
+    shares = {name: 100 * np.array(found["map"]) / found["moments"] for name, found in counted.items()}
+    lowest = min(share[share > 0].min() for share in shares.values())
+    scale = LogNorm(lowest, max(share.max() for share in shares.values()) + 1e-9)
     figure, axes = new_axes(len(spans), 2, size=(9.5, 3.7 * len(spans)), width_ratios=(1, 1.15))
-    edges = np.linspace(0, 1, grid + 1)
-    for (left, right), (name, values) in zip(axes, spans.items(), strict=True):
-        starts, ends = to_array(values).T
-        counts = np.histogram2d(starts, ends, (edges, edges))[0] / len(starts) * 100  # (start, end)
-        image = left.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), cmap=SCORES)
-        figure.colorbar(image, ax=left, label="percent of the moments")
+    for (left, right), (name, found) in zip(axes, counted.items(), strict=True):
+        edges, bins = (np.linspace(0, 1, len(found[what]) + 1) for what in ("map", "lengths"))
+        image = left.pcolormesh(edges, edges, np.ma.masked_equal(shares[name], 0), cmap=SCORES, norm=scale)
+        figure.colorbar(image, ax=left, label="percent of the moments", format="%g")
         left.plot((0, 1), (0, 1), color="#777777", linewidth=1)
         left.text(0.3, 0.7, "end before start", color="#777777", ha="center", fontsize=9)
         left.set(xlabel="end (fraction of the video)", ylabel="start (fraction of the video)", aspect="equal")
-        left.set(title=f"{name}: {len(starts):,} moments", xlim=(0, 1), ylim=(1, 0))
-        weights = np.full(len(starts), 100 / len(starts))
-        right.hist(ends - starts, np.linspace(0, 1, 41), weights=weights, color=OURS, edgecolor="white", lw=0.5)
-        median = np.median(ends - starts)
-        right.axvline(median, color=INK, linestyle="--", linewidth=1.2, label=f"median {median:.2f}")
+        left.set(title=f"{name}: {found['moments']:,} moments", xlim=(0, 1), ylim=(1, 0))
+        lengths = 100 * np.array(found["lengths"]) / found["moments"]
+        right.bar(bins[:-1], lengths, np.diff(bins), align="edge", color=OURS, edgecolor="white", lw=0.5)
+        right.axvline(found["median"], color=INK, linestyle="--", linewidth=1.2, label=f"median {found['median']:.2f}")
         right.set(xlabel="length (fraction of the video)", ylabel="percent of the moments", xlim=(0, 1))
         draw_grid(right, "y")
         right.legend()

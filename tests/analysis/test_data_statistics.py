@@ -1,8 +1,10 @@
 """The survey: the published figures of the real files, and explanations that agree with what is counted."""
 
+import json
+
 import pytest
 
-from lgn_lite.analysis.data_statistics import COLUMNS, DIFFERENCES, TABLE_1, survey
+from lgn_lite.analysis.data_statistics import COLUMNS, DIFFERENCES, TABLE_1, count_spans, survey
 from lgn_lite.annotations import Query, read_charades_sta, read_tacos
 from lgn_lite.errors import InputError
 
@@ -86,3 +88,11 @@ def test_an_empty_split_is_named_with_its_file(tmp_path):
     splits = {"train": [Query("v", "He sits.", 0, 1, 2)], "val": read_tacos(tmp_path / "val.json", split="val")}
     with pytest.raises(InputError, match=rf"{tmp_path}/val\.json: no queries: the split 'val' of tacos is empty"):
         survey({"tacos": splits})
+
+
+def test_spans_are_counted_by_start_end_and_length():
+    found = count_spans([(0.0, 0.2), (0.1, 0.24), (0.3, 1.0), (0.75, 1.0)], grid=4)
+    assert found["moments"] == 4 and found["median"] == pytest.approx(0.225)
+    assert found["map"] == [[2, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 1]]  # start, end; 1 is in the last
+    assert found["lengths"] == [0, 2, 1, 0, 0, 1, 0, 0]
+    assert json.loads(json.dumps(found)) == found

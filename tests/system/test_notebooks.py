@@ -182,7 +182,7 @@ def wrong_answers() -> list:
     """(check, wrong answer, what its message has to say) for each; a bare function may be given any reason."""
     found = []
     for name, answers in WRONG.items():
-        for i, answer in enumerate(answers if isinstance(answers, list) else [answers]):
+        for i, answer in enumerate(answers):
             solution, words = answer if isinstance(answer, tuple) else (answer, "")
             found.append(pytest.param(name, solution, words, id=f"{name}-{i}"))
     return found
@@ -191,6 +191,7 @@ def wrong_answers() -> list:
 def test_every_check_belongs_to_an_exercise_and_has_wrong_answers():
     checks = {name for name, value in vars(check).items() if inspect.isfunction(value) and name[0] != "_"}
     assert checks == set(EXERCISES) == set(WRONG)
+    assert [f"{name}: {len(answers)}" for name, answers in WRONG.items() if len(answers) < ENOUGH] == []
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -5,8 +5,9 @@ says which input went wrong and why; a right one is confirmed. One file per note
 """
 
 from lgn_lite.course.check.n00 import best_moment, count_candidates, overlap
+from lgn_lite.course.check.n00b import mean_share, sliding_windows
 from lgn_lite.course.check.n01 import clean_pair, hit_rate, video_hold_out
-from lgn_lite.course.check.n02 import feature_rate, frame_times
+from lgn_lite.course.check.n02 import feature_rate, frame_times, shown_frame
 from lgn_lite.course.check.n02b import detects, span_rows
 from lgn_lite.course.check.n03 import encode_words, last_states, memory_left, nearest_sentence
 from lgn_lite.course.check.n04 import candidate_number, ceiling_of, step_of_length
@@ -22,19 +23,21 @@ from lgn_lite.course.check.n12 import other_video, same_mix, tied_hit
 from lgn_lite.course.check.n13 import best_of_windows, clip_seconds, score_to_iou
 from lgn_lite.course.check.n14 import conv_products, feature_bytes, square_cells
 
-__all__ = ["best_moment", "choose_epoch", "count_candidates", "label", "overlap", "plateau_cost", "recall_at_1"]
+__all__ = ["best_moment", "count_candidates", "overlap"]
+__all__ += ["mean_share", "sliding_windows"]
 __all__ += ["clean_pair", "hit_rate", "video_hold_out"]
-__all__ += ["candidate_number", "ceiling_of", "step_of_length"]
+__all__ += ["feature_rate", "frame_times", "shown_frame"]
+__all__ += ["detects", "span_rows"]
 __all__ += ["encode_words", "last_states", "memory_left", "nearest_sentence"]
+__all__ += ["candidate_number", "ceiling_of", "step_of_length"]
+__all__ += ["film_relu", "modulate", "unit_parameters"]
+__all__ += ["count_neighbours", "fuse", "reach"]
+__all__ += ["control_gaps", "entry_size", "guide_cell", "same_guidance"]
 __all__ += ["discounted", "expected_label", "loss_by_hand", "nms_by_hand", "strict_recall"]
 __all__ += ["guide_first", "localiser_weights", "training_step"]
-__all__ += ["feature_rate", "frame_times"]
-__all__ += ["detects", "span_rows"]
-__all__ += ["control_gaps", "entry_size", "guide_cell", "same_guidance"]
-__all__ += ["count_neighbours", "fuse", "reach"]
-__all__ += ["film_relu", "modulate", "unit_parameters"]
-__all__ += ["conv_products", "feature_bytes", "square_cells"]
-__all__ += ["other_video", "same_mix", "tied_hit"]
-__all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
+__all__ += ["choose_epoch", "label", "plateau_cost", "recall_at_1"]
 __all__ += ["false_alarms", "judge_row", "paired_interval", "seeds_needed"]
 __all__ += ["cured", "miss", "needed_word"]
+__all__ += ["other_video", "same_mix", "tied_hit"]
+__all__ += ["best_of_windows", "clip_seconds", "score_to_iou"]
+__all__ += ["conv_products", "feature_bytes", "square_cells"]

@@ -46,6 +46,8 @@ def try_cases(
             raise AssertionError(f"{call} {raised(error, solution)}, {should}. {why}") from error
         if not same(found, expected):
             cause = _known_mistake(cases, outcomes, mistakes) or _kind(found, expected) or why
+            if found is None:
+                cause = f"It returned None: is a return missing? {cause}"
             raise AssertionError(f"{call} gave {shown(found)}, {should}. {cause}")
         if not unchanged(given, arguments):
             raise AssertionError(
@@ -199,7 +201,7 @@ def _known_mistake(cases: list[Case], outcomes: list[tuple], mistakes: Iterable[
 def _kind(found: Any, expected: Any) -> str | None:
     """What is wrong with the kind of an answer, before any number is looked at."""
     if found is None:
-        return "It returned None: is a return missing?"
+        return None
     numbers, sequence = (bool, int, float), not isinstance(expected, str) and isinstance(plain(expected), Sequence)
     value = plain(found)
     if sequence and isinstance(value, Iterable) and not isinstance(value, (Sequence, Mapping, set, frozenset)):
@@ -208,6 +210,8 @@ def _kind(found: Any, expected: Any) -> str | None:
         return f"It returned a {type(found).__name__}, but the answer has {len(plain(expected))} entries in order."
     if isinstance(expected, numbers) and isinstance(value, (str, Sequence, Mapping)):
         return f"It returned a {type(found).__name__}, but the answer is one number."
+    if isinstance(expected, Mapping) and not isinstance(value, Mapping):
+        return f"It returned a {type(found).__name__}, but the answer is a dictionary."
     if isinstance(expected, str) and not isinstance(value, str):
         return f"It returned a {type(found).__name__}, but the answer is a string."
     return None

@@ -1,8 +1,10 @@
 """Exercises of 07_late_guidance."""
 
+import math
 from collections.abc import Callable
 
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.parts import norm, scaled
 
 
 def guide_cell(solution: Callable[[list, list], list]) -> None:
@@ -14,7 +16,32 @@ def guide_cell(solution: Callable[[list, list], list]) -> None:
         (([5.0, 0.0, 2.0], [0.0, 7.0, 1.0]), [0.0, 0.0, 1.0], "A channel with α = 0 is shut."),
         (([0.0, 0.0], [1.0, 2.0]), [0.0, 0.0], "Zeros stay zeros: guard against a division by zero."),
     ]
-    try_cases("guide_cell", solution, cases, "This is one row of LateGuidance(norm='cell', scale='unit').")
+
+    def product(f: list, a: list) -> list:
+        return [x * y for x, y in zip(f, a, strict=True)]
+
+    mistakes = [
+        (lambda f, a: product(f, a), "The weighted channels are then divided by their norm."),
+        (
+            lambda f, a: scaled(x := product(f, a), norm(x) / len(x) ** 0.5),
+            "The norm is 1 afterwards: √C is the scale rms.",
+        ),
+        (lambda f, a: scaled(x := product(f, a), norm(x) + 1e-3), "The norm is 1 afterwards: guard against 0 alone."),
+        (
+            lambda f, a: scaled(x := [p + q for p, q in zip(f, a, strict=True)], norm(x)),
+            "α multiplies; it is not added.",
+        ),
+        (
+            lambda f, a: product(f, scaled(e := [math.exp(x) for x in a], sum(e))),
+            "α is used as it is: no softmax or sigmoid bounds it, and the norm is taken of the weighted channels.",
+        ),
+        (
+            lambda f, a: scaled(x := product(f, [math.exp(v) for v in a]), norm(x)),
+            "α is used as it is: no softmax or sigmoid bounds it.",
+        ),
+    ]
+    right = "This is one row of LateGuidance(norm='cell', scale='unit')."
+    try_cases("guide_cell", solution, cases, right, mistakes=mistakes)
 
 
 def same_guidance(solution: Callable[[list, list, str], bool]) -> None:
@@ -27,6 +54,18 @@ def same_guidance(solution: Callable[[list, list, str], bool]) -> None:
         (([1.0, 2.0], [10.0, 2.0], "cell"), False, "Over a cell's channels the ratios survive: 1 : 2 is not 5 : 1."),
         (([1.0, 2.0], [-1.0, -2.0], "cell"), False, "The common factor is −1: all channels are negated."),
         (([1.0, 2.0], [10.0, 20.0], "none"), False, "Without a norm nothing cancels."),
+        (([1.0, 2.0], [2.0, 1.0], "none"), False, "Without a norm each channel keeps its own α: the order matters."),
+        (([1.0, 2.0], [1.0, -2.0], "map"), False, "The sign of every channel counts, not only of the first."),
+        (
+            ([1.0, 2.0, 3.0], [2.0, 4.0, 9.0], "cell"),
+            False,
+            "The ratio of every channel counts, not only of the first two.",
+        ),
+        (
+            ([0.1, 0.3], [0.3, 0.9], "cell"),
+            True,
+            "Ratios are rounded numbers: 0.3 / 0.1 and 0.9 / 0.3 differ in the last digit.",
+        ),
     ]
     try_cases("same_guidance", solution, cases, "Only 'none' keeps all of α; 'map' keeps nothing but signs.")
 
@@ -39,7 +78,12 @@ def entry_size(solution: Callable[[int, str], float]) -> None:
         ((64, "rms"), 1.0, "The scale rms multiplies by √C, which undoes it."),
         ((512, "unit"), 512**-0.5, "1/√C holds for the paper's 512 channels too."),
     ]
-    try_cases("entry_size", solution, cases, "In the paper's model the next layer starts from 0.044.")
+    mistakes = [
+        (lambda c, scale: 1.0 if scale == "unit" else c**-0.5, "It is the other way round: rms has the size 1."),
+        (lambda c, scale: round(c**-0.5, 2) if scale == "unit" else 1.0, "Return the number itself, not rounded."),
+    ]
+    right = "In the paper's model the next layer starts from 0.044."
+    try_cases("entry_size", solution, cases, right, mistakes=mistakes)
 
 
 def control_gaps(solution: Callable[[Callable, Callable, list], list]) -> None:
@@ -62,6 +106,12 @@ def control_gaps(solution: Callable[[Callable, Callable, list], list]) -> None:
         guided = variant in ("late", "full") and by == "nothing"
         return start + luck - ({0: 1.5, 1: 4.0, 2: -0.5}.get(seed, 2.0) if guided else 0.0)
 
+    def gaps(control_seed: Callable) -> Callable:
+        return lambda train, score, seeds: [
+            score(train("late", seed)) - score(train("late", control_seed(seed, seeds), guidance_by="nothing"))
+            for seed in seeds
+        ]
+
     cases = [
         ((train, score, [0]), [1.5], "Both are `late`, of one seed; only guidance_by differs."),
         ((train, score, [0, 1]), [1.5, 4.0], "One difference per seed, in the order of the seeds."),
@@ -83,6 +133,17 @@ def control_gaps(solution: Callable[[Callable, Callable, list], list]) -> None:
                 score(train("late", s, guidance_by="nothing")) - score(train("late", s)) for s in seeds
             ],
             "The sign is the other way round: with the sentence minus without it.",
+        ),
+    ]
+    luck = "Both models of a difference are of one seed, the same: what the seed alone does then cancels."
+    mistakes += [
+        (gaps(lambda seed, seeds: 0), luck),
+        (gaps(lambda seed, seeds: seeds[0]), luck),
+        (gaps(lambda seed, seeds: seed + 1), luck),
+        (lambda *given: sorted(gaps(lambda seed, seeds: seed)(*given)), "Keep the order of the seeds: do not sort."),
+        (
+            lambda train, score, seeds: [score(train("late", s)) for s in seeds],
+            "That is a score: return it minus the control's.",
         ),
     ]
     try_cases("control_gaps", solution, cases, "Now give it the real `train` and `score`.", mistakes=mistakes)

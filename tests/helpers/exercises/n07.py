@@ -1,9 +1,158 @@
-"""What the tests know of 07_late_guidance: a wrong answer to each exercise, and its key numbers."""
+"""What the tests know of 07_late_guidance: wrong answers to each exercise, their messages, and its key numbers."""
+
+import math
+
+
+def _weighted(features, alpha):
+    return [a * x for a, x in zip(alpha, features, strict=True)]
+
+
+def _norm(x):
+    return sum(v * v for v in x) ** 0.5
+
+
+def _scaled(x, size):
+    return [v / size if size else 0.0 for v in x]
+
+
+def _in_place(features, alpha):
+    for i, a in enumerate(alpha):
+        features[i] *= a
+    return _scaled(features, _norm(features))
+
+
+def _ratios(alpha, other):
+    return [b / a for a, b in zip(alpha, other, strict=True)]
+
+
+def _alike(alpha, other, norm, map_=None, cell=None, none=None):
+    """The right answer with one of its three rules replaced."""
+    ratios = _ratios(alpha, other)
+    if norm == "map":
+        return map_(alpha, other) if map_ else all(ratio > 0 for ratio in ratios)
+    if norm == "cell":
+        return cell(alpha, other) if cell else ratios[0] > 0 and max(ratios) - min(ratios) < 1e-9
+    return none(alpha, other) if none else alpha == other
+
+
+def _same(**rules):
+    return lambda alpha, other, norm: _alike(alpha, other, norm, **rules)
+
+
+def _equal(alpha, other):
+    return alpha == other
+
+
+def _same_signs(alpha, other):
+    return all(a * b > 0 for a, b in zip(alpha, other, strict=True))
+
+
+def _gaps(first, second):
+    """What `first` scores minus what `second` scores, for each seed; each trains in its own way."""
+    return lambda train, score, seeds: [
+        score(first(train, seed, seeds)) - score(second(train, seed, seeds)) for seed in seeds
+    ]
+
+
+def _late(train, seed, seeds):
+    return train("late", seed)
+
+
+def _control(train, seed, seeds):
+    return train("late", seed, guidance_by="nothing")
+
+
+def _mean_gap(train, score, seeds):
+    gaps = _gaps(_late, _control)(train, score, seeds)
+    return sum(gaps) / len(gaps)
+
 
 WRONG = {
-    "guide_cell": lambda features, alpha: [a * x for a, x in zip(alpha, features, strict=True)],
-    "same_guidance": lambda alpha, other, norm: alpha == other,
-    "entry_size": lambda channels, scale: 1 / channels if scale == "unit" else 1.0,
+    "guide_cell": [
+        (_weighted, "norm"),
+        (lambda features, alpha: _scaled(features, _norm(features)), "its own α"),
+        (lambda features, alpha: _weighted(_scaled(features, _norm(features)), alpha), "before you take the norm"),
+        (lambda features, alpha: _scaled(_weighted(features, alpha), _norm(features)), "before you take the norm"),
+        (lambda features, alpha: _scaled(x := _weighted(features, alpha), sum(x)), "3² + 4² = 5²"),
+        (lambda features, alpha: _scaled(x := _weighted(features, alpha), sum(map(abs, x))), "3² + 4² = 5²"),
+        (lambda features, alpha: _scaled(x := _weighted(features, alpha), max(map(abs, x))), "3² + 4² = 5²"),
+        (lambda features, alpha: _scaled(x := _weighted(features, alpha), _norm(x) ** 2), "3² + 4² = 5²"),
+        (
+            lambda features, alpha: list(map(abs, _scaled(x := _weighted(features, alpha), _norm(x)))),
+            "negates its channel",
+        ),
+        (
+            lambda features, alpha: _scaled(x := _weighted(features, [abs(a) for a in alpha]), _norm(x)),
+            "negates its channel",
+        ),
+        (
+            lambda features, alpha: [x / _norm(_weighted(features, alpha)) for x in _weighted(features, alpha)],
+            "ZeroDivisionError",
+        ),
+        (lambda features, alpha: _scaled(x := _weighted(features, alpha), _norm(x) / len(x) ** 0.5), "norm is 1"),
+        (
+            lambda features, alpha: _scaled(x := [a + f for a, f in zip(alpha, features, strict=True)], _norm(x)),
+            "not added",
+        ),
+        (lambda features, alpha: _weighted(features, _scaled(e := [math.exp(a) for a in alpha], sum(e))), "no softmax"),
+        (lambda features, alpha: _scaled(x := _weighted(features, alpha), _norm(x) + 1e-3), "norm is 1"),
+        (_in_place, "without a change of its arguments"),
+    ],
+    "same_guidance": [
+        (lambda alpha, other, norm: alpha == other, "the sign of α_i alone"),
+        (lambda alpha, other, norm: _same_signs(alpha, other), "the ratios survive"),
+        (_same(map_=_equal), "the sign of α_i alone"),
+        (_same(map_=lambda a, b: True), "The sign survives"),
+        (_same(map_=lambda a, b: max(r := _ratios(a, b)) - min(r) < 1e-9), "the sign of α_i alone"),
+        (_same(cell=_equal), "so it cancels"),
+        (_same(cell=lambda a, b: True), "the ratios survive"),
+        (_same(cell=lambda a, b: max(r := _ratios(a, b)) - min(r) < 1e-9), "The common factor is −1"),
+        (_same(cell=_same_signs), "the ratios survive"),
+        (_same(none=_same_signs), "Without a norm nothing cancels"),
+        (_same(none=lambda a, b: _alike(a, b, "cell")), "Without a norm nothing cancels"),
+        (_same(map_=lambda a, b: _alike(a, b, "cell"), cell=_same_signs), "the sign of α_i alone"),
+        (_same(map_=lambda a, b: a[0] * b[0] > 0), "every channel"),
+        (_same(cell=lambda a, b: abs(_ratios(a, b)[0] - _ratios(a, b)[1]) < 1e-9 and a[0] * b[0] > 0), "every channel"),
+        (
+            lambda alpha, other, norm: sorted(alpha) == sorted(other) if norm == "none" else _alike(alpha, other, norm),
+            "Without a norm",
+        ),
+    ],
+    "entry_size": [
+        (lambda channels, scale: 1 / channels if scale == "unit" else 1.0, "its root 1/2"),
+        (lambda channels, scale: 1.0, "its root 1/2"),
+        (lambda channels, scale: channels**-0.5, "undoes it"),
+        (lambda channels, scale: channels**0.5 if scale == "rms" else channels**-0.5, "undoes it"),
+        (lambda channels, scale: channels**0.5 if scale == "unit" else 1.0, "its root 1/2"),
+        (lambda channels, scale: 1.0 if scale == "unit" else channels**-0.5, "the other way round"),
+        (lambda channels, scale: 0.5 if scale == "unit" else 1.0, "the more channels"),
+        (lambda channels, scale: 1 / math.log2(channels) if scale == "unit" else 1.0, "the more channels"),
+        (lambda channels, scale: channels**-2 if scale == "unit" else 1.0, "its root 1/2"),
+        (lambda channels, scale: round(channels**-0.5, 2) if scale == "unit" else 1.0, "not rounded"),
+        (lambda channels, scale: channels**-0.5 if scale == "unit" else channels, "undoes it"),
+        (lambda channels, scale: channels**-0.5 if scale == "unit" else None, "None"),
+        (lambda channels, scale: 1 if scale == "rms" else 1 // channels**0.5, "its root 1/2"),
+    ],
+    "control_gaps": [
+        (_gaps(_late, lambda train, seed, seeds: train("baseline", seed)), "The control is `late`"),
+        (_gaps(_late, lambda train, seed, seeds: train("early", seed)), "Both are `late`"),
+        (_gaps(_late, lambda train, seed, seeds: train("full", seed, guidance_by="nothing")), "Both are `late`"),
+        (_gaps(_late, _late), "the control needs guidance_by='nothing'"),
+        (_gaps(_control, _late), "the other way round"),
+        (_gaps(_late, lambda train, seed, seeds: train("late", 0, guidance_by="nothing")), "one seed"),
+        (_gaps(_late, lambda train, seed, seeds: train("late", seeds[0], guidance_by="nothing")), "one seed"),
+        (_gaps(_late, lambda train, seed, seeds: train("late", seed + 1, guidance_by="nothing")), "one seed"),
+        (_gaps(_late, lambda train, seed, seeds: train("late", seed, guidance_by="none")), "ValueError"),
+        (_gaps(_late, lambda train, seed, seeds: train("late", seed, guidance=0)), "ValueError"),
+        (
+            lambda train, score, seeds: [abs(gap) for gap in _gaps(_late, _control)(train, score, seeds)],
+            "keep the sign",
+        ),
+        (lambda train, score, seeds: sorted(_gaps(_late, _control)(train, score, seeds)), "order of the seeds"),
+        (_mean_gap, "the answer has 1 entries"),
+        (lambda train, score, seeds: [score(_late(train, s, seeds)) for s in seeds], "minus the control's"),
+        (lambda train, score, seeds: [_mean_gap(train, score, seeds)] * len(seeds), "One difference per seed"),
+    ],
 }
 
 EXPECTED = {  # of the committed run: size small, profile cpu, seed 0

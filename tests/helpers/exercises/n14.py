@@ -1,9 +1,66 @@
-"""What the tests know of 14_making_it_fast: a wrong answer to each exercise, and its counted numbers."""
+"""What the tests know of 14_making_it_fast: wrong answers to each exercise, their messages, and its counted numbers."""
+
+
+def _bytes(size=lambda precision: 4 if precision == "float32" else 2, numbers=lambda b, f, w: b * f * w):
+    return lambda batch, frames, width, precision: numbers(batch, frames, width) * size(precision)
+
+
+def _squares(side=lambda n, i, k: n + i * (k - 1), area=lambda x: x * x, layers=range):
+    return lambda num_clips, kernel, n_layers: sum(area(side(num_clips, i, kernel)) for i in layers(n_layers))
+
 
 WRONG = {
-    "conv_products": lambda cells, kernel, c_in, c_out: cells * kernel * c_in * c_out,
-    "feature_bytes": lambda batch, frames, width, precision: 4 * batch * frames * width,
-    "square_cells": lambda num_clips, kernel, layers: layers * num_clips**2,
+    "conv_products": [
+        (lambda cells, kernel, c_in, c_out: cells * kernel * c_in * c_out, "reads nine cells"),
+        (lambda cells, kernel, c_in, c_out: cells * c_in * c_out, "reads nine cells"),
+        (lambda cells, kernel, c_in, c_out: kernel**2 * c_in * c_out, "Each cell costs the same"),
+        (lambda cells, kernel, c_in, c_out: cells * kernel**2 * c_in, "both channel numbers"),
+        (lambda cells, kernel, c_in, c_out: cells * kernel**2 * c_out, "both channel numbers"),
+        (lambda cells, kernel, c_in, c_out: cells * kernel**2 * (c_in + c_out), "multiply both"),
+        (lambda cells, kernel, c_in, c_out: cells**2 * kernel**2 * c_in * c_out, "Each cell costs the same"),
+        (lambda cells, kernel, c_in, c_out: 2 * cells * kernel**2 * c_in * c_out, "one multiply-add"),
+        (lambda cells, kernel, c_in, c_out: cells * (kernel**2 * c_in * c_out + c_out), "bias"),
+        (lambda cells, kernel, c_in, c_out: cells * kernel**2 * c_in**2, "both channel numbers"),
+        (lambda cells, kernel, c_in, c_out: cells * (2 * kernel) * c_in * c_out, "reads nine cells"),
+        (lambda cells, kernel, c_in, c_out: cells * (kernel**2 - 1) * c_in * c_out, "its own cell"),
+        (lambda cells, kernel, c_in, c_out: cells * (kernel // 2) * c_in * c_out, "its own cell"),
+        (lambda cells, kernel, c_in, c_out: cells * (kernel**2 + c_in * c_out), "multiply"),
+        (lambda cells, kernel, c_in, c_out: (cells - kernel + 1) * kernel**2 * c_in * c_out, "`cells` are computed"),
+    ],
+    "feature_bytes": [
+        (_bytes(size=lambda precision: 4), "16 bits are 2 bytes"),
+        (_bytes(size=lambda precision: 2), "32 bits are 4 bytes"),
+        (_bytes(size=lambda precision: 32 if precision == "float32" else 16), "a byte has 8 bits"),
+        (_bytes(size=lambda precision: 1), "32 bits are 4 bytes"),
+        (_bytes(size=lambda precision: 2 if precision == "float32" else 4), "32 bits are 4 bytes"),
+        (_bytes(size=lambda precision: 8 if precision == "float32" else 2), "32 bits are 4 bytes"),
+        (_bytes(numbers=lambda b, f, w: f * w), "Every video"),
+        (_bytes(numbers=lambda b, f, w: b * w), "rows of"),
+        (_bytes(numbers=lambda b, f, w: b * f), "of `width` numbers"),
+        (_bytes(numbers=lambda b, f, w: b + f + w), "32 bits are 4 bytes"),
+        (_bytes(numbers=lambda b, f, w: b * (f + w)), "32 bits are 4 bytes"),
+        (_bytes(numbers=lambda b, f, w: b * f * w / 1e6), "not megabytes"),
+        (_bytes(size=lambda precision: {"float32": 4, "bfloat16": 2}[precision]), "KeyError"),
+        (_bytes(size=lambda precision: {"float32": 4, "bf16": 16 // 4}[precision]), "16 bits are 2 bytes"),
+    ],
+    "square_cells": [
+        (lambda num_clips, kernel, layers: layers * num_clips**2, "two cells wider"),
+        (_squares(side=lambda n, i, k: n + (i + 1) * (k - 1)), "leaves 4×4"),
+        (_squares(side=lambda n, i, k: n + i * k), "two cells wider"),
+        (_squares(side=lambda n, i, k: n + i * (k // 2)), "two cells wider"),
+        (_squares(side=lambda n, i, k: n - i * (k - 1)), "two cells wider"),
+        (lambda num_clips, kernel, layers: layers * (num_clips + (layers - 1) * (kernel - 1)) ** 2, "the last"),
+        (lambda num_clips, kernel, layers: (num_clips + (layers - 1) * (kernel - 1)) ** 2, "all layers"),
+        (lambda num_clips, kernel, layers: (num_clips + layers * (kernel - 1)) ** 2, "leaves 4×4"),
+        (_squares(area=lambda x: x), "leaves 4×4"),
+        (_squares(area=lambda x: x * (x + 1) // 2), "leaves 4×4"),
+        (_squares(layers=lambda n: range(n - 1)), "leaves 4×4"),
+        (_squares(layers=lambda n: range(n + 1)), "leaves 4×4"),
+        (_squares(side=lambda n, i, k: n + i * 2), "A 1×1 kernel shrinks nothing"),
+        (_squares(side=lambda n, i, k: n + i * (k**2 - 1)), "two cells wider"),
+        (lambda num_clips, kernel, layers: num_clips**2 * kernel**2 * layers, "cells, not products"),
+        (_squares(side=lambda n, i, k: n + i * 4), "two cells wider"),
+    ],
 }
 
 EXPECTED = {  # counted, never timed
