@@ -90,7 +90,7 @@ def raised(error: BaseException, solution: Any) -> str:
     line = _reader_line(error, solution)
     if line is None:  # it was not even entered: another number of parameters, for example
         return words
-    source = linecache.getline(line.filename, line.lineno).strip()
+    source = one_line(linecache.getline(line.filename, line.lineno), 120)
     return f"{words}, in line {line.lineno}" + (f", `{source}`" if source else "")
 
 
@@ -142,6 +142,8 @@ def unchanged(after: Any, before: Any) -> bool:
         after, before = dict(after.state_dict()), dict(before.state_dict())
     if isinstance(before, Mapping):
         return unchanged(list(after.items()), list(before.items()))
+    if type(before).__eq__ is object.__eq__ and hasattr(before, "__dict__") and not callable(before):
+        return unchanged(vars(after), vars(before))
     if isinstance(before, (list, tuple)):
         return len(after) == len(before) and all(map(unchanged, after, before))
     return bool(after is before or after == before or (after != after and before != before))

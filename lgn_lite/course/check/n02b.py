@@ -52,7 +52,11 @@ def detects(solution: Callable[[list, list], float]) -> None:
     """detects(values, there): percent of the pairs of a yes and a no in which the yes has the higher value."""
     cases = [
         (([1.0, 2.0, 3.0], [False, False, True]), 100.0, "The one yes is above both no."),
-        (([3.0, 2.0, 1.0], [False, False, True]), 0.0, "Below all of them: in no pair is the yes above the no, 0 %."),
+        (
+            ([3.0, 2.0, 1.0], [False, False, True]),
+            0.0,
+            "Below all of them: no pair has the yes above the no, which is 0 %.",
+        ),
         (([1.0, 5.0, 3.0, 4.0], [False, True, True, False]), 75.0, "Three of the four pairs: 3 is not above 4."),
         (([2.0, 2.0, 1.0], [True, False, False]), 75.0, "A tie counts half."),
         (([0.5, 0.5], [True, False]), 50.0, "A channel that never changes is at chance."),

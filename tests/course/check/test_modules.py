@@ -1,160 +1,16 @@
-"""How the exercises' checks try a reader's code: what passes, and what the messages say."""
+"""How a check tries a reader's module, loss or step: what passes, and what the messages say."""
 
-import re
-
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.messages import message
 from torch import nn
 
-from lgn_lite.course.check.cases import is_stub, same, shown, try_cases
 from lgn_lite.course.check.modules import compare_functions, compare_modules, compare_steps
 from lgn_lite.loss import moment_loss
-from lgn_lite.model import EarlyModulation
-
-FORM = re.compile(r"^\w+\(.* (gave|raised) .* but it should be .*\. .+[.?]$")
-
-
-def message(check, *arguments, **options) -> str:
-    with pytest.raises(AssertionError) as caught:
-        check(*arguments, **options)
-    assert FORM.match(str(caught.value)), caught.value
-    return str(caught.value)
-
-
-# Functions of numbers ---------------------------------------------------------------------------------------
-
-DOUBLE = [(([1, 2],), [2, 4], "Two times each."), (([-3],), [-6], "Negative numbers too.")]
-
-
-def double(solution, **options):
-    try_cases("double", solution, DOUBLE, "Yes.", **options)
-
-
-def test_a_stub_is_not_written_yet(capsys):
-    def dots(x): ...
-
-    def documented(x):
-        """What it will do."""
-
-    def passed(x):
-        pass
-
-    def both(x: list[int]):
-        """Doc."""
-        ...
-
-    for stub in (dots, documented, passed, both, lambda x: ..., lambda x: None):
-        assert is_stub(stub)
-        double(stub)
-        assert capsys.readouterr().out.startswith("double: nothing returned yet.")
-
-
-def test_code_is_no_stub():
-    def unfinished(x):
-        y = [2 * v for v in x]  # noqa: F841
-
-    def begun(x):
-        for _ in x:
-            pass
-
-    for function in (unfinished, begun, lambda x: x, lambda x: print(x), np.abs, torch.relu):
-        assert not is_stub(function)
-    assert "gave None, but it should be [2, 4]. It returned None: is a return missing?" in message(double, unfinished)
-
-
-def test_none_on_purpose_is_wrong_later_too():
-    text = message(double, lambda x: [2 * v for v in x] if x[0] > 0 else None)
-    assert text == "double([-3]) gave None, but it should be [-6]. It returned None: is a return missing?"
-
-
-def test_an_exception_names_input_and_line():
-    def breaks(x):
-        y = list(x)
-        return [y[0] * 2, y[1] * 2]
-
-    text = message(double, breaks)
-    assert text.startswith("double([-3]) raised IndexError: list index out of range, in line ")
-    assert "`return [y[0] * 2, y[1] * 2]`, but it should be [-6]. Negative" in text
-    assert "raised TypeError: " in message(double, lambda: 1)
-    assert "RecursionError" in message(double, lambda x: breaks_on(x))
-
-
-def breaks_on(x):
-    return breaks_on(x)
-
-
-def test_the_original_exception_is_the_cause():
-    with pytest.raises(AssertionError) as caught:
-        double(lambda x: x["a"])
-    assert isinstance(caught.value.__cause__, TypeError)
-
-
-def test_a_changed_argument_is_told_and_spoils_nothing():
-    def in_place(x):
-        for i in range(len(x)):
-            x[i] *= 2
-        return x
-
-    text = message(double, in_place)
-    assert text.startswith("double([1, 2]) gave [2, 4], but it should be [2, 4] without a change of its arguments.")
-    assert DOUBLE[0][0] == ([1, 2],)
-
-    def wrong_in_place(x):
-        x.clear()
-        return x
-
-    assert message(double, wrong_in_place).startswith("double([1, 2]) gave [], ")
-
-
-def test_long_inputs_are_shortened():
-    cases = [((list(range(1000)), "x" * 1000, {str(i): i for i in range(100)}), 1, "Why.")]
-    with pytest.raises(AssertionError) as caught:
-        try_cases("f", lambda *_: [0] * 1000, cases, "")
-    assert len(str(caught.value)) < 900
-    assert shown({"b": 1, "a": 2}) == "{'b': 1, 'a': 2}"  # in its own order
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [list, tuple, np.array, torch.tensor, lambda x: [np.float32(v) for v in x], lambda x: [torch.tensor(v) for v in x]],
-)
-def test_right_answers_of_any_kind_pass(kind, capsys):
-    double(lambda x: kind([2.0 * v for v in x]))
-    double(lambda x: kind([2 * v for v in x]))
-    assert capsys.readouterr().out.count("right") == 2
-
-
-def test_what_counts_as_the_same():
-    assert same(True, 1) and same(1.0, True) and same(np.True_, True) and same(torch.tensor(3), 3)
-    assert same(np.float32(97.53), 97.53) and same(torch.tensor(1 / 3, requires_grad=True), 1 / 3)
-    assert same(np.str_("a"), "a") and same([("a", 1)], [("a", 1.0)]) and same({"a": np.int64(1)}, {"a": 1})
-    assert same((), []) and same(np.zeros((2, 0)), [[], []]) and same(range(3), [0, 1, 2])
-    for wrong, right in (
-        ("3", 3), (["1"], [1]), ([3], 3), (3, [3]), (4_202_497, 4_202_496), (float("nan"), 1.0), (None, 0), ({1}, [1]),
-        ({"a": 1, "b": 2}, {"a": 1}), ([1, 2], [[1, 2]]), (1j, 1), ("hit", "hits"), (b"a", "a"), (0.5001, 0.5),
-    ):  # fmt: skip
-        assert not same(wrong, right), (wrong, right)
-
-
-def test_the_kind_of_a_wrong_answer_is_named():
-    assert "It returned a generator: make a list of it." in message(double, lambda x: (2 * v for v in x))
-    assert "It returned a dict, but the answer has 2 entries" in message(double, lambda x: {v: 2 * v for v in x})
-    assert "It returned a int, but" in message(double, lambda x: 2 * x[0]).replace("an int", "a int")
-    one = [((1,), 2, "Why.")]
-    assert "the answer is one number" in message(lambda s: try_cases("f", s, one, ""), lambda x: [2])
-    text = [((1,), "hit", "Why.")]
-    assert "the answer is a string" in message(lambda s: try_cases("f", s, text, ""), lambda x: 2)
-
-
-def test_a_known_mistake_is_named_where_it_explains_every_case():
-    mistakes = [(lambda x: [v + v + 1 for v in x], "One too many."), (lambda x: [v * v for v in x], "Squares.")]
-    assert message(double, lambda x: [v**2 for v in x], mistakes=mistakes).endswith("Squares.")
-    assert message(double, lambda x: [v**3 for v in x], mistakes=mistakes).endswith("Two times each.")
-
-
-# Modules, losses, training steps ----------------------------------------------------------------------------
+from lgn_lite.map_convolution import ListConvolution
+from lgn_lite.model import EarlyModulation, SentenceEncoder
+from lgn_lite.moments import Moments
 
 
 class Right(nn.Module):
@@ -249,6 +105,70 @@ def forgotten(self, features, sentence):
 )
 def test_what_is_wrong_with_a_module_is_named(solution, words):
     assert words in message(modulation, solution)
+
+
+def test_a_module_is_a_class_that_calls_its_parent():
+    class Orphan(nn.Module):
+        def __init__(self, text_dim, channels):
+            self.gate = nn.Linear(text_dim, channels)
+
+        def forward(self, features, sentence):
+            return features
+
+    assert "super().__init__()" in message(modulation, Orphan)
+    assert "should be a class" in message(modulation, lambda features, sentence: features)
+
+
+def test_a_check_leaves_the_random_numbers_as_they_are(capsys):
+    torch.manual_seed(3)
+    first = torch.rand(2)
+    torch.manual_seed(3)
+    modulation(Right)
+    loss(moment_loss)
+    step(right_step)
+    assert torch.equal(torch.rand(2), first)
+
+
+def test_the_course_s_modules_written_otherwise_pass(capsys):
+    class Encoder(nn.Module):
+        def __init__(self, word_dim, text_dim, layers, vocabulary_size):
+            super().__init__()
+            self.words = nn.Embedding(vocabulary_size, word_dim, padding_idx=0)
+            self.rnn = nn.LSTM(word_dim, text_dim, layers, batch_first=True)
+            self.out = nn.Linear(text_dim, text_dim)
+
+        def forward(self, words, counts):
+            packed = nn.utils.rnn.pack_padded_sequence(self.words(words), counts, True, enforce_sorted=False)
+            return self.out(self.rnn(packed)[1][0][-1])
+
+    class ByGather(nn.Module):
+        def __init__(self, channels, moments, kernel):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(kernel**2, channels, channels))
+            self.bias = nn.Parameter(torch.zeros(channels))
+            self.neighbours = moments.neighbours(kernel)
+
+        def forward(self, x):
+            padded = F.pad(x, (0, 0, 0, 1))
+            total = sum(padded[:, at] @ w for at, w in zip(self.neighbours.T, self.weight, strict=True))
+            return F.relu(total + self.bias) / (self.neighbours < x.shape[1]).sum(1, keepdim=True)
+
+    def sentences():
+        return torch.randint(1, 9, (3, 6)), torch.tensor([6, 2, 4])
+
+    moments = Moments(6, (4, 1))
+    compare_modules("Encoder", Encoder, SentenceEncoder, [((3, 4, 1, 9), sentences, "Padding.")], "Yes.")
+    cases = [((2, moments, 3), lambda: (torch.randn(2, len(moments), 2),), "Neighbours.")]
+    compare_modules("ByGather", ByGather, ListConvolution, cases, "Yes.")
+
+    def pool(clips):
+        pairs = zip(moments.start_index, moments.end_index, strict=True)
+        return torch.stack([clips[:, first : last + 1].amax(1) for first, last in pairs], 1)
+
+    inputs = [(lambda: (torch.randn(2, 6, 3),), "Maximum.")]
+    compare_functions("pool", pool, moments.pool, inputs, "Yes.")
+    assert capsys.readouterr().out.count("right. Yes.") == 3
+    assert "one result" in message(compare_functions, "f", lambda clips: list(pool(clips)), moments.pool, inputs, "")
 
 
 def test_a_known_mistake_of_a_module_is_named():
@@ -347,6 +267,11 @@ def summed(model, optimizer, x, y):
     return value
 
 
+def in_evaluation(model, optimizer, x, y):
+    model.eval()
+    return right_step(model, optimizer, x, y)
+
+
 def returns_nothing(model, optimizer, x, y):
     right_step(model, optimizer, x, y)
 
@@ -357,6 +282,7 @@ def returns_nothing(model, optimizer, x, y):
         (no_zero, "after 2 steps"),
         (no_step, "after 1 step but"),
         (summed, "the value returned after 1 step"),
+        (in_evaluation, "as the mode of the Linear after 1 step but it should be 'training'"),
         (returns_nothing, "is a return missing?"),
         (lambda m, o, x, y: m(y), "raised RuntimeError"),
     ],
@@ -369,3 +295,35 @@ def test_the_right_step_passes(capsys):
     step(right_step)
     step(lambda *arguments: torch.tensor(right_step(*arguments)))
     assert capsys.readouterr().out.count("right") == 2
+
+
+def test_modules_optimisers_and_other_objects_among_the_arguments_are_not_taken_for_changed(capsys):
+    def inputs():
+        model = nn.Linear(2, 1)
+        return model, torch.optim.SGD(model.parameters()), Moments(3, (3,)), {"x": torch.randn(4, 2)}
+
+    def total(model, optimizer, moments, batch):
+        return model(batch["x"]).sum() + len(moments)
+
+    compare_functions("total", total, total, [(inputs, "Sum.")], "Yes.")
+    assert capsys.readouterr().out == "total: right. Yes.\n"
+
+    def scales(model, optimizer, moments, batch):
+        value = total(model, optimizer, moments, batch)
+        batch["x"] *= 2
+        return value
+
+    def detached_weight(model, optimizer, moments, batch):
+        return F.linear(batch["x"], model.weight.detach(), model.bias).sum() + len(moments)
+
+    text = message(compare_functions, "total", detached_weight, total, [(inputs, "Sum.")], "Yes.")
+    assert "no gradient reaches model.weight from" in text
+
+    def spoils(model, optimizer, moments, batch):
+        value = total(model, optimizer, moments, batch)
+        nn.init.zeros_(model.weight)
+        return value
+
+    for wrong in (scales, spoils):
+        text = message(compare_functions, "total", wrong, total, [(inputs, "Sum.")], "Yes.")
+        assert "model: Linear" in text and "{x: tensor(4, 2)}) gave its result by changing an input" in text
