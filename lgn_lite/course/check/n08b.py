@@ -72,7 +72,7 @@ def training_step(solution: Callable[..., float]) -> None:
     cut = "clip_grad_norm_ belongs between backward and step: the step follows the shortened gradient."
     mistakes = [
         (step(zero="never"), "Gradients add up: without zero_grad each step follows those of the steps before too."),
-        (step(zero="after backward"), "No weight moves: the step is missing, or zero_grad after backward threw the gradient away."),
+        (step(zero="after backward"), "No weight moves: without step, or where zero_grad comes after backward."),
         (step(cut=False), "A gradient longer than `clip` has to be shortened: nn.utils.clip_grad_norm_."),
         (step(late_cut=True), cut),
         (step(finite=False), "Where the loss is not a finite number, return before anything reaches a weight."),
