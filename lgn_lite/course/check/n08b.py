@@ -34,9 +34,7 @@ def training_step(solution: Callable[..., float]) -> None:
 
         return inputs
 
-    def step(
-        zero: str = "first", cut: bool = True, late_cut: bool = False, finite: bool = True, factor: float = 1.0
-    ) -> Callable[..., float]:
+    def step(zero: str = "first", cut: bool = True, finite: bool = True) -> Callable[..., float]:
         """A step with one mistake, or, without any argument, the right one."""
 
         def take(model, batch, optimiser, clip, t_min, t_max):
@@ -46,14 +44,12 @@ def training_step(solution: Callable[..., float]) -> None:
                 return loss.item()
             if zero == "first":
                 optimiser.zero_grad()
-            (factor * loss).backward()
+            loss.backward()
             if zero == "after backward":
                 optimiser.zero_grad()
-            if cut and not late_cut:
+            if cut:
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimiser.step()
-            if late_cut:
-                nn.utils.clip_grad_norm_(model.parameters(), clip)
             return loss.item()
 
         return take
@@ -69,12 +65,10 @@ def training_step(solution: Callable[..., float]) -> None:
             "decay alone changes weights.",
         ),
     ]
-    cut = "clip_grad_norm_ belongs between backward and step: the step follows the shortened gradient."
     mistakes = [
         (step(zero="never"), "Gradients add up: without zero_grad each step follows those of the steps before too."),
         (step(zero="after backward"), "No weight moves: without step, or where zero_grad comes after backward."),
-        (step(cut=False), "A gradient longer than `clip` has to be shortened: nn.utils.clip_grad_norm_."),
-        (step(late_cut=True), cut),
+        (step(cut=False), "A gradient longer than `clip` is shortened by clip_grad_norm_ between backward and step."),
         (step(finite=False), "Where the loss is not a finite number, return before anything reaches a weight."),
     ]
     right = "lgn_lite.training does the same, and stops there with a message that says at which step."

@@ -106,7 +106,7 @@ def _no_step(model, batch, optimiser, clip, t_min, t_max):
     return loss.item()
 
 
-def _guided(where, before=False, other=None):
+def _guided(where, before=False):
     def walk(x, alpha, convolutions, guide, K):
         for i, layer in enumerate(convolutions):
             here = where(i, K, len(convolutions))
@@ -154,36 +154,36 @@ def _weights(H, C, k, n, bias=1, cells=2, attention=1, score=1, fused=2):
 
 WRONG = {
     "training_step": [
-        _no_zero_grad,
-        _zero_grad_too_late,
-        _unclipped,
-        _clipped_after_the_step,
-        _clipped_by_value,
-        _whatever_the_loss,
-        _decays_all_the_same,
-        _nothing_returned,
-        _loss_of_scores,
-        _no_step,
+        (_no_zero_grad, "Gradients add up"),
+        (_zero_grad_too_late, "No weight moves"),
+        (_unclipped, "between backward and step"),
+        (_clipped_after_the_step, "between backward and step"),
+        (_clipped_by_value, "is shortened to it"),
+        (_whatever_the_loss, "not a finite number"),
+        (_decays_all_the_same, "not a finite number"),
+        (_nothing_returned, "returned None"),
+        (_loss_of_scores, "Forward, loss"),
+        (_no_step, "No weight moves"),
     ],
     "guide_first": [
-        _guided(lambda i, K, n: i >= n - K),
-        _guided(lambda i, K, n: i < K, before=True),
-        _guided(lambda i, K, n: i <= K),
-        _guided(lambda i, K, n: i < K - 1),
-        _guided(lambda i, K, n: True),
-        _guided(lambda i, K, n: False),
-        _guides_the_input_only,
-        _stops_after_the_guided_ones,
+        (_guided(lambda i, K, n: i >= n - K), "the first K are asked for"),
+        (_guided(lambda i, K, n: i < K, before=True), "follows its layer"),
+        (_guided(lambda i, K, n: i <= K), "too many"),
+        (_guided(lambda i, K, n: i < K - 1), "too few"),
+        (_guided(lambda i, K, n: True), "Only K"),
+        (_guided(lambda i, K, n: False), "missing"),
+        (_guides_the_input_only, "after the first layer"),
+        (_stops_after_the_guided_ones, "after the first layer"),
         _product_without_the_norm,
-        _no_gradient,
+        (_no_gradient, "No .detach()"),
     ],
     "localiser_weights": [
-        lambda H, C, k, n: _weights(H, C, k, n, bias=0),
-        lambda H, C, k, n: _weights(H, C, k, n, cells=1),
-        lambda H, C, k, n: _weights(H, C, k, n, attention=0),
-        lambda H, C, k, n: _weights(H, C, k, n, score=0),
-        lambda H, C, k, n: _weights(H, C, k, n, attention=n),
-        lambda H, C, k, n: _weights(H, C, k, n, fused=1),
+        (lambda H, C, k, n: _weights(H, C, k, n, bias=0), "Biases count"),
+        (lambda H, C, k, n: _weights(H, C, k, n, cells=1), "k² cells"),
+        (lambda H, C, k, n: _weights(H, C, k, n, attention=0), "α"),
+        (lambda H, C, k, n: _weights(H, C, k, n, score=0), "score"),
+        (lambda H, C, k, n: _weights(H, C, k, n, attention=n), "One layer makes α"),
+        (lambda H, C, k, n: _weights(H, C, k, n, fused=1), "two layers of the fusion"),
         lambda H, C, k, n: _weights(H, C, k, n) + C * C,
         lambda H, C, k, n: _weights(H, C, k, 1) * n,
         lambda H, C, k, n: n * k * k * C * C,
