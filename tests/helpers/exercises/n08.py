@@ -180,7 +180,7 @@ EXPECTED = {
     "paper_length": (1.5, 1.9),
     "course_length": (1.0, 1.3),
     "r1": (75, 95),
-    "gain": (5, 40),
+    "gain": (0, 40),
 }
 
 
