@@ -184,7 +184,7 @@ EXPECTED = {
 }
 
 
-def _label(iou, t_min, t_max):
+def _tensor_label(iou, t_min, t_max):
     return ((iou - t_min) / (t_max - t_min)).clamp(0, 1)
 
 
@@ -193,16 +193,16 @@ def _entropy(logits, label):
 
 
 def _from_rounded_scores(logits, iou, t_min, t_max):
-    p, y = logits.sigmoid(), _label(iou, t_min, t_max)
+    p, y = logits.sigmoid(), _tensor_label(iou, t_min, t_max)
     return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
 
 
 def _clamped_scores(logits, iou, t_min, t_max):
-    return F.binary_cross_entropy(logits.sigmoid().clamp(1e-6, 1 - 1e-6), _label(iou, t_min, t_max))
+    return F.binary_cross_entropy(logits.sigmoid().clamp(1e-6, 1 - 1e-6), _tensor_label(iou, t_min, t_max))
 
 
 def _without_brackets(logits, iou, t_min, t_max):
-    y = _label(iou, t_min, t_max)
+    y = _tensor_label(iou, t_min, t_max)
     return (-y * F.logsigmoid(logits) + (1 - y) * F.logsigmoid(-logits)).mean()
 
 
@@ -215,7 +215,7 @@ def _not_above_one_only(logits, iou, t_min, t_max):
 
 
 def _sigmoid_twice(logits, iou, t_min, t_max):
-    return _entropy(logits.sigmoid(), _label(iou, t_min, t_max)).mean()
+    return _entropy(logits.sigmoid(), _tensor_label(iou, t_min, t_max)).mean()
 
 
 WRONG["loss_by_hand"] = [
@@ -228,11 +228,11 @@ WRONG["loss_by_hand"] = [
     (lambda x, o, low, high: _entropy(x, (o - low) / (high - low)).mean(), "Below t_min"),
     (lambda x, o, low, high: _entropy(x, o).mean(), "not the IoU"),
     lambda x, o, low, high: _entropy(x, (o > high).float()).mean(),
-    (lambda x, o, low, high: _entropy(x, _label(o, low, high)).sum(), "not the sum"),
-    (lambda x, o, low, high: _entropy(x, _label(o, low, high)).sum(dim=1).mean(), "those of a query"),
-    (lambda x, o, low, high: _entropy(x, _label(o, low, high)).mean(dim=1), "one number"),
-    (lambda x, o, low, high: _entropy(x, 1 - _label(o, low, high)).mean(), "The label is high"),
-    (lambda x, o, low, high: -_entropy(x, _label(o, low, high)).mean(), "minus of eq. 5"),
-    lambda x, o, low, high: ((x.sigmoid() - _label(o, low, high)) ** 2).mean(),
-    (lambda x, o, low, high: _entropy(x, _label(o, low, high)).mean().item(), "No .detach()"),
+    (lambda x, o, low, high: _entropy(x, _tensor_label(o, low, high)).sum(), "not the sum"),
+    (lambda x, o, low, high: _entropy(x, _tensor_label(o, low, high)).sum(dim=1).mean(), "those of a query"),
+    (lambda x, o, low, high: _entropy(x, _tensor_label(o, low, high)).mean(dim=1), "one number"),
+    (lambda x, o, low, high: _entropy(x, 1 - _tensor_label(o, low, high)).mean(), "The label is high"),
+    (lambda x, o, low, high: -_entropy(x, _tensor_label(o, low, high)).mean(), "minus of eq. 5"),
+    lambda x, o, low, high: ((x.sigmoid() - _tensor_label(o, low, high)) ** 2).mean(),
+    (lambda x, o, low, high: _entropy(x, _tensor_label(o, low, high)).mean().item(), "No .detach()"),
 ]
