@@ -204,16 +204,18 @@ def _kind(found: Any, expected: Any) -> str | None:
     """What is wrong with the kind of an answer, before any number is looked at."""
     if found is None:
         return None
+    kind = f"Its type is {type(found).__name__}"
     numbers, sequence = (bool, int, float), not isinstance(expected, str) and isinstance(plain(expected), Sequence)
     value = plain(found)
     if sequence and isinstance(value, Iterable) and not isinstance(value, (Sequence, Mapping, set, frozenset)):
         return f"It returned a {type(found).__name__}: make a list of it."
     if sequence and isinstance(value, (*numbers, str, Mapping, set, frozenset)):
-        return f"It returned a {type(found).__name__}, but the answer has {len(plain(expected))} entries in order."
+        n = len(plain(expected))
+        return f"{kind}, but the answer has {n} {'entry' if n == 1 else 'entries'}, in order."
     if isinstance(expected, numbers) and isinstance(value, (str, Sequence, Mapping)):
-        return f"It returned a {type(found).__name__}, but the answer is one number."
+        return f"{kind}, but the answer is one number."
     if isinstance(expected, Mapping) and not isinstance(value, Mapping):
-        return f"It returned a {type(found).__name__}, but the answer is a dictionary."
+        return f"{kind}, but the answer is a dictionary."
     if isinstance(expected, str) and not isinstance(value, str):
-        return f"It returned a {type(found).__name__}, but the answer is a string."
+        return f"{kind}, but the answer is a string."
     return None

@@ -1,7 +1,7 @@
 """How a check tries a reader's `nn.Module`, loss or training step: next to the package's, gradients included.
 
 Each of the three takes cases with a reason each, as `try_cases` does, and the reader's code next to a reference. What
-the two give is compared number by number, to the TOLERANCE of `outcomes.py`; a message says which number of which
+the two give is compared number by number, to `TOLERANCE`; a message says which number of which
 tensor differs.
 """
 
@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from lgn_lite.course.check.cases import is_stub, not_written, shown, unchanged
-from lgn_lite.course.check.outcomes import Mistake, Outcome, compare, listed, named, parameter_names
+from lgn_lite.course.check.outcomes import TOLERANCE, Mistake, Outcome, compare, listed, named, parameter_names
+
+__all__ = ["TOLERANCE", "compare_functions", "compare_modules", "compare_steps"]
 
 SEED = 20  # of all random inputs and weights
 

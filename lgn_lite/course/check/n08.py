@@ -163,7 +163,7 @@ def discounted(solution: Callable[[tuple, tuple, float, float], float]) -> None:
         (weight(right_one, right_one, min), multiply),
         (weight(right_one, right_one, lambda a, b: a + b - 1), multiply),
         (weight(right_one, ignored), "The end is off, too: it gives the second factor."),
-        (weight(ignored, right_one), "And the start is off, too: it gives the first factor."),
+        (weight(ignored, right_one), "The start is off, too: it gives the first factor."),
         (weight(right_one, right_one, lambda a, b: 100 * a * b), "A weight is a number from 0 to 1, not percent."),
         (weight(right_one, right_one, hit=lambda o, m: o > 0.5), "The threshold m is ignored."),
         (weight(*[lambda d, n: 1 - (d / n) ** 2] * 2), "Δ is the absolute difference, not its square."),

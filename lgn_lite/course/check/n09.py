@@ -87,11 +87,11 @@ def recall_at_1(solution: Callable[[list, list, float], float]) -> None:
         (lambda p, t, m: 100 * sum(any(iou(a, b) > m for a in p) for b in t) / len(t), own),
         (
             percent(lambda a, b, m: shared(a, b) / (b[1] - b[0]) > m),
-            f"{union} Here you divide by the union's smaller part.",
+            f"{union} Here it is divided by one of the two alone.",
         ),
         (
             percent(lambda a, b, m: shared(a, b) / (a[1] - a[0]) > m),
-            f"{union} Here you divide by the union's smaller part.",
+            f"{union} Here it is divided by one of the two alone.",
         ),
         (percent(lambda a, b, m: shared(a, b) > 0), "To overlap is not enough: the IoU has to be larger than m."),
         (

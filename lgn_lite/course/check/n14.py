@@ -29,7 +29,10 @@ def conv_products(solution: Callable[[int, int, int, int], int]) -> None:
         (lambda n, k, a, b: n * 2 * k * a * b, f"{window} A 3×3 kernel reads nine cells."),
         (lambda n, k, a, b: n * (k * k - 1) * a * b, window),
         (lambda n, k, a, b: n * (k // 2) * a * b, window),
-        (lambda n, k, a, b: (n - k + 1) * k * k * a * b, "All `cells` are computed: they are those that come out."),
+        (
+            lambda n, k, a, b: (n - k + 1) * k * k * a * b,
+            "`cells` is the number of cells that come out: all of them are computed.",
+        ),
     ]
     right = "The list form has less: only neighbours that exist count."
     try_cases("conv_products", solution, cases, right, mistakes=mistakes)

@@ -149,7 +149,7 @@ WRONG = {
             "keep the sign",
         ),
         (lambda train, score, seeds: sorted(_gaps(_late, _control)(train, score, seeds)), "order of the seeds"),
-        (_mean_gap, "the answer has 1 entries"),
+        (_mean_gap, "the answer has 1 entry"),
         (lambda train, score, seeds: [score(_late(train, s, seeds)) for s in seeds], "minus the control's"),
         (lambda train, score, seeds: [_mean_gap(train, score, seeds)] * len(seeds), "One difference per seed"),
     ],

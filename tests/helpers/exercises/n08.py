@@ -165,7 +165,7 @@ WRONG = {
         (_weight(join=min), "the factors multiply"),
         (_weight(join=lambda a, b: a + b - 1), "the factors multiply"),
         (_weight(end=lambda d, duration: 1.0), "The end is off"),
-        (_weight(start=lambda d, duration: 1.0, end=lambda d, duration: 1 - abs(d) / duration), "the start is off"),
+        (_weight(start=lambda d, duration: 1.0, end=lambda d, duration: 1 - abs(d) / duration), "The start is off"),
         (lambda p, t, duration, m: 100 * _weight()(p, t, duration, m), "a number from 0 to 1"),
         (lambda p, t, duration, m: float(_iou(p, t) > m), "off by"),
         (lambda p, t, duration, m: _iou(p, t) if _iou(p, t) > m else 0.0, "off by"),

@@ -25,7 +25,10 @@ WRONG = {
         (lambda cells, kernel, c_in, c_out: cells * (kernel**2 - 1) * c_in * c_out, "its own cell"),
         (lambda cells, kernel, c_in, c_out: cells * (kernel // 2) * c_in * c_out, "its own cell"),
         (lambda cells, kernel, c_in, c_out: cells * (kernel**2 + c_in * c_out), "multiply"),
-        (lambda cells, kernel, c_in, c_out: (cells - kernel + 1) * kernel**2 * c_in * c_out, "`cells` are computed"),
+        (
+            lambda cells, kernel, c_in, c_out: (cells - kernel + 1) * kernel**2 * c_in * c_out,
+            "all of them are computed",
+        ),
     ],
     "feature_bytes": [
         (_bytes(size=lambda precision: 4), "16 bits are 2 bytes"),
