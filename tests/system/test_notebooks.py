@@ -18,6 +18,7 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from lgn_lite.course import check
+from lgn_lite.moments import Moments
 from lgn_lite.support.files import notebook_number
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
@@ -175,6 +176,7 @@ def exercises() -> dict[str, tuple[str, str, str]]:
 
 
 EXERCISES = exercises()
+IMPORTED = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "Moments": Moments}  # by then, in a notebook
 ANSWERS = FOLDER.parent / "tests" / "helpers" / "exercises"
 KNOWN = {path.stem[1:]: runpy.run_path(path) for path in sorted(ANSWERS.glob("n*.py"))}
 WRONG = {name: answers for known in KNOWN.values() for name, answers in known["WRONG"].items()}
@@ -200,14 +202,14 @@ def test_every_check_belongs_to_an_exercise_and_has_wrong_answers():
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_folded_solution_is_right(name, capsys):
     solution, _, made = EXERCISES[name]
-    space = {}
+    space = dict(IMPORTED)
     exec(solution, space)
     getattr(check, name)(space[made])
     assert capsys.readouterr().out.startswith(f"{made}: right.")
 
 
 def in_numpy(answer):
-    if isinstance(answer, (list, tuple)):
+    if isinstance(answer, (list, tuple)) and not any(torch.is_tensor(part) for part in answer):
         parts = [in_numpy(part) for part in answer]
         try:
             return np.array(parts, dtype=float)
@@ -219,11 +221,13 @@ def in_numpy(answer):
 
 
 def in_tensors(answer):
-    if isinstance(answer, (list, tuple)) and not isinstance(in_numpy(answer), np.ndarray):
-        return [in_tensors(part) for part in answer]
+    if isinstance(answer, (list, tuple)):
+        parts = [in_tensors(part) for part in answer]
+        numbers = isinstance(in_numpy(answer), np.ndarray) and not any(torch.is_tensor(part) for part in answer)
+        return torch.tensor(answer) if numbers else parts
     if isinstance(answer, dict):
         return {key: in_tensors(value) for key, value in answer.items()}
-    return torch.tensor(answer) if isinstance(answer, (bool, int, float, list, tuple)) else answer
+    return torch.tensor(answer) if isinstance(answer, (bool, int, float)) else answer
 
 
 @pytest.mark.parametrize("kind", [in_numpy, in_tensors])
@@ -231,7 +235,7 @@ def in_tensors(answer):
 def test_right_answers_of_another_kind_pass(name, kind, capsys):
     """Tuples for lists, arrays, tensors in single precision, numbers of NumPy: only what they hold counts."""
     solution, _, made = EXERCISES[name]
-    space = {}
+    space = dict(IMPORTED)
     exec(solution, space)
     if inspect.isclass(space[made]):
         pytest.skip("a module returns tensors")
@@ -246,7 +250,7 @@ def test_a_wrong_answer_is_told_what_is_wrong(name, solution, words):
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_empty_stub_is_neither_right_nor_wrong(name, capsys):
-    exec(EXERCISES[name][1], {"check": check})
+    exec(EXERCISES[name][1], IMPORTED | {"check": check})
     assert "nothing returned yet" in capsys.readouterr().out
 
 

@@ -3,11 +3,11 @@
 from torch.nn import functional as F
 
 
-def _label(iou, t_min, t_max, low=0.0, high=1.0):
+def _label_of(iou, t_min, t_max, low=0.0, high=1.0):
     return min(high, max(low, (iou - t_min) / (t_max - t_min)))
 
 
-def _expected(label=_label):
+def _expected(label=_label_of):
     """The mean, by the chances, of some label."""
     return lambda ious, chances, t_min, t_max: sum(
         c * label(iou, t_min, t_max) for c, iou in zip(chances, ious, strict=True)
@@ -81,17 +81,26 @@ def _weight(
 
 WRONG = {
     "expected_label": [
-        (lambda ious, chances, t_min, t_max: _label(_dot(chances, ious), t_min, t_max), "the label of each IoU first"),
-        (lambda ious, chances, t_min, t_max: _label(_mean(ious), t_min, t_max), "the label of each IoU first"),
         (
-            lambda ious, chances, t_min, t_max: _mean([_label(iou, t_min, t_max) for iou in ious]),
+            lambda ious, chances, t_min, t_max: _label_of(_dot(chances, ious), t_min, t_max),
+            "the label of each IoU first",
+        ),
+        (lambda ious, chances, t_min, t_max: _label_of(_mean(ious), t_min, t_max), "the label of each IoU first"),
+        (
+            lambda ious, chances, t_min, t_max: _mean([_label_of(iou, t_min, t_max) for iou in ious]),
             "by its moment's chance",
         ),
-        (lambda ious, chances, t_min, t_max: sum(_label(iou, t_min, t_max) for iou in ious), "by its moment's chance"),
-        (lambda ious, chances, t_min, t_max: max(_label(iou, t_min, t_max) for iou in ious), "by its moment's chance"),
-        (lambda ious, chances, t_min, t_max: _label(ious[chances.index(max(chances))], t_min, t_max), "most likely"),
-        (_expected(lambda iou, a, b: _label(iou, a, b, high=99)), "never more"),
-        (_expected(lambda iou, a, b: _label(iou, a, b, low=-99)), "never negative"),
+        (
+            lambda ious, chances, t_min, t_max: sum(_label_of(iou, t_min, t_max) for iou in ious),
+            "by its moment's chance",
+        ),
+        (
+            lambda ious, chances, t_min, t_max: max(_label_of(iou, t_min, t_max) for iou in ious),
+            "by its moment's chance",
+        ),
+        (lambda ious, chances, t_min, t_max: _label_of(ious[chances.index(max(chances))], t_min, t_max), "most likely"),
+        (_expected(lambda iou, a, b: _label_of(iou, a, b, high=99)), "never more"),
+        (_expected(lambda iou, a, b: _label_of(iou, a, b, low=-99)), "never negative"),
         (_expected(lambda iou, a, b: (iou - a) / (b - a)), "never"),
         (_expected(lambda iou, a, b: iou), "belief in one moment"),
         (_expected(lambda iou, a, b: float(iou > a)), "linear between"),
@@ -100,7 +109,7 @@ WRONG = {
         (_expected(lambda iou, a, b: min(1.0, max(0.0, (iou - a) / (b - iou))) if b != iou else 1.0), "t_max − t_min"),
         (
             lambda ious, chances, t_min, t_max: [
-                c * _label(iou, t_min, t_max) for c, iou in zip(chances, ious, strict=True)
+                c * _label_of(iou, t_min, t_max) for c, iou in zip(chances, ious, strict=True)
             ],
             "the answer is one number",
         ),
