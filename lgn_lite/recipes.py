@@ -124,22 +124,8 @@ def train_variant(
     train_settings = recipe.train_settings(data.name)
     blind = recipe.variant == "blind"
     features = None if blind else data.require_features()
-    config = recipe.model_config(data)
-    vocabulary, words = _words(data, config, recipe.seed)
-    # there is nothing to keep in random vectors
-    trained = {} if data.has_glove else {"word_vectors": "learned"}
-    config = config.override(vocabulary_size=len(vocabulary), **trained)
-    torch.manual_seed(recipe.seed)
-    model = LGN(config)
-    if words is not None:
-        model.sentence.embedding.weight.data.copy_(words.vectors)
-        if progress:
-            print(f"words: {words.source}")
-    if config.feature == "fc6" and model.frames.fc is not None:
-        if data.encoder_file:
-            _start_from(model.frames.fc, data.encoder_file)
-        elif progress and not blind:
-            print(f"fc7: begins at random; {data.encoder}'s own weights are not in {data.folder}")
+    model, vocabulary, words = initial_model(data, recipe, progress=progress)
+    config = model.config
     training = {"variant": recipe.variant, "profile": recipe.profile, "seed": recipe.seed}
     about = About(
         data=data.title, data_set=data.name, size=data.size, encoder=data.encoder, layer=config.feature, rate=data.rate,
@@ -157,6 +143,38 @@ def train_variant(
         Companions(vocabulary, about, data.encoder_file if data.carry_encoder else None), progress=progress,
         on_step=None if on_step is None else lambda step, _: on_step(model, val_set, step),
     )  # fmt: skip
+
+
+def initial_model(
+    data: DataSet, recipe: Recipe = Recipe(), *, progress: bool = False
+) -> tuple[LGN, Vocabulary, WordVectors | None]:
+    """The model of a recipe before its first training step, as `train_variant` begins with it.
+
+    Args:
+        data: the data set, whose training sentences make the vocabulary.
+        recipe: the variant, its settings, and the seed of the weights.
+        progress: whether to print where the words and fc7 come from.
+
+    Returns:
+        The model, the words that it knows, and their vectors where those come from elsewhere.
+    """
+    config = recipe.model_config(data)
+    vocabulary, words = _words(data, config, recipe.seed)
+    # there is nothing to keep in random vectors
+    trained = {} if data.has_glove else {"word_vectors": "learned"}
+    config = config.override(vocabulary_size=len(vocabulary), **trained)
+    torch.manual_seed(recipe.seed)
+    model = LGN(config)
+    if words is not None:
+        model.sentence.embedding.weight.data.copy_(words.vectors)
+        if progress:
+            print(f"words: {words.source}")
+    if config.feature == "fc6" and model.frames.fc is not None:
+        if data.encoder_file:
+            _start_from(model.frames.fc, data.encoder_file)
+        elif progress and recipe.variant != "blind":
+            print(f"fc7: begins at random; {data.encoder}'s own weights are not in {data.folder}")
+    return model, vocabulary, words
 
 
 def _seen_from(folder: Path, root: Path) -> str:

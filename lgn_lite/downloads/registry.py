@@ -260,6 +260,7 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "06_fusion_and_map_convolution": (TOY,),
     "07_late_guidance": (TOY,),
     "08_loss_and_metrics": (TOY,),
+    "08b_the_whole_model": (TOY,),
     "09_train": (TOY, *DATA_SETS),
     "10_ablations": (TOY,),
     "11_explore_predictions": (TOY, *DATA_SETS),

@@ -14,7 +14,8 @@ from lgn_lite.course.check.n04 import candidate_number, ceiling_of, pool_clips, 
 from lgn_lite.course.check.n05 import early_modulation, film_relu, modulate, unit_parameters
 from lgn_lite.course.check.n06 import count_neighbours, fuse, fuse_map, list_convolution, reach
 from lgn_lite.course.check.n07 import control_gaps, entry_size, guide_cell, late_guidance, same_guidance
-from lgn_lite.course.check.n08 import discounted, expected_label, nms_by_hand, strict_recall
+from lgn_lite.course.check.n08 import discounted, expected_label, loss_by_hand, nms_by_hand, strict_recall
+from lgn_lite.course.check.n08b import guide_first, localiser_weights, training_step
 from lgn_lite.course.check.n09 import choose_epoch, clip_gradients, label, plateau_cost, recall_at_1
 from lgn_lite.course.check.n10 import false_alarms, judge_row, paired_interval, seeds_needed, unconditional_attention
 from lgn_lite.course.check.n11 import alpha_gradient, cured, miss, needed_word
@@ -32,7 +33,8 @@ __all__ += ["candidate_number", "ceiling_of", "pool_clips", "step_of_length"]
 __all__ += ["early_modulation", "film_relu", "modulate", "unit_parameters"]
 __all__ += ["count_neighbours", "fuse", "fuse_map", "list_convolution", "reach"]
 __all__ += ["control_gaps", "entry_size", "guide_cell", "late_guidance", "same_guidance"]
-__all__ += ["discounted", "expected_label", "nms_by_hand", "strict_recall"]
+__all__ += ["discounted", "expected_label", "loss_by_hand", "nms_by_hand", "strict_recall"]
+__all__ += ["guide_first", "localiser_weights", "training_step"]
 __all__ += ["choose_epoch", "clip_gradients", "label", "plateau_cost", "recall_at_1"]
 __all__ += ["false_alarms", "judge_row", "paired_interval", "seeds_needed", "unconditional_attention"]
 __all__ += ["alpha_gradient", "cured", "miss", "needed_word"]

@@ -2,8 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from lgn_lite.course.check.cases import try_cases
+from lgn_lite.course.check.modules import compare_functions
 from lgn_lite.course.check.parts import LABEL_MISTAKES, dot, iou, label, shared
+from lgn_lite.loss import moment_loss
 
 
 def expected_label(solution: Callable[[list, list, float, float], float]) -> None:
@@ -164,3 +170,55 @@ def discounted(solution: Callable[[tuple, tuple, float, float], float]) -> None:
     ]
     right = "dR1@m is its mean over the queries, in percent."
     try_cases("discounted", solution, cases, right, mistakes=mistakes)
+
+
+def loss_by_hand(solution: Callable[[Tensor, Tensor, float, float], Tensor]) -> None:
+    """loss_by_hand(logits, iou, t_min, t_max): eq. 4 and 5 for a batch, as one number with a gradient."""
+
+    def drawn(B: int, P: int, size: float, *pair: float) -> Callable[[], tuple]:
+        return lambda: (size * torch.randn(B, P), torch.rand(B, P), *pair)
+
+    def labels(iou: Tensor, t_min: float, t_max: float) -> Tensor:
+        return (iou - t_min) / (t_max - t_min)
+
+    def entropy(logits: Tensor, label: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(logits, label)
+
+    cases = [
+        (
+            drawn(1, 10, 1.0, 0.3, 1.0),
+            "The mean over all candidates of −(y log p + (1 − y) log(1 − p)); p is the sigmoid.",
+        ),
+        (drawn(3, 7, 2.0, 0.0, 0.5), "From t_max on the label is 1, not more: clamp it at both ends."),
+        (
+            drawn(2, 5, 200.0, 0.3, 0.7),
+            "Where the sigmoid rounds to 0 or 1 its logarithm is −∞: log p is F.logsigmoid(logits), and log(1 − p) is "
+            "F.logsigmoid(−logits).",
+        ),
+    ]
+    mistakes = [
+        (lambda x, o, low, high: entropy(x, labels(o, low, high)), "Below t_min the label is 0, and from t_max on 1."),
+        (lambda x, o, low, high: entropy(x, o), "The label is not the IoU but what eq. 4 makes of it."),
+        (
+            lambda x, o, low, high: entropy(x.sigmoid(), labels(o, low, high).clamp(0, 1)),
+            "binary_cross_entropy_with_logits takes the sigmoid itself: give it logits, not scores.",
+        ),
+        (
+            lambda x, o, low, high: entropy(x, labels(o, low, high).clamp(0, 1)) * x.numel(),
+            "The mean over all candidates of all queries, not the sum: the loss must not depend on how many there are.",
+        ),
+        (
+            lambda x, o, low, high: entropy(x, labels(o, low, high).clamp(0, 1)) * x.shape[1],
+            "The mean over all candidates of all queries, not the sum over those of a query.",
+        ),
+        (
+            lambda x, o, low, high: entropy(x, 1 - labels(o, low, high).clamp(0, 1)),
+            "The label is high where the IoU is high: y goes with log p, and 1 − y with log(1 − p).",
+        ),
+        (
+            lambda x, o, low, high: -entropy(x, labels(o, low, high).clamp(0, 1)),
+            "The minus of eq. 5 makes the loss positive: a better score has a smaller loss.",
+        ),
+    ]
+    right = "The gradient is (p − y) / (B·P): the pull ends where a score equals its label."
+    compare_functions("loss_by_hand", solution, moment_loss, cases, right, gradients=[0], mistakes=mistakes)
