@@ -25,6 +25,7 @@ def test_every_number_of_the_readme_comes_from_the_results_files():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert study_readme.with_table(readme, "results", study_readme.table(read["09_train"])) == readme
     assert study_readme.with_table(readme, "ablations", study_readme.ablation_table(read["ablations"])) == readme
+    assert study_readme.with_table(readme, "claims", study_readme.claims(ROOT / "notebooks" / "results")) == readme
     assert study_readme.with_table(readme, "time", study_readme.time_sentence(read["course_time"])) == readme
     assert study_readme.with_table(readme, "blind", study_readme.blind_table(*blind)) == readme
     assert f"{read['09_train']['variants']['full']['test']['all']['R1@0.5']:.1f}" in readme

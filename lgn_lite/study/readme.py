@@ -14,6 +14,8 @@ from lgn_lite.experiments.run_record import read_record, results
 from lgn_lite.figures.retrieval import plot_retrieval
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import predict
+from lgn_lite.study.ablation import with_present_names
+from lgn_lite.study.claims import summary
 from lgn_lite.study.statistics import mean_and_std, paired_difference, plus_minus, values
 from lgn_lite.support.files import atomic_path, notebook_number, project_root, write_json
 from lgn_lite.support.processes import cpu_count
@@ -73,6 +75,13 @@ def ablation_table(study: dict) -> str:
         gap = "" if name == "baseline" else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
         lines.append(f"| {VARIANT_LABELS[name]} | {seeds} | {' | '.join(cells)} | {gap} |")
     return "\n".join(lines)
+
+
+def claims(stored: Path) -> str:
+    """What the README says of the study: sentences made from its records, compared with those of the other schedule."""
+    study, other = stored / "ablations.json", stored / "ablations_trapezoid.json"
+    found = [with_present_names(read_json(path)) for path in (study, other) if path.exists()]
+    return summary(*found)
 
 
 def with_table(readme: str, name: str, table: str) -> str:
@@ -140,6 +149,7 @@ def write_readme(run: str | Path, no_video: str | Path) -> None:
     text = with_table(readme.read_text(encoding="utf-8"), "results", table(read_json(stored / "09_train.json")))
     text = with_table(text, "time", time_sentence(read_json(stored / "course_time.json")))
     text = with_table(text, "ablations", ablation_table(read_json(stored / "ablations.json")))
+    text = with_table(text, "claims", claims(stored))
     text = with_table(text, "blind", blind_table(*map(read_json, sorted(stored.glob("blind_*.json")))))
     with atomic_path(readme) as temporary:
         temporary.write_text(text, encoding="utf-8")
