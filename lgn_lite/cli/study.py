@@ -51,7 +51,9 @@ def ablation(
     ] = "full",
     epochs: Annotated[int, typer.Option(help="The epochs of each run.")] = 2,
     seeds: Annotated[int, typer.Option(help="How many runs each row gets, one per seed.")] = 5,
-    precision: Annotated[str, typer.Option(help="The arithmetic of all runs: no (float32) or bf16.")] = "bf16",
+    precision: Annotated[
+        str, typer.Option(help="The arithmetic of all runs: no (float32), or bf16, which not every CPU does fast.")
+    ] = "no",
     row: Rows = None,
     schedule: Annotated[
         str, typer.Option(help="The schedule of the learning rate: constant, cosine or trapezoid.")
@@ -59,18 +61,20 @@ def ablation(
     folder: Annotated[Path, typer.Option(help="The folder for the models, from the project's.")] = Path(
         "runs/ablations"
     ),
+    root: Annotated[Path, typer.Option(help="The folder of all data sets, from the project's.")] = Path("data"),
 ) -> None:
     """Train and score the rows of the ablation study, and write what notebook 10 and the README show.
 
     It needs Toy-STA small and full (`lgn-lite data toy`). The records go to notebooks/results, to a file of the
-    folder's name: ablations.json. Two runs go side by side on a CPU. The study ran under cosine decay; whether its main
+    folder's name: ablations.json. It grows with the study, and what it holds of the same data and settings is not
+    trained again. Two runs go side by side on a CPU. The study ran under cosine decay; whether its main
     rows hold under the course's schedule is asked by a second one: the rows baseline, early, late, late-unconditional
     and full, as in the second example.
     """
     from lgn_lite.study.ablation import run_ablation_study
 
     with stoppable():
-        path = run_ablation_study(folder, size, epochs, seeds, row, precision, schedule, console.print)
+        path = run_ablation_study(folder, size, epochs, seeds, row, precision, schedule, root, console.print)
     console.print(path, **SAY)
 
 

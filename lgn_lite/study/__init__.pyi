@@ -37,7 +37,6 @@ from .speed import convolution_benchmark as convolution_benchmark
 from .speed import evaluation_benchmark as evaluation_benchmark
 from .statistics import Difference as Difference
 from .statistics import best_rate as best_rate
-from .statistics import choose_learning_rate as choose_learning_rate
 from .statistics import grid_edge as grid_edge
 from .statistics import mean_and_std as mean_and_std
 from .statistics import paired_difference as paired_difference

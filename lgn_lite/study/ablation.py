@@ -27,13 +27,15 @@ from lgn_lite.recipes import COURSE, Recipe, evaluate_checkpoint, train_side_by_
 from lgn_lite.study.speed import in_turn
 from lgn_lite.study.statistics import (
     Record,
-    choose_learning_rate,
+    Tried,
+    best_rate,
+    grid_edge,
     mean_and_std,
     paired_difference,
     plus_minus,
     values,
 )
-from lgn_lite.support.files import project_root, write_json
+from lgn_lite.support.files import project_root, set_aside, write_json
 from lgn_lite.support.reading import read_json
 from lgn_lite.text import Vocabulary, encode_with
 
@@ -90,7 +92,8 @@ ALSO_SHOWN = {
 }  # fmt: skip
 
 
-RATES = (1e-3, None, 4e-3)  # that each row tries on RATES_SIZE; None: the course's 2e-3
+RATES = (2e-3, 4e-3)  # that each row begins with on RATES_SIZE; then half or twice, until worse ones enclose the best
+RATE_BOUNDS = (1e-4, 0.1)
 RATES_SIZE = "small"
 
 
@@ -100,50 +103,95 @@ def run_ablation_study(
     epochs: int = 2,
     seeds: int = 5,
     rows: Sequence[str] | None = None,
-    precision: str = "bf16",
+    precision: str = "no",
     schedule: str = "cosine",
+    root: str | Path = "data",
     say: Callable[[str], None] = print,
 ) -> Path:
     """The whole study, and its records in notebooks/results/; what is trained already is not trained again.
 
-    1. Learning rates: every row trains at three of them on Toy-STA `small`, for the course's eight epochs, and takes
-       the one that is best on the validation split.
+    1. Learning rates: every row trains at two of them on Toy-STA `small`, for the course's epochs, then at half or
+       twice the best, until it lies between two that are worse on the validation split.
     2. Every row trains at its own rate on `size`, seed after seed; each run takes its best validation epoch and
        is evaluated on the test splits once.
     3. What the rows cost: one training step of each, in turn, in this process.
+
+    The file of records grows with the study. What it holds of the same data and settings is not trained again either,
+    wherever the models are: a study may be carried from one machine to another, and half of one is of use.
 
     Args:
         folder: where the models go, below the project: FOLDER/SIZE-EPOCHS-epochs/ROW/seed-N.
         size: Toy-STA's.
         epochs, seeds, rows, precision, schedule: of the runs; all rows by default.
+        root: the folder of all data sets, from the project's.
         say: takes the lines to show.
 
     Returns:
         The file of records, named like the folder.
     """
-    root, rows = project_root(), [FORMER_NAMES.get(row, row) for row in (ROWS if rows is None else rows)]
-    small, data = (find_data_set("toy-sta", name, root / "data") for name in (RATES_SIZE, size))
-    tries = [(name, 0, rate) for rate in RATES for name in rows]
-    training = {"precision": precision, "schedule": schedule}
-    tried = run_study(small, root / folder / RATES_SIZE, tries, Recipe(training=training))
-    chosen = {name: choose_learning_rate(tried, name) for name in rows}
-    say(f"learning rates chosen on val: {chosen}")
-    training = {"epochs": epochs} | training
-    models = root / folder / f"{size}-{epochs}-epochs"
-    for seed in range(seeds):  # seed by seed: stopped early, all rows have equally many
-        run_study(data, models, [(name, seed, chosen[name]) for name in rows], Recipe(training=training))
-    costs = step_costs(data, rows, COURSE.batch_size)
-    content = {
+    project, rows = project_root(), [FORMER_NAMES.get(row, row) for row in (ROWS if rows is None else rows)]
+    small, data = (find_data_set("toy-sta", name, project / root) for name in (RATES_SIZE, size))
+    path = project / "notebooks" / "results" / f"{Path(folder).name}.json"
+    shared = {"precision": precision, "schedule": schedule}
+    training = {"epochs": epochs} | shared
+    content: dict[str, Any] = {
         "size": size,
+        "drawn": read_json(data.folder / "toy_sta.json", "draw the data set again"),
         "queries": {split: len(data.queries(split)) for split in ("train", "val", *data.tests)},
         "training": training | {"batch_size": COURSE.batch_size},
-        "rates": {
-            stored_name(name): {f"{r['learning_rate']:g}": r["val"] for r in tried if r["row"] == name} for name in rows
-        },
-        "costs": {stored_name(name): cost for name, cost in costs.items()},
-        "records": [record | {"row": stored_name(record["row"])} for record in compact(collect(models))],
     }
-    return write_json(root / "notebooks" / "results" / f"{Path(folder).name}.json", content)
+    stored = _stored(path, content)
+    content |= {"rates": stored["rates"], "costs": stored["costs"], "records": stored["records"]}
+    while tries := [(row, rate) for row in rows for rate in next_rates(content["rates"].get(stored_name(row), {}))]:
+        recipe = Recipe(training=shared)
+        runs = [(row, 0, rate) for row, rate in tries]
+        for record in run_study(small, project / folder / RATES_SIZE, runs, recipe):
+            tried = content["rates"].setdefault(stored_name(record["row"]), {})
+            tried[f"{record['learning_rate']:g}"] = _rounded(record["val"])
+        write_json(path, content)
+    chosen = {row: best_rate(content["rates"][stored_name(row)]) for row in rows}
+    say(f"learning rates chosen on val: {chosen}")
+    models = project / folder / f"{size}-{epochs}-epochs"
+    for seed in range(seeds):  # seed by seed: stopped early, all rows have equally many
+        known = {(r["row"], r["seed"], r["learning_rate"]) for r in content["records"]}
+        runs = [(row, seed, chosen[row]) for row in rows if (stored_name(row), seed, chosen[row]) not in known]
+        found = run_study(data, models, runs, Recipe(training=training))
+        new = [record | {"row": stored_name(record["row"])} for record in compact(found)]
+        content["records"] = sorted([*content["records"], *new], key=_in_order)
+        write_json(path, content)
+        say(f"seed {seed}: {len(runs)} runs, {len(rows) - len(runs)} were known")
+    costs = step_costs(data, rows, COURSE.batch_size)
+    content["costs"] |= {stored_name(name): cost for name, cost in costs.items()}
+    return write_json(path, content)
+
+
+def next_rates(tried: Tried) -> list[float]:
+    """The learning rates that a row should still try: RATES, then beyond the best one until it is enclosed.
+
+    tried: {rate: validation metrics}. Within RATE_BOUNDS; an empty list at the end.
+    """
+    if not tried:
+        return list(RATES)
+    best, edge = best_rate(tried), grid_edge(tried)
+    beyond = {"below": [best / 2], "above": [2 * best], "both": [best / 2, 2 * best], "": []}[edge]
+    return [float(f"{rate:g}") for rate in beyond if RATE_BOUNDS[0] <= rate <= RATE_BOUNDS[1]]
+
+
+def _stored(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file of records holds of a study of the same data and settings; a file of others is set aside."""
+    empty: dict[str, Any] = {"rates": {}, "costs": {}, "records": []}
+    if not path.exists():
+        return empty
+    stored = read_json(path, "copy it back, or move it away")
+    if any(stored.get(name) != value for name, value in content.items()):
+        set_aside(path, "former")
+        return empty
+    return empty | stored
+
+
+def _in_order(record: Record) -> tuple[int, int, float]:
+    names = [stored_name(row) for row in ROWS]
+    return names.index(record["row"]), record["seed"], record["learning_rate"]
 
 
 def run_study(
@@ -241,11 +289,11 @@ RECORD = {"row": str, "seed": int, "learning_rate": int | float, "val": dict}  #
 
 
 def compact(records: Iterable[Record]) -> list[Record]:
-    """The records without what the study's tables do not show: the groups by length."""
+    """The records as the file holds them: rounded, and of the test splits the groups that its tables show."""
 
     def short(value: Any) -> Any:  # a test split is what holds a row "all"
         split = isinstance(value, dict) and "all" in value
-        return _rounded({key: value[key] for key in ("all", "kind") if key in value} if split else value)
+        return _rounded({key: value[key] for key in ("all", "kind", "length") if key in value} if split else value)
 
     return [{key: short(value) for key, value in record.items()} for record in records]
 

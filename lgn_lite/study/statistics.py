@@ -57,18 +57,6 @@ def points(value: float) -> str:
     return f"{round(value, 1) + 0.0:+.1f}"
 
 
-def choose_learning_rate(records: Iterable[Record], row: str) -> float:
-    """The learning rate with the highest R1@0.5 + R1@0.7 on the validation split, among the runs of a row's first seed.
-
-    Never by a test split. Raises InputError if the row has no run.
-    """
-    runs = [record for record in records if record["row"] == row]
-    if not runs:
-        raise InputError(f"no run of row {row!r}: train it first")
-    first = min(record["seed"] for record in runs)
-    return max((r for r in runs if r["seed"] == first), key=lambda r: selection(r["val"]))["learning_rate"]
-
-
 # of a row: the validation metrics of each rate that it has tried, as the study's file holds them
 Tried = Mapping[str, Mapping[str, float]]
 

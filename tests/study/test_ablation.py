@@ -12,12 +12,14 @@ from lgn_lite.errors import InputError
 from lgn_lite.figures import plot_seeds
 from lgn_lite.model import LGN
 from lgn_lite.recipes import RATES, VARIANTS, Recipe
+from lgn_lite.study import ablation
 from lgn_lite.study.ablation import (
     ALSO_SHOWN,
     REFERENCE,
     ROWS,
     collect,
     compact,
+    next_rates,
     rows_of,
     run_study,
     step_costs,
@@ -26,7 +28,7 @@ from lgn_lite.study.ablation import (
     whole_table,
     with_present_names,
 )
-from lgn_lite.study.statistics import choose_learning_rate, mean_and_std, paired_difference, values
+from lgn_lite.study.statistics import mean_and_std, paired_difference, values
 
 
 def record(row, seed, r1, rate=0.002, val=50.0):
@@ -85,14 +87,83 @@ def test_unknown_rows_and_broken_scores_are_reported(small_toy, tmp_path):
         collect(tmp_path)
 
 
-def test_the_learning_rate_is_chosen_on_validation_by_the_first_seed():
-    records = [record("full", 0, 90, 0.001, val=60), record("full", 0, 10, 0.004, val=70), record("full", 1, 50, 0.004)]
-    records += [record("full", 1, 99, 0.001, val=99), record("late", 3, 70)]
-    assert choose_learning_rate(records, "full") == 0.004
+def test_two_runs_of_one_seed_are_not_averaged():
+    records = [record("full", 0, 90, 0.001), record("full", 0, 10, 0.004)]
     with pytest.raises(InputError, match="several runs of one seed"):
         values(records, "full", "R1@0.5")
-    with pytest.raises(InputError, match="no run of row 'early'"):
-        choose_learning_rate(records, "early")
+
+
+def scored(rate):
+    return {"R1@0.5": rate, "R1@0.7": 0.0, "mIoU": 0.0}
+
+
+def test_a_row_tries_rates_until_worse_ones_enclose_the_best():
+    assert next_rates({}) == [0.002, 0.004]
+    assert next_rates({"0.002": scored(60), "0.004": scored(50)}) == [0.001]
+    assert next_rates({"0.002": scored(50), "0.004": scored(60)}) == [0.008]
+    assert next_rates({"0.001": scored(50), "0.002": scored(60), "0.004": scored(50)}) == []
+    assert next_rates({"0.002": scored(60)}) == [0.001, 0.004]
+    assert next_rates({"0.0001": scored(60), "0.0002": scored(50)}) == []  # nobody trains at no rate at all
+    assert next_rates({"0.05": scored(50), "0.1": scored(60)}) == []
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """The study without its trainings: what it trains, and a function that runs it."""
+    best, trained = {"baseline": 0.004, "full": 0.0005}, []
+
+    class Data:
+        tests = ("test",)
+
+        def __init__(self, size):
+            self.folder = tmp_path / "data" / size
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / "toy_sta.json").write_text('{"seed": 7}')
+
+        def queries(self, split):
+            return [0] * 5
+
+    def run_study(data, folder, runs, recipe):
+        trained.extend((data.folder.name, *run) for run in runs)
+        return [
+            record(row, seed, 60.0 + seed, rate, val=-abs(math.log(rate / best[row]))) for row, seed, rate in runs
+        ]
+
+    (tmp_path / "notebooks" / "results").mkdir(parents=True)
+    monkeypatch.setattr(ablation, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(ablation, "find_data_set", lambda name, size, root: Data(size))
+    monkeypatch.setattr(ablation, "run_study", run_study)
+    monkeypatch.setattr(ablation, "step_costs", lambda data, rows, batch: {row: {"milliseconds": 1.0} for row in rows})
+
+    def run(**given):
+        trained.clear()
+        settings = {"rows": ["baseline", "full"], "seeds": 2, "say": lambda line: None} | given
+        path = ablation.run_ablation_study("runs/ablations", **settings)
+        return json.loads(path.read_text()), list(trained)
+
+    return run
+
+
+def test_the_study_grows_and_finds_what_its_file_holds(study, tmp_path):
+    content, trained = study()
+    assert list(content["rates"]["full"]) == ["0.002", "0.004", "0.001", "0.0005", "0.00025"]
+    assert list(content["rates"]["baseline"]) == ["0.002", "0.004", "0.008"]
+    own = [("full", "baseline", 0.004), ("full", "full", 0.0005)]
+    assert [run for run in trained if run[0] == "full"] == [(s, r, n, rate) for n in (0, 1) for s, r, rate in own]
+    assert [(r["row"], r["seed"]) for r in content["records"]] == [
+        ("baseline", 0), ("baseline", 1), ("full", 0), ("full", 1),
+    ]  # fmt: skip
+    assert content["records"][0]["test"]["length"] and content["drawn"] == {"seed": 7}
+
+    again, trained = study()  # on another machine, without the models
+    assert again == content and trained == []
+    more, trained = study(seeds=3)
+    assert trained == [("full", "baseline", 2, 0.004), ("full", "full", 2, 0.0005)] and len(more["records"]) == 6
+
+    before = (tmp_path / "notebooks" / "results" / "ablations.json").read_bytes()
+    other, trained = study(epochs=9)  # of other settings nothing is taken over, and nothing is lost
+    assert len(trained) == 12 and len(other["records"]) == 4
+    assert [path.read_bytes() for path in (tmp_path / "notebooks" / "results").glob("ablations.json.former-*")] == [before]
 
 
 def test_what_a_row_costs(small_toy, clock, monkeypatch):
@@ -175,7 +246,7 @@ def test_compact_records_keep_what_the_tables_show():
     assert "length" in full[0]["test"]
     small = compact(full)
     assert small[0]["test"]["all"]["R1@0.5"] == 60.1235 and small[1]["learning_rate"] == 0.001
-    assert set(small[0]["test"]) == {"all", "kind"} and small[0]["test"]["kind"]["attribute"]["R5@0.5"] == 90.0
+    assert set(small[0]["test"]) == {"all", "kind", "length"} and small[0]["test"]["kind"]["attribute"]["R5@0.5"] == 90.0
     assert values(small, "late", "R1@0.5", kind="attribute") == values(full, "late", "R1@0.5", kind="attribute")
 
 
