@@ -364,16 +364,13 @@ def summary(study: Study, other: Study | None = None, metric: str = METRIC) -> s
     """
     said = paper_claims(study, metric) + sentence_in_guidance(study, metric)
     known = {record["row"] for record in study["records"]}
-    if {"square", "full"} <= known:
-        said += by_metric(study, "square", "full")
     if {"temporal", "baseline"} <= known:
         said += findings(study, ("temporal", "baseline"), metric=metric)
     if other is not None:
         pairs = [("early", "baseline"), ("late", "baseline"), ("full", "early"), ("late", "late-unconditional")]
         said.append("Under the course's own schedule: " + agreement(study, other, pairs, metric)[-1])
-    count, clear, chance = count_clear(study, metric)
-    said.append(
-        f"In all {clear} of {count} differences in {metric} are clear; about {chance:.1f} would be by chance alone."
-    )
     said = Findings(sentence for sentence in said if not sentence.startswith(AT_EDGE))  # once for all of them
-    return (said + edges(study, ROWS))._repr_markdown_()
+    rates = [tried for row, tried in study.get("rates", {}).items() if row in ROWS]
+    if edge := sum(bool(grid_edge(tried)) for tried in rates):
+        said.append(f"{edge} of {len(rates)} rows have their learning rate at the edge of what was tried.")
+    return said._repr_markdown_()
