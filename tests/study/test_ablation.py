@@ -125,9 +125,7 @@ def study(tmp_path, monkeypatch):
 
     def run_study(data, folder, runs, recipe):
         trained.extend((data.folder.name, *run) for run in runs)
-        return [
-            record(row, seed, 60.0 + seed, rate, val=-abs(math.log(rate / best[row]))) for row, seed, rate in runs
-        ]
+        return [record(row, seed, 60.0 + seed, rate, val=-abs(math.log(rate / best[row]))) for row, seed, rate in runs]
 
     (tmp_path / "notebooks" / "results").mkdir(parents=True)
     monkeypatch.setattr(ablation, "project_root", lambda: tmp_path)
@@ -163,7 +161,8 @@ def test_the_study_grows_and_finds_what_its_file_holds(study, tmp_path):
     before = (tmp_path / "notebooks" / "results" / "ablations.json").read_bytes()
     other, trained = study(epochs=9)  # of other settings nothing is taken over, and nothing is lost
     assert len(trained) == 12 and len(other["records"]) == 4
-    assert [path.read_bytes() for path in (tmp_path / "notebooks" / "results").glob("ablations.json.former-*")] == [before]
+    aside = (tmp_path / "notebooks" / "results").glob("ablations.json.former-*")
+    assert [path.read_bytes() for path in aside] == [before]
 
 
 def test_what_a_row_costs(small_toy, clock, monkeypatch):
@@ -246,7 +245,8 @@ def test_compact_records_keep_what_the_tables_show():
     assert "length" in full[0]["test"]
     small = compact(full)
     assert small[0]["test"]["all"]["R1@0.5"] == 60.1235 and small[1]["learning_rate"] == 0.001
-    assert set(small[0]["test"]) == {"all", "kind", "length"} and small[0]["test"]["kind"]["attribute"]["R5@0.5"] == 90.0
+    assert set(small[0]["test"]) == {"all", "kind", "length"}
+    assert small[0]["test"]["kind"]["attribute"]["R5@0.5"] == 90.0
     assert values(small, "late", "R1@0.5", kind="attribute") == values(full, "late", "R1@0.5", kind="attribute")
 
 
