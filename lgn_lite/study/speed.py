@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.benchmark import timer
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.evaluation import KS, ranking
@@ -46,10 +45,17 @@ def convolution_benchmark(preset: str = "charades-sta", batch: int = 8, rounds: 
     }
 
 
+def timer() -> float:
+    """Seconds by torch.utils.benchmark's clock, which waits for a GPU."""
+    from torch.utils.benchmark import timer as clock  # here: it warns on import if CUDA's compiler has no GPU
+
+    return clock()
+
+
 def in_turn(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """{name: seconds of each round} of works that are timed in turn, once per round, after each has run once.
 
-    The clock is torch.utils.benchmark's, which waits for a GPU. Its Timer would run each work twice more per turn.
+    torch.utils.benchmark's Timer would run each work twice more per turn.
     """
     for work in works.values():
         work()

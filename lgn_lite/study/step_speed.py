@@ -28,6 +28,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.loss import moment_loss
 from lgn_lite.model import LGN
+from lgn_lite.study.speed import timer
 
 CONVOLUTIONS = {"square": "dense", "list": "list"}  # the names here: those of the model's settings
 PRECISIONS = ("fp32", "tf32", "bf16")
@@ -190,9 +191,7 @@ def arithmetic(precision: str, device: str) -> Iterator[None]:
 
 
 def timed(work: Callable[[], Any], times: int) -> list[float]:
-    """Seconds of each of this many runs; torch.utils.benchmark's clock waits for the current GPU."""
-    from torch.utils.benchmark import timer  # here: it warns on import where CUDA's compiler is, but no GPU
-
+    """Seconds of each of this many runs, the current GPU's work included."""
     return timeit.repeat(work, timer=timer, repeat=times, number=1)
 
 
