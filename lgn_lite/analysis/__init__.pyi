@@ -27,8 +27,8 @@ from .model_summary import map_cells as map_cells
 from .model_summary import map_products as map_products
 from .model_summary import readable as readable
 from .model_summary import summarise_model as summarise_model
-from .ordinal_rules import occurrences as occurrences
-from .ordinal_rules import ordinal_rules as ordinal_rules
+from .ordinals import occurrences as occurrences
+from .ordinals import ordinal_rules as ordinal_rules
 from .predictions import split_predictions as split_predictions
 from .sentence_only import ALONE as ALONE
 from .sentence_only import as_text as as_text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lgn_lite.analysis.mistakes import scene_of
-from lgn_lite.analysis.ordinal_rules import BY_WORD, COUNTING, LAST, MIDDLE, OUTER, occurrences, ordinal_rules
+from lgn_lite.analysis.ordinals import BY_WORD, COUNTING, LAST, MIDDLE, OUTER, occurrences, ordinal_rules
 from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
 from lgn_lite.toy.world import Event, Scene
