@@ -254,13 +254,28 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         """
         f_s = self.sentence(words, word_counts)  # (B, H)
         clips = self.frames(video, f_s, trace)  # (B, N, C)
+        if trace is not None:
+            trace |= {"sentence": f_s, "clips": clips}
+        return self.localise(clips, f_s, self.alpha(f_s), trace)
+
+    def localise(self, clips: Tensor, sentence: Tensor, alpha: Tensor | None, trace: Trace | None = None) -> Tensor:
+        """The scores from the clips on: candidates, fusion, localiser (sections 3.3 to 3.5).
+
+        Args:
+            clips: (B, N, C), as the frame layers give them.
+            sentence: (B, H) f_s for the fusion.
+            alpha: (B, C) channel attention for the guidance modules; None without guidance.
+            trace: as of `forward`.
+
+        Returns:
+            (B, P) logits.
+        """
         # (B, P, C): maximum over the clips of each candidate; the one-dimensional localiser stays with the clips
         proposals = clips if self.temporal else self.moments.pool(clips)
         # section 3.4: FC for text and map, Hadamard product, L2 norm; over the channels of a candidate, as in 2D-TAN
-        fused = F.normalize(self.fuse_text(f_s).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # (B, P, C)
-        alpha = self.alpha(f_s)  # (B, C)
+        fused = F.normalize(self.fuse_text(sentence).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # (B, P, C)
         if trace is not None:
-            trace |= {"sentence": f_s, "clips": clips, "proposals": proposals, "fused": fused}
+            trace |= {"proposals": proposals, "fused": fused}
             if alpha is not None:
                 trace["alpha"] = alpha
         x = self.convolve(fused, alpha, trace)  # (B, P, C), or (B, N, C)

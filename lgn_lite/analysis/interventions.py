@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import stats
 from torch import Tensor
 
@@ -85,16 +84,11 @@ def replaced_logits(
         rows = slice(first, min(first + batch_size, len(data)))
         batch = collate([data[i] for i in range(rows.start, rows.stop)])
         own = model.sentence(batch["words"].to(device), batch["word_counts"].to(device))  # (B, H)
-        # as LGN.forward, but for what the stages are given
         clips = model.frames(batch["video"].to(device), _given(early, own, rows))  # (B, N, C)
-        proposals = clips if model.temporal else model.moments.pool(clips)  # (B, P, C), or (B, N, C)
-        text = model.fuse_text(_given(fusion, own, rows)).unsqueeze(1)  # (B, 1, C)
-        fused = F.normalize(text * model.fuse_video(proposals), dim=-1)
         attention = model.alpha(own)  # (B, C)
         if attention is not None:
             attention = _given(alpha, attention, rows)
-        scores = model.score(model.convolve(fused, attention))
-        found.append(scores[:, model.middle, model.length] if model.temporal else scores.squeeze(-1))
+        found.append(model.localise(clips, _given(fusion, own, rows), attention))
     return torch.cat(found).cpu()
 
 

@@ -63,7 +63,8 @@ Tried = Mapping[str, Mapping[str, float]]
 
 def best_rate(tried: Tried) -> float:
     """The rate with the highest R1@0.5 + R1@0.7 on the validation split; of equals the lowest rate."""
-    return max(sorted(map(float, tried)), key=lambda rate: selection(_by_rate(tried)[rate]))
+    scores = _by_rate(tried)
+    return max(sorted(scores), key=lambda rate: selection(scores[rate]))
 
 
 def grid_edge(tried: Tried) -> str:

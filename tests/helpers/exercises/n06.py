@@ -4,32 +4,26 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lgn_lite.course.check.parts import norm, scaled
+
 
 def _product(sentence, candidate):
     return [s * v for s, v in zip(sentence, candidate, strict=True)]
 
 
-def _norm(x):
-    return sum(v * v for v in x) ** 0.5
-
-
-def _scaled(x, size):
-    return [v / size if size else 0.0 for v in x]
-
-
 def _unit(x):
-    return _scaled(x, _norm(x))
+    return scaled(x, norm(x))
 
 
 def _in_place(sentence, candidate):
     for d, s in enumerate(sentence):
         candidate[d] *= s
-    return _scaled(candidate, _norm(candidate))
+    return scaled(candidate, norm(candidate))
 
 
 def _zero_as_none(sentence, candidate):
     product = _product(sentence, candidate)
-    return _scaled(product, _norm(product)) if any(product) else None
+    return scaled(product, norm(product)) if any(product) else None
 
 
 def _cells(
@@ -54,20 +48,20 @@ def _cells(
 WRONG = {
     "fuse": [
         (lambda s, v: _product(s, v), "its norm is 5"),
-        (lambda s, v: [p / _norm(_product(s, v)) for p in _product(s, v)], "ZeroDivisionError"),
-        (lambda s, v: _scaled(x := _product(s, v), sum(x)), "its norm is 5"),
-        (lambda s, v: _scaled(x := _product(s, v), sum(map(abs, x))), "its norm is 5"),
-        (lambda s, v: _scaled(x := _product(s, v), max(map(abs, x))), "its norm is 5"),
-        (lambda s, v: _scaled(x := _product(s, v), _norm(x) ** 2), "its norm is 5"),
-        (lambda s, v: _scaled(x := [a + b for a, b in zip(s, v, strict=True)], _norm(x)), "product, not a sum"),
-        (lambda s, v: _product(_scaled(s, _norm(s)), _scaled(v, _norm(v))), "after the product"),
-        (lambda s, v: _product(_scaled(s, _norm(s)), v), "after the product"),
-        (lambda s, v: _scaled(_product(s, v), _norm(v)), "norm of the product"),
+        (lambda s, v: [p / norm(_product(s, v)) for p in _product(s, v)], "ZeroDivisionError"),
+        (lambda s, v: scaled(x := _product(s, v), sum(x)), "its norm is 5"),
+        (lambda s, v: scaled(x := _product(s, v), sum(map(abs, x))), "its norm is 5"),
+        (lambda s, v: scaled(x := _product(s, v), max(map(abs, x))), "its norm is 5"),
+        (lambda s, v: scaled(x := _product(s, v), norm(x) ** 2), "its norm is 5"),
+        (lambda s, v: scaled(x := [a + b for a, b in zip(s, v, strict=True)], norm(x)), "product, not a sum"),
+        (lambda s, v: _product(scaled(s, norm(s)), scaled(v, norm(v))), "after the product"),
+        (lambda s, v: _product(scaled(s, norm(s)), v), "after the product"),
+        (lambda s, v: scaled(_product(s, v), norm(v)), "norm of the product"),
         (lambda s, v: list(map(abs, _unit(_product(s, v)))), "keep the signs"),
         (lambda s, v: [max(0.0, x) for x in _unit(_product(s, v))], "keep the signs"),
-        (lambda s, v: _scaled(x := _product(s, v), _norm(x) / len(x) ** 0.5), "norm is 1"),
+        (lambda s, v: scaled(x := _product(s, v), norm(x) / len(x) ** 0.5), "norm is 1"),
         (lambda s, v: sum(_product(s, v)), "the answer has 2 entries"),
-        (lambda s, v: _scaled(x := [*s, *v], _norm(x)), "product, not a sum"),
+        (lambda s, v: scaled(x := [*s, *v], norm(x)), "product, not a sum"),
         (_zero_as_none, "If nothing is left"),
         (_in_place, "without a change of its arguments"),
     ],

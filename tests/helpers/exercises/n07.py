@@ -5,23 +5,17 @@ import math
 from torch import nn
 from torch.nn.functional import normalize
 
+from lgn_lite.course.check.parts import norm, scaled
+
 
 def _weighted(features, alpha):
     return [a * x for a, x in zip(alpha, features, strict=True)]
 
 
-def _norm(x):
-    return sum(v * v for v in x) ** 0.5
-
-
-def _scaled(x, size):
-    return [v / size if size else 0.0 for v in x]
-
-
 def _in_place(features, alpha):
     for i, a in enumerate(alpha):
         features[i] *= a
-    return _scaled(features, _norm(features))
+    return scaled(features, norm(features))
 
 
 def _ratios(alpha, other):
@@ -73,32 +67,32 @@ def _mean_gap(train, score, seeds):
 WRONG = {
     "guide_cell": [
         (_weighted, "norm"),
-        (lambda features, alpha: _scaled(features, _norm(features)), "its own α"),
-        (lambda features, alpha: _weighted(_scaled(features, _norm(features)), alpha), "before you take the norm"),
-        (lambda features, alpha: _scaled(_weighted(features, alpha), _norm(features)), "before you take the norm"),
-        (lambda features, alpha: _scaled(x := _weighted(features, alpha), sum(x)), "3² + 4² = 5²"),
-        (lambda features, alpha: _scaled(x := _weighted(features, alpha), sum(map(abs, x))), "3² + 4² = 5²"),
-        (lambda features, alpha: _scaled(x := _weighted(features, alpha), max(map(abs, x))), "3² + 4² = 5²"),
-        (lambda features, alpha: _scaled(x := _weighted(features, alpha), _norm(x) ** 2), "3² + 4² = 5²"),
+        (lambda features, alpha: scaled(features, norm(features)), "its own α"),
+        (lambda features, alpha: _weighted(scaled(features, norm(features)), alpha), "before you take the norm"),
+        (lambda features, alpha: scaled(_weighted(features, alpha), norm(features)), "before you take the norm"),
+        (lambda features, alpha: scaled(x := _weighted(features, alpha), sum(x)), "3² + 4² = 5²"),
+        (lambda features, alpha: scaled(x := _weighted(features, alpha), sum(map(abs, x))), "3² + 4² = 5²"),
+        (lambda features, alpha: scaled(x := _weighted(features, alpha), max(map(abs, x))), "3² + 4² = 5²"),
+        (lambda features, alpha: scaled(x := _weighted(features, alpha), norm(x) ** 2), "3² + 4² = 5²"),
         (
-            lambda features, alpha: list(map(abs, _scaled(x := _weighted(features, alpha), _norm(x)))),
+            lambda features, alpha: list(map(abs, scaled(x := _weighted(features, alpha), norm(x)))),
             "negates its channel",
         ),
         (
-            lambda features, alpha: _scaled(x := _weighted(features, [abs(a) for a in alpha]), _norm(x)),
+            lambda features, alpha: scaled(x := _weighted(features, [abs(a) for a in alpha]), norm(x)),
             "negates its channel",
         ),
         (
-            lambda features, alpha: [x / _norm(_weighted(features, alpha)) for x in _weighted(features, alpha)],
+            lambda features, alpha: [x / norm(_weighted(features, alpha)) for x in _weighted(features, alpha)],
             "ZeroDivisionError",
         ),
-        (lambda features, alpha: _scaled(x := _weighted(features, alpha), _norm(x) / len(x) ** 0.5), "norm is 1"),
+        (lambda features, alpha: scaled(x := _weighted(features, alpha), norm(x) / len(x) ** 0.5), "norm is 1"),
         (
-            lambda features, alpha: _scaled(x := [a + f for a, f in zip(alpha, features, strict=True)], _norm(x)),
+            lambda features, alpha: scaled(x := [a + f for a, f in zip(alpha, features, strict=True)], norm(x)),
             "not added",
         ),
-        (lambda features, alpha: _weighted(features, _scaled(e := [math.exp(a) for a in alpha], sum(e))), "no softmax"),
-        (lambda features, alpha: _scaled(x := _weighted(features, alpha), _norm(x) + 1e-3), "norm is 1"),
+        (lambda features, alpha: _weighted(features, scaled(e := [math.exp(a) for a in alpha], sum(e))), "no softmax"),
+        (lambda features, alpha: scaled(x := _weighted(features, alpha), norm(x) + 1e-3), "norm is 1"),
         (_in_place, "without a change of its arguments"),
     ],
     "same_guidance": [

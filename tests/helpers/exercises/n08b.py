@@ -12,61 +12,27 @@ def _loss(model, batch, t_min, t_max):
     return moment_loss(model(batch["video"], batch["words"], batch["word_counts"]), batch["iou"], t_min, t_max)
 
 
-def _no_zero_grad(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    if math.isfinite(loss.item()):
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimiser.step()
-    return loss.item()
+def _step(*actions, loss=_loss, guarded=True):
+    """A training step of these actions in this order; guarded: only where the loss is finite."""
+
+    def step(model, batch, optimiser, clip, t_min, t_max):
+        found = loss(model, batch, t_min, t_max)
+        do = {
+            "zero": optimiser.zero_grad,
+            "backward": found.backward,
+            "clip": lambda: nn.utils.clip_grad_norm_(model.parameters(), clip),
+            "clip values": lambda: nn.utils.clip_grad_value_(model.parameters(), clip),
+            "step": optimiser.step,
+        }
+        if math.isfinite(found.item()) or not guarded:
+            for action in actions:
+                do[action]()
+        return found.item()
+
+    return step
 
 
-def _zero_grad_too_late(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    if math.isfinite(loss.item()):
-        loss.backward()
-        optimiser.zero_grad()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimiser.step()
-    return loss.item()
-
-
-def _unclipped(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    if math.isfinite(loss.item()):
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return loss.item()
-
-
-def _clipped_after_the_step(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    if math.isfinite(loss.item()):
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-    return loss.item()
-
-
-def _clipped_by_value(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    if math.isfinite(loss.item()):
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_value_(model.parameters(), clip)
-        optimiser.step()
-    return loss.item()
-
-
-def _whatever_the_loss(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optimiser.step()
-    return loss.item()
+_unclipped = _step("zero", "backward", "step")
 
 
 def _decays_all_the_same(model, batch, optimiser, clip, t_min, t_max):
@@ -86,24 +52,9 @@ def _nothing_returned(model, batch, optimiser, clip, t_min, t_max):
     _unclipped(model, batch, optimiser, clip, t_min, t_max)
 
 
-def _loss_of_scores(model, batch, optimiser, clip, t_min, t_max):
+def _loss_of_scores(model, batch, t_min, t_max):
     scores = model(batch["video"], batch["words"], batch["word_counts"]).sigmoid()
-    loss = moment_loss(scores, batch["iou"], t_min, t_max)
-    if math.isfinite(loss.item()):
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimiser.step()
-    return loss.item()
-
-
-def _no_step(model, batch, optimiser, clip, t_min, t_max):
-    loss = _loss(model, batch, t_min, t_max)
-    if math.isfinite(loss.item()):
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-    return loss.item()
+    return moment_loss(scores, batch["iou"], t_min, t_max)
 
 
 def _guided(where, before=False):
@@ -154,16 +105,16 @@ def _weights(H, C, k, n, bias=1, cells=2, attention=1, score=1, fused=2):
 
 WRONG = {
     "training_step": [
-        (_no_zero_grad, "Gradients add up"),
-        (_zero_grad_too_late, "No weight moves"),
+        (_step("backward", "clip", "step"), "Gradients add up"),
+        (_step("backward", "zero", "clip", "step"), "No weight moves"),
         (_unclipped, "between backward and step"),
-        (_clipped_after_the_step, "between backward and step"),
-        (_clipped_by_value, "is shortened to it"),
-        (_whatever_the_loss, "not a finite number"),
+        (_step("zero", "backward", "step", "clip"), "between backward and step"),
+        (_step("zero", "backward", "clip values", "step"), "is shortened to it"),
+        (_step("zero", "backward", "clip", "step", guarded=False), "not a finite number"),
         (_decays_all_the_same, "not a finite number"),
         (_nothing_returned, "returned None"),
-        (_loss_of_scores, "Forward, loss"),
-        (_no_step, "No weight moves"),
+        (_step("zero", "backward", "clip", "step", loss=_loss_of_scores), "Forward, loss"),
+        (_step("zero", "backward", "clip"), "No weight moves"),
     ],
     "guide_first": [
         (_guided(lambda i, K, n: i >= n - K), "the first K are asked for"),
