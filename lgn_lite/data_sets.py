@@ -28,6 +28,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
 from lgn_lite.support.files import project_root
 from lgn_lite.support.reading import shown
+from lgn_lite.text import GLOVE_50
 
 if TYPE_CHECKING:
     from lgn_lite.toy.encoder import ToyFiles
@@ -241,13 +242,16 @@ def _found(root: Path, name: str, size: str, glove: str | Path | None) -> DataSe
 
 
 def _toy_sta(made: ToyFiles, size: str) -> DataSet:
+    from lgn_lite.toy.build import LONG
     from lgn_lite.toy.encoder import RATE
 
     features = FeatureStore(made.features_file)
+    preset = "toy-long" if size.endswith(LONG) else "toy"
     return DataSet(
-        "toy-sta", f"Toy-STA {size} (videos of drawn figures)", made.folder, LGNConfig.preset("toy"), read_toy_sta,
+        "toy-sta", f"Toy-STA {size} (videos of drawn figures)", made.folder, LGNConfig.preset(preset), read_toy_sta,
         "videos/{name}.mp4", features=features, encoder=str(features.attrs["encoder"]), rate=RATE,
-        encoder_file=made.encoder_file, carry_encoder=True, tests=("test", "test-composition"), size=size,
+        encoder_file=made.encoder_file, carry_encoder=True, glove=GLOVE_50,
+        tests=("test", "test-composition", "test-words"), length_edges=(3.0, 8.0), size=size,
     )  # fmt: skip
 
 

@@ -8,11 +8,13 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lgn_lite.errors import InputError
@@ -21,6 +23,8 @@ from lgn_lite.support.reading import read_json, regular_file, shown
 from lgn_lite.support.words import MOST_LETTERS, MOST_WORDS, find_words
 
 PAD, UNKNOWN = "<pad>", "<unk>"  # no token can look like these: the tokeniser drops < and >
+# The part of GloVe that the package carries (public domain), see data_scripts/build_word_vectors.py
+GLOVE_50 = Path(__file__).parent / "glove" / "glove_6b_50d.safetensors"
 
 
 def tokenize(sentence: str) -> list[str]:
@@ -96,10 +100,13 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
 
     Returns vectors (V, dim) float32 aligned with `words`, zeros where the file lacks a word, and found (V,)
     bool. The result is cached next to the file and read from there the next time; a damaged cache is made again.
+    A safetensors file such as GLOVE_50 is small, and read as it is.
     Raises InputError, naming the file and the line, for a line that is not a word and `dim` numbers.
     """
     path = Path(path)
     state = _glove_file(path)
+    if path.suffix == ".safetensors":
+        return _from_table(path, words, dim)
     rows = {word.encode(errors="surrogatepass"): i for i, word in enumerate(words)}
     if len(rows) != len(words):
         raise InputError("a word is requested twice; name each once")
@@ -141,6 +148,29 @@ def read_glove(path: str | Path, words: Sequence[str], dim: int = 300) -> tuple[
         with contextlib.suppress(OSError), atomic_path(cache) as temporary:
             np.savez(temporary, vectors=vectors, found=found)
     return vectors, found
+
+
+def _from_table(path: Path, words: Sequence[str], dim: int) -> tuple[np.ndarray, np.ndarray]:
+    known, vectors = _word_table(path)
+    if vectors.shape[1] != dim:
+        raise InputError(f"{path}: vectors of {vectors.shape[1]} numbers, not {dim}; set word_dim={vectors.shape[1]}")
+    rows = [known.get(word, -1) for word in words]
+    found = np.array([row >= 0 for row in rows], bool)
+    return np.where(found[:, None], vectors[rows], 0).astype(np.float32), found
+
+
+@cache
+def _word_table(path: Path) -> tuple[dict[str, int], np.ndarray]:
+    """The words of a safetensors file, the most frequent first, with their rows of (V, dim) vectors."""
+    try:
+        with safe_open(path, "np") as file:
+            words = json.loads((file.metadata() or {})["words"])
+            vectors = file.get_tensor("vectors").astype(np.float32)
+        if len(words) != len(vectors) or vectors.ndim != 2 or not np.isfinite(vectors).all():
+            raise ValueError("words and vectors do not fit together")
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a table of word vectors ({error}); install the package again") from error
+    return {word: i for i, word in enumerate(words)}, vectors
 
 
 MOST_LINE = 2**20  # bytes; a line of 300 numbers has some 3,000
@@ -225,6 +255,8 @@ def frequent_words(path: str | Path, count: int = 20_000) -> list[str]:
         regular_file(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give an unpacked GloVe file") from error
+    if path.suffix == ".safetensors":
+        return list(_word_table(path)[0])[:count]
     for number, line in islice(_glove_lines(path), count):
         dim = dim or len(line.split()) - 1
         if number == 1 and dim == 1:

@@ -84,7 +84,7 @@ def tiny_toy() -> DataSet:
 @pytest.fixture(scope="session")
 def small_toy(tiny_toy) -> DataSet:
     """The same data set, which asks for a far smaller model."""
-    return replace(tiny_toy, config=tiny_toy.config.override(hidden=16, text_dim=16, word_dim=8))
+    return replace(tiny_toy, config=tiny_toy.config.override(hidden=16, text_dim=16))
 
 
 class Clock:

@@ -15,8 +15,9 @@ from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
 from lgn_lite.moments import interval_iou
 from lgn_lite.support.reading import finite_number, read_json, shown
+from lgn_lite.toy.build import LONG
 from lgn_lite.toy.scenes import make_scene
-from lgn_lite.toy.world import Scene
+from lgn_lite.toy.world import PAIRS, Scene, forms_of
 
 Span = tuple[float, float]  # start and end, seconds
 
@@ -27,7 +28,7 @@ HIT = "hit"
 TIMINGS = (HIT, "too long", "too short", "shifted", "elsewhere")
 # Keys of saved results, whose spelling therefore stays: "borders"
 CONTENTS = (HIT, "right event, wrong borders", "same pair at another time", "another figure does it")
-CONTENTS += ("the figure does something else", "another figure, something else", "no event")
+CONTENTS += ("one of its two events", "the figure does something else", "another figure, something else", "no event")
 
 
 def _overlap(a: Span, b: Span) -> float:
@@ -74,21 +75,23 @@ def scene_of(query: Query, folder: str | Path) -> Scene:
         if name is None:
             raise InputError("not the name of a drawn one, such as toy-test-0000")
         seed, figures = (finite_number(drawn.get(key), key, least=0) for key in ("seed", "num_figures"))
-        scene = make_scene(int(seed), name["split"], int(name["index"]), int(figures))
+        long = str(drawn.get("size")).endswith(LONG)
+        scene = make_scene(int(seed), name["split"], int(name["index"]), int(figures), long)
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise InputError(
             f"{path}: says nothing about the video {shown(query.video)}, as only Toy-STA can: {reason}"
         ) from error
-    if not any((event.start, event.end) == (query.start, query.end) for event in scene.events):
-        raise InputError(f"{path}: video {shown(query.video)} has no event from {query.start} to {query.end} s")
+    if not any((form.start, form.end) == (query.start, query.end) for form in forms_of(scene)):
+        raise InputError(f"{path}: video {shown(query.video)} has no moment from {query.start} to {query.end} s")
     return scene
 
 
 def content_of(prediction: Span, query: Query, scene: Scene, threshold: float = 0.5) -> str:
     """What the prediction for a Toy-STA query shows: the event that it shares the most seconds with.
 
-    Of two events with the same share the one with the larger IoU counts.
+    Of two events with the same share the one with the larger IoU counts. A sequence, and what "while" and "until" ask
+    for, is made of two events: to show one of them alone is a mistake of its own.
 
     Args:
         prediction: (start, end), seconds.
@@ -102,12 +105,17 @@ def content_of(prediction: Span, query: Query, scene: Scene, threshold: float = 
     if _iou(prediction, (query.start, query.end)) > threshold:
         return HIT
     best = max(scene.events, key=lambda event: _closeness(prediction, (event.start, event.end)))
-    if _overlap(prediction, (best.start, best.end)) == 0:
+    asked, found = (query.start, query.end), (best.start, best.end)
+    if _overlap(prediction, found) == 0 and _overlap(prediction, asked) == 0:
         return "no event"
-    if (best.start, best.end) == (query.start, query.end):
+    if _closeness(prediction, asked) >= _closeness(prediction, found):  # a moment that two events make is no event
         return "right event, wrong borders"
-    same_figure = " ".join(scene.figures[best.figure]) == query.tags["figure"]
-    same_activity = best.activity == query.tags["activity"]
+    figure, tags = " ".join(scene.figures[best.figure]), query.tags
+    if tags["kind"] in PAIRS and (figure, best.activity) in (
+        (tags["figure"], tags["activity"]), (tags["other_figure"], tags["other_activity"]),
+    ):  # fmt: skip
+        return "one of its two events"
+    same_figure, same_activity = figure == tags["figure"], best.activity == tags["activity"]
     if same_figure and same_activity:
         return "same pair at another time"
     if same_activity:

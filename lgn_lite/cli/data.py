@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,15 @@ data_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=MARKUP,
 )
-DRAWING_TAKES = {"tiny": "a minute", "small": "two minutes", "full": "a quarter of an hour"}  # on two cores
+DRAWING_TAKES = {"tiny": "a minute", "small": "three minutes", "full": "a quarter of an hour"}  # on two cores; long too
+
+
+class Length(StrEnum):
+    """How long Toy-STA's videos are."""
+
+    short = "short"
+    long = "long"
+
 
 AcceptTerms = Annotated[
     bool, typer.Option("--accept-terms", "--yes", help="Accept the terms of use without a question: for scripts.")
@@ -36,18 +45,31 @@ Mirror = Annotated[
 
 
 @data_app.command(
-    "toy", epilog=examples("lgn-lite data toy --size tiny", "lgn-lite data toy --seed 1 --root data-seed1")
+    "toy",
+    epilog=examples(
+        "lgn-lite data toy --size tiny",
+        "lgn-lite data toy --length long",
+        "lgn-lite data toy --seed 1 --root data-seed1",
+    ),
 )
 def data_toy(
     size: Size = "small",
     root: Root = Path("data"),
+    length: Annotated[
+        Length, typer.Option(help="short: videos of less than a minute. long: of 4 to 10 minutes, a tenth as many.")
+    ] = Length.short,
     seed: Annotated[int, typer.Option(help="Another seed draws other videos; give another --root too.")] = 0,
     workers: Annotated[int, typer.Option(help="How many processes draw and decode.")] = 2,
 ) -> None:
     """Draw Toy-STA, train its small VGG on single concepts, and extract features, below the folder toy-sta in --root.
 
-    What is there already is kept; interrupted, the same command resumes.
+    What is there already is kept; interrupted, the same command resumes. With --length long it is drawn as the size
+    SIZE-long, such as small-long, which every command takes as --size.
     """
+    from lgn_lite.toy.build import LONG
+
+    if length is Length.long and not size.endswith(LONG):
+        size += LONG
     data = draw_toy_sta(size, root, seed, workers)
     for split in ("train", "val", *data.tests):
         queries = data.queries(split)
@@ -58,13 +80,14 @@ def data_toy(
 def draw_toy_sta(size: str, root: Path, seed: int = 0, workers: int = 2, quiet: bool = False) -> "DataSet":
     """Open Toy-STA; where it is not there yet, say what is made and how long it takes, unless `quiet`, and make it."""
     from lgn_lite.data_sets import open_data_set
-    from lgn_lite.toy.build import SIZES
+    from lgn_lite.toy.build import LONG, SIZES
     from lgn_lite.toy.encoder import find_toy
 
     if find_toy(root / "toy-sta", size) is None and not quiet:
+        takes = DRAWING_TAKES[size.removesuffix(LONG)]
         console.print(
             f"Toy-STA {size} is made in {root / 'toy-sta' / size}: {sum(SIZES[size].values()):,} videos are drawn, a "
-            f"small VGG is trained, features are extracted. On two cores this takes about {DRAWING_TAKES[size]}.",
+            f"small VGG is trained, features are extracted. On two cores this takes about {takes}.",
             **SAY,
         )
     with stoppable():

@@ -1,5 +1,7 @@
 from .build import SIZES as SIZES
 from .build import build_toy_sta as build_toy_sta
+from .captions import VERBS as VERBS
+from .captions import describe as describe
 from .drawing import background as background
 from .drawing import concept_frame as concept_frame
 from .drawing import draw_frame as draw_frame
@@ -14,11 +16,10 @@ from .scenes import make_scene as make_scene
 from .world import ACTIVITIES as ACTIVITIES
 from .world import COLOURS as COLOURS
 from .world import CONCEPTS as CONCEPTS
+from .world import KINDS as KINDS
 from .world import ORDINALS as ORDINALS
 from .world import SHAPES as SHAPES
 from .world import SPLITS as SPLITS
-from .world import VERBS as VERBS
 from .world import Event as Event
 from .world import Scene as Scene
-from .world import describe as describe
 from .world import held_out as held_out

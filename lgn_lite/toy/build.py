@@ -1,10 +1,10 @@
 """Toy-STA, the data set that the project draws itself: timelines, single frames with labels, files on disk.
 
-Two (or three) figures of distinct colour and shape act in turn, now and then at once, and both do the same few
-activities, so that a sentence must bind figure and activity to find its moment. Who has nothing to do sleeps, pale
-and with shut eyes: a single frame shows who is at work, but where two are, not who does what. A video depends on
-(seed, split, index) alone. The names and the sentences are in `world`, the drawing in `drawing`; all that others
-need is offered here.
+Two (or three) figures do the same few activities, some that last and some that are short, at once and one within the
+other; two may share their colour or their shape. A sentence must bind colour, shape and activity to find its moment.
+Who has nothing to do sleeps, pale and with shut eyes. A video depends on (seed, split, index) alone. What can be said
+is in `world`, the words in `captions`, the timelines in `scenes`, the drawing in `drawing`; all that others need is
+offered here.
 """
 
 import csv
@@ -19,28 +19,31 @@ from lgn_lite.support.bars import bar
 from lgn_lite.support.files import atomic_path, remove_leftovers, write_json
 from lgn_lite.support.processes import process_pool
 from lgn_lite.support.reading import read_json
+from lgn_lite.toy.captions import TAGS, describe
 from lgn_lite.toy.drawing import draw_scene
 from lgn_lite.toy.scenes import make_scene
-from lgn_lite.toy.world import (
-    SPLITS,
-    TAGS,
-    describe,
-)
+from lgn_lite.toy.world import SPLITS
 from lgn_lite.video.frames import write_video
 
-SIZES = {  # videos in each split
+_COUNTS = {  # videos in each split
     "tiny": {"train": 24, "val": 6, "test": 8, "test-composition": 6},
     "small": {"train": 280, "val": 40, "test": 70, "test-composition": 40},
     "full": {"train": 2000, "val": 200, "test": 400, "test-composition": 200},
 }
-FPS = 10
-VERSION = 3  # of the data set; a change of world, captions or drawing raises it
+LONG = "-long"  # videos of 4 to 10 minutes, a tenth as many
+SIZES = {
+    size + length: {split: max(1, count // (10 if length else 1)) for split, count in counts.items()}
+    for length in ("", LONG)
+    for size, counts in _COUNTS.items()
+}
+FPS = 8
+VERSION = 4  # of the data set; a change of world, captions or drawing raises it
 
 
-def _draw(job: tuple[int, str, int, int, str]) -> str:
+def _draw(job: tuple[int, str, int, int, bool, str]) -> str:
     """Draw and encode one video, in a worker process."""
-    seed, split, index, num_figures, folder = job
-    scene = make_scene(seed, split, index, num_figures)
+    *which, folder = job
+    scene = make_scene(*which)
     path = Path(folder) / f"{scene.name}.mp4"
     if not path.exists():  # written atomically, so what exists is whole
         write_video(path, draw_scene(scene, FPS), FPS)
@@ -88,14 +91,16 @@ def build_toy_sta(
             if re.fullmatch(rf"toy-({'|'.join(SPLITS)})-\d{{4,}}", old.stem):
                 old.unlink()
         write_json(partial, settings)
-    counts, jobs, lengths = {}, [], []
-    for split, number in SIZES[size].items():
-        scenes = [make_scene(seed, split, i, num_figures) for i in range(number)]
+    counts, jobs, lengths, long = {}, [], [], size.endswith(LONG)
+    numbers = SIZES[size]
+    for split, number in (numbers | {"test-words": numbers["test"]}).items():
+        scenes = [make_scene(seed, split, i, num_figures, long) for i in range(number)]
         queries = [q for scene in scenes for q in describe(scene)]
         write_charades_sta(queries, folder / f"toy_sta_{split}.txt")
         _write_csv(folder / f"toy_sta_{split}_tags.csv", TAGS, [[q.tags[t] for t in TAGS] for q in queries])
-        lengths += [(scene.name, scene.duration) for scene in scenes]
-        jobs += [(seed, split, i, num_figures, str(videos)) for i in range(number)]
+        if split != "test-words":  # the videos of "test"
+            lengths += [(scene.name, scene.duration) for scene in scenes]
+            jobs += [(seed, split, i, num_figures, long, str(videos)) for i in range(number)]
         counts[split] = {"videos": number, "queries": len(queries)}
     _write_csv(folder / "videos.csv", ("id", "length"), lengths)
     _run(jobs, workers, progress)

@@ -4,7 +4,7 @@ A frame is the background and for each figure a shadow, a body that steps and bl
 activity: a few small array products.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi, sin
@@ -130,51 +130,49 @@ def stage(look: int, count: int) -> tuple[np.ndarray, list[Position]]:
     return background(rng), positions(rng, count)
 
 
+@dataclass(frozen=True)
+class Doing:
+    """One activity of a figure at a time t: `since` seconds ago it began, in `left` seconds it ends."""
+
+    activity: str
+    since: float = 9.0
+    left: float = 9.0
+
+
 def paint_figure(
-    frame: np.ndarray,
-    figure: tuple[str, str],
-    position: Position,
-    t: float,
-    activity: str | None,
-    since: float = 9.0,
-    left: float = 9.0,
+    frame: np.ndarray, figure: tuple[str, str], position: Position, t: float, doing: Sequence[Doing] = ()
 ) -> None:
-    """Draw a figure at time t: `since` seconds into its activity, `left` seconds before that ends."""
+    """Draw a figure at time t with what it is doing; one that does nothing sleeps."""
     colour, shape = figure
     clock, s, mirror = t + position.shift, position.scale, position.mirror
     x = position.x + position.reach * sin(2 * pi * clock / position.period)
     lift = 1.5 + 1.5 * sin(2 * pi * clock / 0.9)  # the bob of a walk
     turn, step = 0, int(clock / 0.9 * PHASES) % PHASES
-    if activity == "jump":
-        lift, step = 36 * abs(sin(pi * since / HOP)), 0
-    elif activity == "spin":
-        lift, step, turn = 4, 0, int(since / CYCLE["spin"] * TURNS) % TURNS
-    elif activity is None:  # it sleeps: pale, eyes shut, breathing slowly where it stopped
+    for now in doing:
+        if now.activity == "jump":
+            lift, step = 36 * abs(sin(pi * now.since / HOP)), 0
+        elif now.activity == "spin":
+            lift, step, turn = 4, 0, int(now.since / CYCLE["spin"] * TURNS) % TURNS
+    if not doing:  # it sleeps: pale, eyes shut, breathing slowly where it stopped
         x, lift, step, colour = position.x, 1 + sin(2 * pi * clock / 3), 0, ASLEEP
     blit(frame, shadow(int(lift) // 4 * 4, s), x, position.ground)
     y = position.ground - (FEET + lift) * s
     blit(frame, body(colour, shape, step, colour == ASLEEP or clock % 2.9 < 0.16, mirror, turn, s), x, y)
-    if activity:
-        size = POP[min(int(min(since, left) * 12), 2)]
-        phase = int(since / CYCLE[activity] * PHASES) % PHASES
-        blit(
-            frame,
-            thing(activity, phase, mirror, size, s),
-            x,
-            y + (HEAD[shape] * s if activity == "hat" else 0),
-        )
+    for now in doing:
+        size = POP[min(int(min(now.since, now.left) * 12), 2)]
+        phase = int(now.since / CYCLE[now.activity] * PHASES) % PHASES
+        sprite = thing(now.activity, phase, mirror, size, s)
+        blit(frame, sprite, x, y + (HEAD[shape] * s if now.activity == "hat" else 0))
 
 
 def draw_frame(scene: "Scene", t: float) -> np.ndarray:
     """The picture of a scene at `t` seconds: (192, 192, 3) uint8 RGB."""
     ground, spots = stage(scene.look, len(scene.figures))
     frame = ground.copy()
-    now = {event.figure: event for event in scene.events if event.start <= t < event.end}
     for i in sorted(range(len(spots)), key=lambda i: spots[i].ground):  # the nearer figure over the farther
-        if i in now:
-            paint_figure(frame, scene.figures[i], spots[i], t, now[i].activity, t - now[i].start, now[i].end - t)
-        else:
-            paint_figure(frame, scene.figures[i], spots[i], t, None)
+        own = [event for event in scene.events if event.figure == i and event.start <= t < event.end]
+        doing = [Doing(event.activity, t - event.start, event.end - t) for event in own]
+        paint_figure(frame, scene.figures[i], spots[i], t, doing)
     return frame
 
 
@@ -188,12 +186,12 @@ def concept_frame(
     rng: np.random.Generator,
     ground: np.ndarray,
     figures: list[tuple[str, str]],
-    activities: list[str | None],
+    activities: Sequence[Sequence[str]],
     num_figures: int = 2,
 ) -> np.ndarray:
-    """A frame of a video of `num_figures` that shows only these, each at a random moment (None: idle)."""
+    """A frame of a video of `num_figures` that shows only these, each at a random moment of its activities."""
     frame = ground.copy()
     spots = positions(rng, num_figures)[: len(figures)]
-    for figure, activity, position in zip(figures, activities, spots, strict=True):
-        paint_figure(frame, figure, position, 0.0, activity, rng.uniform(0.25, 9))
+    for figure, own, position in zip(figures, activities, spots, strict=True):
+        paint_figure(frame, figure, position, 0.0, [Doing(activity, rng.uniform(0.25, 9)) for activity in own])
     return frame

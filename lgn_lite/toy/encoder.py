@@ -15,14 +15,14 @@ from lgn_lite.errors import InputError
 from lgn_lite.support.bars import bar
 from lgn_lite.support.files import is_hidden, remove_leftovers, wait_for_folder
 from lgn_lite.support.reading import shown
-from lgn_lite.toy.build import SIZES, build_toy_sta, is_drawn
+from lgn_lite.toy.build import LONG, SIZES, build_toy_sta, is_drawn
 from lgn_lite.toy.scenes import concept_frames
 from lgn_lite.toy.world import CONCEPTS
 from lgn_lite.video.extraction import extract_folder
 from lgn_lite.video.vgg import VGGFrames
 
 RATE = 2.0  # frames per second that features are extracted at, Hz; a clip of the map lasts a little under 2 s
-CONCEPT_FRAMES = {"tiny": 2000, "small": 8000, "full": 16000}  # to train the small VGG on
+CONCEPT_FRAMES = {"tiny": 2000, "small": 8000, "full": 16000}  # to train the small VGG on; as many for long videos
 CONCEPT_SEED = 1000  # of those frames; the videos have seeds of their own
 
 
@@ -81,7 +81,9 @@ def make_toy(root: str | Path, size: str = "small", seed: int = 0, workers: int 
             remove_leftovers(folder)
         build_toy_sta(folder, size, seed, workers, progress=progress)
         if not made.encoder_file.exists():
-            train_small_vgg(CONCEPT_FRAMES[size], seed=seed, progress=progress).save(made.encoder_file)
+            train_small_vgg(CONCEPT_FRAMES[size.removesuffix(LONG)], seed=seed, progress=progress).save(
+                made.encoder_file
+            )
         encoder = VGGFrames.load(made.encoder_file)
         found = sorted((folder / "videos").glob("*.mp4"))
         videos = {path.stem: path for path in found if not is_hidden(path)}
@@ -103,7 +105,7 @@ def _alone(folder: Path, whole: Path) -> Iterator[None]:
 
 
 def train_small_vgg(
-    count: int, epochs: int = 3, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, progress: bool = True
+    count: int, epochs: int = 6, batch: int = 32, learning_rate: float = 2e-3, seed: int = 0, progress: bool = True
 ) -> VGGFrames:
     """Train the small VGG to recognise which colours, shapes and activities are in a frame, as ImageNet's labels do.
 

@@ -36,7 +36,9 @@ RED, BLUE = ("red", "circle"), ("blue", "star")
 EVENTS = [Event(0, "flag", 2, 6), Event(1, "flag", 8, 12), Event(0, "hat", 14, 18), Event(0, "flag", 20, 24)]
 EVENTS += [Event(1, "drum", 26, 30), Event(0, "jump", 29, 33)]
 SCENE = Scene("toy-test-0000", "test", 40.0, [RED, BLUE], EVENTS)
-QUERY = Query("toy-test-0000", "…", 2, 6, 40.0, "test", {"figure": "red circle", "activity": "flag"})
+QUERY = Query(
+    "toy-test-0000", "…", 2, 6, 40.0, "test", {"kind": "attribute", "figure": "red circle", "activity": "flag"}
+)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,25 @@ def test_contents(prediction, content):
     assert content in CONTENTS
 
 
+@pytest.mark.parametrize(
+    ("prediction", "content"),
+    [
+        ((14, 32), "hit"),
+        ((19, 33), "hit"),
+        ((14, 18), "one of its two events"),
+        ((29, 33), "one of its two events"),
+        ((24, 40), "right event, wrong borders"),  # more of the moment than of any event
+        ((20, 24), "the figure does something else"),  # between the two, within the moment
+        ((8, 12), "another figure, something else"),
+    ],
+)
+def test_contents_of_a_moment_that_two_events_make(prediction, content):
+    tags = {"kind": "sequence", "figure": "red circle", "activity": "hat"}
+    tags |= {"relation": "then", "other_figure": "red circle", "other_activity": "jump"}
+    query = Query("toy-test-0000", "…", 14, 33, 40.0, "test", tags)
+    assert content_of(prediction, query, SCENE) == content
+
+
 def test_every_toy_query_is_a_hit_on_its_own_moment_and_its_scene_is_found(tiny_toy):
     for split in ("test", "test-composition"):
         for query in tiny_toy.queries(split):
@@ -76,7 +97,7 @@ def test_other_data_sets_are_refused(tiny_toy, tmp_path, queries):
     with pytest.raises(InputError, match="says nothing about the video 'v0'"):
         scene_of(queries[0], tiny_toy.folder)
     moved = Query("toy-test-0000", "x", 1.23, 2.34, 30.0)
-    with pytest.raises(InputError, match=r"has no event from 1\.23 to 2\.34 s"):
+    with pytest.raises(InputError, match=r"has no moment from 1\.23 to 2\.34 s"):
         scene_of(moved, tiny_toy.folder)
 
 

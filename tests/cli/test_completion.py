@@ -38,7 +38,7 @@ def complete(line: str, shell: str = "bash") -> list[str]:
         ("blind ta", ["tacos"]),
         ("evaluate x --split te", ["test", "test-composition"]),
         ("data toy --size ", list(SIZES)),
-        ("report x --size s", ["small"]),
+        ("report x --size s", ["small", "small-long"]),
         ("data get glove", ["glove-6b", "glove-840b"]),
         ("summary ", list(PRESETS)),
         ("train x --profile ", ["smoke", "cpu", "gpu"]),
