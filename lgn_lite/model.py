@@ -179,6 +179,8 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         self.guide = LateGuidance(config.guidance_norm, config.guidance_scale)
         self.attention = nn.Linear(H, C) if config.guidance else None  # W_M′, shared by all K modules
         self.temporal = config.convolution == "temporal"  # the one-dimensional localiser
+        # a maximum holds what occurs in a candidate, not where it begins and ends: that these add
+        self.fuse_ends = nn.Linear(C, 2 * C, bias=False) if config.pooling == "ends" and not self.temporal else None
         middle, length, lengths = self.moments.anchors()
         self.register_buffer("middle", middle, persistent=False)  # (P,) the clip that scores a candidate there
         self.register_buffer("length", length, persistent=False)  # (P,) which of its scores that is
@@ -205,19 +207,23 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         """
         if self.attention is not None:
             nn.init.ones_(self.attention.bias)
+        if self.config.fusion_by == "nothing":  # of that FC layer only its bias has an effect
+            nn.init.ones_(self.fuse_text.bias)
         if self.config.init == "torch":
             return
         C, H = self.config.hidden, self.config.text_dim
-        for name, bias in self.sentence.lstm.named_parameters() if self.sentence.lstm is not None else ():
+        for name, numbers in self.sentence.lstm.named_parameters() if self.sentence.lstm is not None else ():
             if name.startswith("bias"):
-                nn.init.zeros_(bias)
+                nn.init.zeros_(numbers)
             if name.startswith("bias_ih"):
-                nn.init.ones_(bias[H : 2 * H])  # the forget gate: keep the subject until the verb has come
-        # before training the LSTM's states, and the mean of a sentence's word vectors, are about 1/4
+                nn.init.constant_(numbers[H : 2 * H], 4.0)  # the forget gate: keep the subject until the verb has come
+            if name.startswith("weight_ih"):  # PyTorch's own, about 0.6/√H, would leave a word vector little to say
+                nn.init.normal_(numbers, std=2 / math.sqrt(numbers.shape[1]))
+        # before training the LSTM's states are about 0.4, the mean of a sentence's word vectors about 1/4
         for layer, gain in ((self.sentence.linear, 4.0), (self.fuse_text, 1.0)):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.in_features))
-                nn.init.zeros_(layer.bias)
+                nn.init.constant_(layer.bias, float(layer is self.fuse_text and self.config.fusion_by == "nothing"))
         # sentences differ in their gates from the first step on, by about 0.2 around 1: pretrained features survive
         for layer in (*(unit.project for unit in self.frames.units()), *filter(None, [self.attention])):
             nn.init.normal_(layer.weight, std=0.2 / math.sqrt(H))
@@ -272,8 +278,14 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         """
         # (B, P, C): maximum over the clips of each candidate; the one-dimensional localiser stays with the clips
         proposals = clips if self.temporal else self.moments.pool(clips)
+        video = self.fuse_video(proposals)  # (B, P, C)
+        if self.fuse_ends is not None:
+            change = F.pad(clips, (0, 0, 1, 1)).diff(dim=1)  # (B, N + 1, C): each clip minus the one before
+            starts, ends = self.fuse_ends(change).chunk(2, dim=-1)
+            video = video + starts[:, self.moments.start_index] + ends[:, self.moments.end_index + 1]
         # section 3.4: FC for text and map, Hadamard product, L2 norm; over the channels of a candidate, as in 2D-TAN
-        fused = F.normalize(self.fuse_text(sentence).unsqueeze(1) * self.fuse_video(proposals), dim=-1)  # (B, P, C)
+        asked = sentence if self.config.fusion_by == "sentence" else torch.zeros_like(sentence)
+        fused = F.normalize(self.fuse_text(asked).unsqueeze(1) * video, dim=-1)  # (B, P, C)
         if trace is not None:
             trace |= {"proposals": proposals, "fused": fused}
             if alpha is not None:

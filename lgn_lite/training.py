@@ -200,7 +200,9 @@ def _optimiser(model: LGN, settings: TrainSettings, steps_per_epoch: int) -> tup
     """The optimiser, and the schedule of its learning rate over all steps."""
     # Adam is the paper's (4.3), at 2D-TAN's rate; AdamW, which takes weight decay off the weights, the course's
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
-    optimiser = kind(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimiser = kind(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )  # fused: all weights in one call, which matters where a step is short
     return optimiser, LambdaLR(optimiser, _learning_rate(settings, steps_per_epoch))
 
 

@@ -56,7 +56,8 @@ def test_presets_are_the_paper_s_and_2d_tan_s(name):
     config = LGNConfig.preset(name)
     expected = PAPER | OWN[name]
     assert {setting: getattr(config, setting) for setting in expected} == expected
-    free = {"vocabulary_size", "text_encoder", "convolution", "init", "guidance_at", "guidance_by"}  # ours to choose
+    free = {"vocabulary_size", "text_encoder", "convolution", "init", "pooling"}  # ours
+    free |= {"fusion_by", "guidance_at", "guidance_by"}
     assert {field.name for field in fields(config)} == expected.keys() | free
 
 
@@ -114,6 +115,7 @@ def test_unknown_names_are_named_with_the_known_ones():
         ({"t_max": float("inf")}, "t_max=inf"),
         ({"t_max": 1.1}, "t_max=1.1"),
         ({"fusion_text_fc": False, "hidden": 64}, "fusion_text_fc=False, text_dim=512, hidden=64: f_s can enter"),
+        ({"fusion_by": "nothing", "fusion_text_fc": False}, "fusion_by='nothing', fusion_text_fc=False: without the"),
         ({"convolution": "dense", "padding": 8}, "convolution='dense', padding=8, layers=8, kernel=5: .* padding=16"),
     ],
 )
@@ -263,8 +265,8 @@ def test_sizes_that_fit_into_no_memory_are_refused_at_once(wrong, named):
     "settings",
     [
         {}, {"early": "none", "guidance": 0}, {"early": "fc7"}, {"text_encoder": "bag"}, {"modulation": "scale-shift"},
-        {"vocabulary_size": 9}, {"fusion_text_fc": False, "text_dim": 64}, {"feature": "c3d", "early": "none"},
-        {"text_layers": 3}, {"scales": (3, 2, 1)},
+        {"vocabulary_size": 9}, {"fusion_text_fc": False, "text_dim": 32}, {"feature": "c3d", "early": "none"},
+        {"text_layers": 3}, {"scales": (3, 2, 1)}, {"pooling": "max"},
     ],
 )  # fmt: skip
 def test_parameters_and_candidates_are_counted_without_a_model(convolution, settings):

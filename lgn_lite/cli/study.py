@@ -39,6 +39,8 @@ Rows = Annotated[
     epilog=examples(
         "lgn-lite study ablation",
         "lgn-lite study ablation --folder runs/ablations_trapezoid --schedule trapezoid --row baseline --row full",
+        "lgn-lite study ablation --folder runs/course_rates --schedule trapezoid --size small --epochs 8 --seeds 0 "
+        "--row baseline --row early --row late --row full",
     )
 )
 def ablation(
@@ -69,7 +71,7 @@ def ablation(
     folder's name: ablations.json. It grows with the study, and what it holds of the same data and settings is not
     trained again. Two runs go side by side on a CPU. The study ran under cosine decay; whether its main
     rows hold under the course's schedule is asked by a second one: the rows baseline, early, late, late-unconditional
-    and full, as in the second example.
+    and full, as in the second example. The third gives the course's learning rates, and no runs over seeds.
     """
     from lgn_lite.study.ablation import run_ablation_study
 

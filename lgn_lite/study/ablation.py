@@ -56,6 +56,10 @@ LABELS, POSITION = "Which labels? (eq. 4)", "Where does the early unit sit, and 
 SQUARE = "Does the list of candidates learn as well as 2D-TAN's square?"
 ORDER = "Does the order of the words matter? (section 3.3)"
 LOCALISER = "Does late guidance fit another localiser? (section 3.5)"
+DOOR = "Can late guidance alone bring the sentence in? (eq. 3)"
+WORDS = "What are pretrained word vectors worth? (section 3.3)"
+ENDS = "What do a candidate's two ends add to its maximum? (section 3.3)"
+NEIGHBOURS = "Do long candidates need neighbours? (section 3.4)"
 
 # On Toy-STA's map of four layers; a row that is the full model itself (three modules, both units, …) is not repeated
 ROWS: dict[str, Row] = {
@@ -80,15 +84,24 @@ ROWS: dict[str, Row] = {
     "bag": Row(ORDER, "a bag of words", model={"text_encoder": "bag"}),
     "temporal": Row(LOCALISER, "convolution in time", "baseline", {"convolution": "temporal"}),
     "temporal-late": Row(LOCALISER, "convolution in time + late guidance", "late", {"convolution": "temporal"}),
+    "temporal-early": Row(LOCALISER, "convolution in time + early modulation", "early", {"convolution": "temporal"}),
+    "late-alone": Row(DOOR, "sentence in late guidance alone", "late", {"fusion_by": "nothing"}),
+    "late-and-early": Row(DOOR, "sentence in both units and late guidance", "full", {"fusion_by": "nothing"}),
+    "early-alone": Row(DOOR, "sentence in early modulation alone", "early", {"fusion_by": "nothing"}),
+    "words-random": Row(WORDS, "word vectors from random ones", model={"word_vectors": "random"}),
+    "pooling-max": Row(ENDS, "the maximum alone", model={"pooling": "max"}),
+    "scales-one": Row(NEIGHBOURS, "every length and start up to 16 clips", model={"scales": (16,)}),
 }
 FORMER_NAMES = {"late-deaf": "late-unconditional", "full-deaf": "full-unconditional"}  # of rows; files keep them
 # What the rows of a question are compared to, and which rows of Table 4 its table shows as well
 REFERENCE = {COMPONENTS: "baseline", NEED: "late", MODULES: "early", NORM: "full", LABELS: "full", POSITION: "full"}
-REFERENCE |= {SQUARE: "full", ORDER: "full", LOCALISER: "temporal"}
+REFERENCE |= {SQUARE: "full", ORDER: "full", LOCALISER: "temporal", DOOR: "baseline", WORDS: "full", ENDS: "full"}
+REFERENCE |= {NEIGHBOURS: "full"}
 ALSO_SHOWN = {
     NEED: ("baseline", "late", "early", "full"), MODULES: ("early", "full"),
     NORM: ("full",), LABELS: ("full",), POSITION: ("early", "full"), SQUARE: ("full",), ORDER: ("baseline", "full"),
-    LOCALISER: ("baseline", "late"),
+    LOCALISER: ("baseline", "late", "early"), DOOR: ("baseline", "late", "early"), WORDS: ("full",), ENDS: ("full",),
+    NEIGHBOURS: ("full",),
 }  # fmt: skip
 
 
@@ -278,11 +291,12 @@ def _renamed(record: Record) -> Record:
 
 
 def with_present_names(study: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file of `run_ablation_study` with its rows' present names."""
+    """The content of a file of `run_ablation_study` with its rows' present names, and the version of its Toy-STA."""
     named = {
         part: {FORMER_NAMES.get(row, row): value for row, value in study[part].items()} for part in ("rates", "costs")
     }
-    return {**study, **named, "records": [_renamed(record) for record in study["records"]]}
+    drawn = study.get("drawn", {"version": 3})  # files of that version do not name it
+    return {**study, **named, "drawn": drawn, "records": [_renamed(record) for record in study["records"]]}
 
 
 RECORD = {"row": str, "seed": int, "learning_rate": int | float, "val": dict}  # what a record must have

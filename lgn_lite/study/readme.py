@@ -1,5 +1,7 @@
 """The README's results and picture, from finished runs."""
 
+from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -26,17 +28,19 @@ from lgn_lite.video.frames import read_frames
 def table(results: dict) -> str:
     """The README's table, in Markdown."""
     lines = [
-        "| Toy-STA `small`, test | R1@0.5 | R1@0.7 | mIoU | attribute R1@0.5 | R1@0.7 | new compositions R1@0.5 |",
-        "|---|---|---|---|---|---|---|",
+        "| Toy-STA `small`, test | R1@0.5 | R1@0.7 | mIoU | attribute R1@0.5 | R1@0.7 | new compositions R1@0.5 "
+        "| new words R1@0.5 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     entries = {
         label: results["variants"][name] for name, label in VARIANT_LABELS.items() if name in results["variants"]
     }
     for label, entry in {**entries, "best constant interval": results["constant"]}.items():
-        test, new = entry["test"], entry["test-composition"]
+        test = entry["test"]
         attribute = test["kind"]["attribute"]
         numbers = [test["all"][name] for name in ("R1@0.5", "R1@0.7", "mIoU")]
-        numbers += [attribute["R1@0.5"], attribute["R1@0.7"], new["all"]["R1@0.5"]]
+        numbers += [attribute["R1@0.5"], attribute["R1@0.7"]]
+        numbers += [entry[split]["all"]["R1@0.5"] for split in ("test-composition", "test-words")]
         lines.append(f"| {label} | " + " | ".join(f"{number:.1f}" for number in numbers) + " |")
     return "\n".join(lines)
 
@@ -64,8 +68,8 @@ def ablation_table(study: dict) -> str:
     records = study["records"]
     metrics = [(name, "test") for name in ("R1@0.5", "R1@0.7", "R5@0.7", "mIoU")] + [("R1@0.5", "test-composition")]
     lines = [
-        f"| Toy-STA `{study['size']}`, mean ± standard deviation | seeds | R1@0.5 | R1@0.7 | R5@0.7 | mIoU | "
-        "new compositions R1@0.5 | R1@0.5 over the baseline |",
+        f"| Toy-STA {study['drawn']['version']} `{study['size']}`, mean ± standard deviation | seeds "
+        "| R1@0.5 | R1@0.7 | R5@0.7 | mIoU | new compositions R1@0.5 | R1@0.5 over the baseline |",
         "|---|---|---|---|---|---|---|---|",
     ]
     base = values(records, "baseline", "R1@0.5")
@@ -93,13 +97,20 @@ def with_table(readme: str, name: str, table: str) -> str:
 
 
 def time_taken(run: Path) -> dict:
-    """How long each notebook of a finished run took, in seconds, by its number, and on what machine."""
+    """How long a finished run took, and each of its notebooks, by its number, in seconds, and on what machine.
+
+    Of the run counts the time in which any notebook was executed: two may be at a time, and a run may be resumed.
+    """
     entries = read_record(run)["notebooks"]
     if not entries or any(entry["status"] != "done" for entry in entries.values()):
         raise InputError(f"{run}: not a finished run; `lgn-lite run` finishes it")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     seconds = {notebook_number(name): entry["seconds"] for name, entry in sorted(entries.items())}
-    return {"cores": cpu_count(), "gpu": gpu, "seconds": seconds}
+    times = [[datetime.fromisoformat(entry[key]) for key in ("started", "finished")] for entry in entries.values()]
+    spans = [[start.timestamp(), end.timestamp()] for start, end in sorted(times)]
+    begun = accumulate((end for _, end in spans), max, initial=spans[0][0])  # until when all before it have lasted
+    total = sum(max(0.0, end - max(start, until)) for (start, end), until in zip(spans, begun, strict=False))
+    return {"cores": cpu_count(), "gpu": gpu, "total": round(total, 2), "seconds": seconds}
 
 
 def time_sentence(taken: dict) -> str:
@@ -107,7 +118,7 @@ def time_sentence(taken: dict) -> str:
     seconds, on = taken["seconds"], f"and {taken['gpu']}" if taken["gpu"] else "without a GPU"
     longest = max(seconds, key=seconds.get)
     return (
-        f"On {taken['cores']} cores {on} the {len(seconds)} notebooks took {sum(seconds.values()) / 60:.0f} minutes, "
+        f"On {taken['cores']} cores {on} the {len(seconds)} notebooks took {taken['total'] / 60:.0f} minutes, "
         f"{seconds[longest] / 60:.0f} of them notebook {longest}."
     )
 
@@ -148,7 +159,7 @@ def write_readme(run: str | Path, no_video: str | Path) -> None:
     readme = root / "README.md"
     text = with_table(readme.read_text(encoding="utf-8"), "results", table(read_json(stored / "09_train.json")))
     text = with_table(text, "time", time_sentence(read_json(stored / "course_time.json")))
-    text = with_table(text, "ablations", ablation_table(read_json(stored / "ablations.json")))
+    text = with_table(text, "ablations", ablation_table(with_present_names(read_json(stored / "ablations.json"))))
     text = with_table(text, "claims", claims(stored))
     text = with_table(text, "blind", blind_table(*map(read_json, sorted(stored.glob("blind_*.json")))))
     with atomic_path(readme) as temporary:

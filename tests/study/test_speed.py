@@ -17,7 +17,7 @@ def test_forward_and_backward_are_timed_in_turn_and_the_ratio_is_the_median_of_t
     copies = {name: clock.lasting(seconds, torch.clone) for name, seconds in halves.items()}
 
     def convolve(model, fused):
-        assert fused.shape == (3, 132, model.config.hidden)
+        assert fused.shape == (3, 190, model.config.hidden)
         calls.append(model.config.convolution)
         features = copies[calls[-1]](fused)
         features.register_hook(copies[calls[-1]])  # on the way back
@@ -58,6 +58,6 @@ def test_the_command_says_what_was_timed():
         cli.app, ["study", "benchmark", "evaluation", "--preset", "toy", "--queries", "10", "--rounds", "1"]
     )
     assert ran.exit_code == 0
-    assert "toy, 10 queries × 132 candidates: ranking" in ran.output and "the same predictions" in ran.output
+    assert "toy, 10 queries × 190 candidates: ranking" in ran.output and "the same predictions" in ran.output
     ran = CliRunner().invoke(cli.app, ["benchmark", "--preset", "toy", "--batch", "1", "--rounds", "1"])
     assert ran.exit_code == 0 and "toy, batch 1: list" in ran.output
