@@ -48,15 +48,26 @@ def run(
         typer.Option(help=f"{PROFILE} It is the parameter of this name.", show_default="the notebooks' own"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many notebooks run at a time; 1: each after the one before it.",
+            show_default="2 on 2 cores",
+        ),
+    ] = None,
     runs_dir: RunsDir = "runs",
 ) -> None:
     """Run the course's notebooks in order; executed copies, results, models and a site of pages go to runs/NAME.
 
-    A notebook that fails stops the run; the same command resumes there. What is done and unchanged is not run again.
+    Where there are two cores or more, two notebooks run at a time; the first, which makes the data, and the one that
+    measures time run alone. A notebook that fails stops the run; the same command resumes there. What is done and
+    unchanged is not run again.
     """
     from lgn_lite.experiments.progress import show_failure
     from lgn_lite.experiments.runner import NotebookFailed, find_notebooks, run_notebooks
     from lgn_lite.support.files import project_root
+    from lgn_lite.support.processes import cpu_count
 
     folder_name(name)
     parameters = parse_parameters(parameter or [])
@@ -75,6 +86,7 @@ def run(
             force=force,
             root=root,
             console=console,
+            workers=workers or min(2, cpu_count()),
         )
     except NotebookFailed as failure:
         show_failure(console, failure, again)

@@ -7,6 +7,7 @@ from .notebook import read_results as read_results
 from .notebook import released as released
 from .notebook import save_results as save_results
 from .notebook import setup as setup
+from .notebook import train_in_turn as train_in_turn
 from .notebook import trained_models as trained_models
 from .notebook import training_seconds as training_seconds
 from .notebook import work_folder as work_folder

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from lgn_lite.errors import InputError
 from lgn_lite.figures.alt import describe
 from lgn_lite.figures.style import small_png, style
 from lgn_lite.recipes import Recipe, train_variants
-from lgn_lite.support.files import project_root, write_json
+from lgn_lite.support.bars import bar
+from lgn_lite.support.files import hold_folder, project_root, write_json
 from lgn_lite.support.reading import read_json, shown
 
 
@@ -110,8 +113,25 @@ def trained_models(
     Trains side by side, but for the profile "smoke": its single epoch is not worth starting processes.
     """
     folder = models_folder(run_dir, data.title, seed)
-    train_variants(data, folder, variants, Recipe(profile=profile, seed=seed), 1 if profile == "smoke" else None)
+    train_in_turn(data, folder, variants, Recipe(profile=profile, seed=seed), 1 if profile == "smoke" else None)
     return {name: load_checkpoint(folder / name / "best") for name in variants}
+
+
+def train_in_turn(
+    data: DataSet, folder: Path, variants: Sequence[str], recipe: Recipe, workers: int | None = None
+) -> dict[str, list[dict[str, float]]]:
+    """What `train_variants` does; while another notebook trains in the folder, it waits and shows a bar that says so.
+
+    Two notebooks of a run may be executed at a time, and both may need a model that is not there yet.
+    """
+    with ExitStack() as stack:
+        hold = partial(hold_folder, folder, "training in it", lock=".notebook.lock")
+        try:
+            stack.enter_context(hold())
+        except InputError:
+            with bar(desc=f"another notebook is training in {folder}: waiting", bar_format="{desc}", leave=False):
+                stack.enter_context(hold(wait=-1))
+        return train_variants(data, folder, variants, recipe, workers)
 
 
 def training_seconds(folder: str | Path) -> float | None:

@@ -1,7 +1,7 @@
 """What the terminal shows of a run: progress bars for people, plain lines for a log, a failure's report."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,23 +59,14 @@ class _Progress:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class NotebookProgress(_Progress):
-    """Progress over notebooks and over the cells of the current one.
+class Position:
+    """How far the execution of one notebook has come: `where` and `source` are those of the current cell."""
 
-    On a terminal two bars: all notebooks, and the current one's code cells with their heading. In a file or a CI
-    log one line at each notebook's start and end. `where` and `source` are those of the current cell.
-    """
-
-    def __init__(self, console: Console, notebooks: int):
-        super().__init__(console)
-        self.notebooks = notebooks
-        self.name, self.heading, self.source = "", "", ""
-        self.cells = self.number = self.position = 0
-        self._all = self._bars.add_task("notebooks", total=notebooks)
-        self._one = self._bars.add_task("", total=None, visible=False)
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()  # in a log this prints an empty line
+    def __init__(self, name: str, number: int, cells: int, moved: Callable[["Position"], None]):
+        self.name, self.cells = name, cells
+        self.number_of_notebook = number
+        self.heading, self.source, self.number = "", "", 0
+        self._moved = moved
 
     @property
     def where(self) -> str:
@@ -84,15 +75,6 @@ class NotebookProgress(_Progress):
             return "before the first code cell"
         under = f" under “{self.heading}”" if self.heading else ""
         return f"code cell {self.number} of {self.cells}{under}"
-
-    def start(self, name: str, cells: int) -> None:
-        """A notebook of `cells` code cells starts."""
-        self.name, self.heading, self.source = name, "", ""
-        self.cells, self.number = cells, 0
-        self.position += 1
-        self._bars.reset(self._one, total=cells, description=name, visible=True)
-        if not self.live:
-            self._line(f"[{self.position}/{self.notebooks}] {name}: started, {cells} code cells")
 
     def cell(self, cell: Any, cell_index: int) -> None:
         """nbclient's hook: a cell, Markdown or code, is about to be executed."""
@@ -103,27 +85,56 @@ class NotebookProgress(_Progress):
             self.source = cell.source
             if not is_injected(cell):
                 self.number += 1
-        description = f"{self.name} · {self.heading}" if self.heading else self.name
-        self._bars.update(self._one, completed=max(self.number - 1, 0), description=description)
+        self._moved(self)
 
-    def end(self, status: str, seconds: float) -> None:
-        """The current notebook is done, failed or interrupted."""
-        self._bars.update(self._one, visible=False)
+
+class NotebookProgress(_Progress):
+    """Progress over notebooks and over the cells of those that are running.
+
+    On a terminal a bar for all notebooks, and one for the code cells of each that is running, with their heading. In a
+    file or a CI log one line at each notebook's start and end.
+    """
+
+    def __init__(self, console: Console, notebooks: int):
+        super().__init__(console)
+        self.notebooks, self.begun = notebooks, 0
+        self._all = self._bars.add_task("notebooks", total=notebooks)
+        self._ones: dict[str, TaskID] = {}
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()  # in a log this prints an empty line
+
+    def start(self, name: str, cells: int) -> Position:
+        """A notebook of `cells` code cells starts."""
+        self.begun += 1
+        self._ones[name] = self._bars.add_task(name, total=cells)
+        if not self.live:
+            self._line(f"[{self.begun}/{self.notebooks}] {name}: started, {cells} code cells")
+        return Position(name, self.begun, cells, self.moved)
+
+    def moved(self, at: Position) -> None:
+        """A cell of a running notebook starts."""
+        description = f"{at.name} · {at.heading}" if at.heading else at.name
+        self._bars.update(self._ones[at.name], completed=max(at.number - 1, 0), description=description)
+
+    def end(self, at: Position, status: str, seconds: float) -> None:
+        """A running notebook is done, failed or interrupted."""
+        self._bars.remove_task(self._ones.pop(at.name))
         self._bars.advance(self._all, 1 if status == "done" else 0)
         mark, style = MARKS.get(status, ("–", "yellow"))
         if self.live:
-            self.console.print(Text.assemble((mark, style), f" {self.name}  ", (clock(seconds), "dim")))
+            self.console.print(Text.assemble((mark, style), f" {at.name}  ", (clock(seconds), "dim")))
         else:
-            self._line(f"[{self.position}/{self.notebooks}] {self.name}: {status} after {clock(seconds)}")
+            self._line(f"[{at.number_of_notebook}/{self.notebooks}] {at.name}: {status} after {clock(seconds)}")
 
     def unchanged(self, name: str) -> None:
         """A notebook is done and unchanged, and is skipped."""
-        self.position += 1
+        self.begun += 1
         self._bars.advance(self._all)
         if self.live:
             self.console.print(Text.assemble(("✓", "dim"), f" {name}  ", ("done before, unchanged", "dim")))
         else:
-            self._line(f"[{self.position}/{self.notebooks}] {name}: done before, unchanged")
+            self._line(f"[{self.begun}/{self.notebooks}] {name}: done before, unchanged")
 
 
 def clock(seconds: float) -> str:

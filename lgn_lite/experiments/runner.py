@@ -2,16 +2,22 @@
 
 A run is a folder: `notebooks/` (executed copies), `results/` (JSON files that the notebooks write) and
 `run.json` (parameters, versions, and each notebook's status). A second call resumes where the first stopped.
+Several notebooks may run at a time, each in a kernel of its own; one whose parameters cell has the tag `alone` makes
+what others share, or measures time, and has the machine for itself.
 """
 
 import contextlib
 import hashlib
 import json
 import logging
+import os
+import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +31,11 @@ from traitlets import default
 
 from lgn_lite.errors import InputError
 from lgn_lite.experiments.parameters import declared_names, is_injected
-from lgn_lite.experiments.progress import NotebookProgress
+from lgn_lite.experiments.progress import NotebookProgress, Position
 from lgn_lite.experiments.run_record import commit, read_record, versions, write_entry
 from lgn_lite.experiments.values import check_value
 from lgn_lite.support.files import atomic_path, hold_folder, project_root, remove_leftovers
+from lgn_lite.support.processes import cpu_count
 from lgn_lite.support.streams import tidy_streams
 
 # papermill and nbclient log what is reported here anyway; without a handler it would be printed
@@ -65,10 +72,13 @@ def run_notebooks(
     console: Console | None = None,
     progress: NotebookProgress | None = None,
     held: bool = False,
+    workers: int = 1,
 ) -> list[Outcome]:
     """Execute notebooks in the given order into `run_dir`, leaving out those that are done and unchanged.
 
-    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has run since.
+    A notebook is unchanged if its code cells and its parameters are, and if no notebook before it has been started
+    since. With several workers they begin in the given order, and one with a cell of the tag `alone` has nothing beside
+    it. After a failure those that are running end, and no others begin.
 
     Args:
         notebooks: paths, in the order to run.
@@ -79,6 +89,7 @@ def run_notebooks(
         console: where bars or lines are shown, if there is no `progress`.
         progress: gets every notebook and cell.
         held: the caller holds the folder's lock already (`hold_run`).
+        workers: how many notebooks run at a time.
 
     Returns:
         An outcome for each notebook, in the same order.
@@ -100,7 +111,15 @@ def run_notebooks(
     with contextlib.nullcontext() if held else hold_run(run_dir):
         for folder in (run_dir, run_dir / "notebooks", run_dir / "results"):
             remove_leftovers(folder)
-        return _run(notebooks, declared, run_dir, parameters, root, force, console, progress)
+        given = _given(parameters, run_dir, root)
+        about = {"parameters": parameters, "versions": versions(), "commit": commit(root)}
+        with progress or NotebookProgress(console or Console(), len(notebooks)) as progress:
+            run = _Run(run_dir, root, about | {"notebooks": read_record(run_dir)["notebooks"]}, progress)
+            jobs = [
+                _Job(notebook, {name: given[name] for name in declared[notebook] if name in given})
+                for notebook in notebooks
+            ]
+            return run.all(jobs, force, workers)
 
 
 def hold_run(run_dir: Path, wait: float = 0.0) -> contextlib.AbstractContextManager[None]:
@@ -108,52 +127,207 @@ def hold_run(run_dir: Path, wait: float = 0.0) -> contextlib.AbstractContextMana
     return hold_folder(run_dir, "running notebooks in it", wait)
 
 
-def _run(
-    notebooks: list[Path],
-    declared: dict[Path, list[str]],
-    run_dir: Path,
-    parameters: dict[str, Any],
-    root: Path,
-    force: bool,
-    console: Console | None,
-    progress: NotebookProgress | None,
-) -> list[Outcome]:
-    given = _given(parameters, run_dir, root)
-    about = {"parameters": parameters, "versions": versions(), "commit": commit(root)}
-    record = about | {"notebooks": read_record(run_dir)["notebooks"]}
-    outcomes: list[Outcome] = []
-    before = ""  # when the latest notebook before this one finished; ISO times of one zone compare as text
-    with progress or NotebookProgress(console or Console(), len(notebooks)) as progress:
-        for notebook in notebooks:
-            name = notebook.stem
-            copy = run_dir / "notebooks" / f"{name}.ipynb"
-            injected = {key: given[key] for key in declared[notebook] if key in given}
-            digest = _digest(notebook, injected)
-            entry = record["notebooks"].get(name, {})
-            if _done(entry, digest, copy) and not force and before <= entry.get("started", ""):
-                progress.unchanged(name)
-                outcomes.append(Outcome(name, "kept", entry.get("seconds", 0.0), copy))
-            else:
-                entry = {"status": "running", "sha256": digest, "parameters": injected, "started": _now()}
-                write_entry(record, run_dir, name, entry)
-                start = time.perf_counter()
-                try:
-                    _execute(notebook, copy, injected, root, progress)
-                    entry["status"] = "done"
-                except NotebookFailed as failure:
-                    entry |= {"status": "failed", "where": failure.where}
-                    entry["error"] = f"{failure.error}: {failure.message}"
-                    raise
-                except KeyboardInterrupt as interrupt:
-                    entry |= {"status": "interrupted", "where": progress.where}
-                    raise KeyboardInterrupt(f"{name}, {progress.where}") from interrupt
-                finally:
-                    entry |= {"seconds": round(time.perf_counter() - start, 2), "finished": _now()}
-                    write_entry(record, run_dir, name, entry)
-                    progress.end(entry["status"], entry["seconds"])
-                outcomes.append(Outcome(name, "done", entry["seconds"], copy))
-            before = max(before, entry.get("finished", ""))
-    return outcomes
+class _ThisPython(AsyncKernelManager):
+    """Starts the kernel in the Python that runs now, whatever kernelspec a reader's home folder holds.
+
+    Without folders to search, jupyter_client's `python3` is ipykernel's own, whose command begins with
+    sys.executable.
+    """
+
+    log_file: Path
+    name: str  # of the notebook
+    run: "_Run"
+    threads: int | None
+
+    @default("kernel_spec_manager")
+    def _only_native(self) -> KernelSpecManager:
+        return KernelSpecManager(parent=self, kernel_dirs=[])
+
+    async def start_kernel(self, **options: Any) -> None:
+        # What libraries and child processes print past Python would tear the progress bar.
+        if self.threads is not None:
+            options["env"] = {"OMP_NUM_THREADS": str(self.threads), **(options.get("env") or os.environ)}
+        with self.log_file.open("wb") as stream:
+            await super().start_kernel(stdout=stream, stderr=stream, **options)
+        self.run.kernels[self.name] = self
+        if self.run.stopping.is_set():
+            self.end()
+
+    def end(self) -> None:
+        """Kill the kernel and what it has started, from another thread."""
+        import psutil
+
+        with contextlib.suppress(psutil.NoSuchProcess):
+            kernel = psutil.Process(self.provisioner.pid)
+            for process in [*kernel.children(recursive=True), kernel]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    notebook: Path
+    injected: dict[str, Any]  # the parameters that its parameters cell declares
+
+    @property
+    def name(self) -> str:
+        return self.notebook.stem
+
+
+@dataclass
+class _Run:
+    """What the notebooks of one call share."""
+
+    run_dir: Path
+    root: Path
+    record: dict[str, Any]  # of run.json
+    progress: NotebookProgress
+    at: dict[str, Position] = field(default_factory=dict)  # of the notebooks that are running, by name
+    kernels: dict[str, "_ThisPython"] = field(default_factory=dict)  # theirs
+    stopping: threading.Event = field(default_factory=threading.Event)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+    def copy(self, name: str) -> Path:
+        return self.run_dir / "notebooks" / f"{name}.ipynb"
+
+    def all(self, jobs: list[_Job], force: bool, workers: int) -> list[Outcome]:
+        """Execute what is new or changed, and everything after it; the outcomes of all."""
+        outcomes: dict[str, Outcome] = {}
+        before = ""  # when the latest notebook before this one was started; ISO times of one zone compare as text
+        for job in jobs:
+            entry = self.record["notebooks"].get(job.name, {})
+            done = _done(entry, _digest(job.notebook, job.injected), self.copy(job.name))
+            if not done or force or before > entry.get("started", ""):
+                break
+            before = entry["started"]
+            self.progress.unchanged(job.name)
+            outcomes[job.name] = Outcome(job.name, "kept", entry.get("seconds", 0.0), self.copy(job.name))
+        for together in _side_by_side(jobs[len(outcomes) :]):
+            outcomes |= {outcome.name: outcome for outcome in self.execute(together, workers)}
+        return [outcomes[job.name] for job in jobs]
+
+    def execute(self, jobs: list[_Job], workers: int) -> list[Outcome]:
+        """Execute notebooks, so many at a time."""
+        workers = min(workers, len(jobs))
+        if workers == 1:  # in the main thread, where Ctrl-C reaches nbclient
+            return [self.one(job) for job in jobs]
+        threads, failed = max(1, cpu_count() // workers), threading.Event()
+
+        def next_one(job: _Job) -> Outcome | None:
+            if failed.is_set() or self.stopping.is_set():
+                return None
+            try:
+                return self.one(job, threads)
+            except BaseException:
+                failed.set()
+                raise
+
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(next_one, job) for job in jobs]
+            try:
+                while wait(futures, 1.0).not_done:  # a wait without end would keep Ctrl-C out on Windows
+                    pass
+            except KeyboardInterrupt as interrupt:
+                where = "; ".join(f"{name}, {at.where}" for name, at in sorted(self.at.items()))
+                self.stop()
+                raise KeyboardInterrupt(where) from interrupt
+        return [future.result() for future in futures]  # those that did not begin come after the one that failed
+
+    def stop(self) -> None:
+        """End the kernels of all running notebooks."""
+        self.stopping.set()
+        for kernel in list(self.kernels.values()):
+            kernel.end()
+
+    def one(self, job: _Job, threads: int | None = None) -> Outcome:
+        """Execute one notebook, whose kernel computes with so many threads where they are given."""
+        name, copy = job.name, self.copy(job.name)
+        digest, source = _digest(job.notebook, job.injected), _read_notebook(job.notebook)
+        # of an executed copy: papermill replaces it if it injects, and would leave it to act if it does not
+        source.cells = [cell for cell in source.cells if not is_injected(cell)]
+        entry = {"status": "running", "sha256": digest, "parameters": job.injected, "started": _now()}
+        self.write(name, entry)
+        start = time.perf_counter()
+        at = self.at[name] = self.progress.start(name, sum(1 for cell in source.cells if _counts(cell)))
+        try:
+            self.execute_cells(job, source, copy, at, threads)
+            entry["status"] = "done"
+        except NotebookFailed as failure:
+            entry |= {"status": "failed", "where": failure.where}
+            entry["error"] = f"{failure.error}: {failure.message}"
+            raise
+        except KeyboardInterrupt as interrupt:
+            entry |= {"status": "interrupted", "where": at.where}
+            raise KeyboardInterrupt(f"{name}, {at.where}") from interrupt
+        finally:
+            entry |= {"seconds": round(time.perf_counter() - start, 2), "finished": _now()}
+            del self.at[name]
+            self.kernels.pop(name, None)
+            self.write(name, entry)
+            self.progress.end(at, entry["status"], entry["seconds"])
+        return Outcome(name, "done", entry["seconds"], copy)
+
+    def execute_cells(
+        self, job: _Job, source: nbformat.NotebookNode, copy: Path, at: Position, threads: int | None
+    ) -> None:
+        """Execute a notebook's cells; `copy` appears when all are done, or NAME.failed.ipynb with NotebookFailed."""
+        failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
+        stopped: PapermillExecutionError | RuntimeError | None = None
+        with atomic_path(copy) as temporary:
+            # nbclient takes a class of kernel managers and makes the object itself
+            about = {"log_file": log_file, "name": job.name, "run": self, "threads": threads}
+            kernel = type("ThisPython", (_ThisPython,), about)
+            try:
+                papermill.execute_notebook(
+                    source,
+                    _plain(temporary),
+                    job.injected,
+                    cwd=self.root,  # the course's paths are written from the project's folder
+                    kernel_name="python3",  # with the next line: this Python, whatever the notebook names
+                    kernel_manager_class=kernel,
+                    language="python",
+                    extra_arguments=["--log-level=ERROR"],
+                    progress_bar=False,  # ours shows all notebooks
+                    on_cell_start=at.cell,  # nbclient's hook
+                    log_output=False,
+                    request_save_on_cell_execute=True,  # the only way to keep the cells before a kernel's death
+                )
+            except (PapermillExecutionError, RuntimeError) as error:
+                # RuntimeError: the kernel died, or never started
+                stopped = error
+            finally:
+                if not isinstance(stopped, RuntimeError) or self.stopping.is_set():
+                    log_file.unlink(missing_ok=True)  # of use only if the kernel itself failed
+            if self.stopping.is_set():  # which killed the kernel, or soon will
+                raise KeyboardInterrupt
+            executed = nbformat.read(temporary, as_version=4) if temporary.exists() else _read_notebook(job.notebook)
+            about = executed.metadata.setdefault("papermill", {})
+            about |= {"input_path": job.notebook.name, "output_path": copy.name}  # no folders of this machine
+            if isinstance(stopped, PapermillExecutionError) and not about.get("exception"):
+                # papermill counts the errors of cells tagged `raises-exception`, which are meant to raise.
+                executed = papermill.execute.remove_error_markers(executed)
+                stopped = None
+            tidy_streams(executed)
+            nbformat.write(executed, temporary)
+            if stopped is not None:
+                temporary.replace(failed)
+                raise _failure(job.name, stopped, at, log_file, failed) from None
+        failed.unlink(missing_ok=True)
+
+    def write(self, name: str, entry: dict[str, Any]) -> None:
+        with self.writing:
+            write_entry(self.record, self.run_dir, name, entry)
+
+
+def _side_by_side(jobs: list[_Job]) -> Iterator[list[_Job]]:
+    """The notebooks in parts of which the members may run at the same time; one with the tag `alone` is a part."""
+
+    def tagged(job: _Job) -> bool:
+        return any("alone" in cell.metadata.get("tags", []) for cell in _read_notebook(job.notebook).cells)
+
+    for alone, part in groupby(jobs, tagged):
+        members = list(part)
+        yield from ([job] for job in members) if alone else [members]
 
 
 def run_state(
@@ -195,87 +369,21 @@ def _given(parameters: dict[str, Any], run_dir: Path, root: Path) -> dict[str, A
     return parameters | {"run_dir": run_dir.relative_to(root).as_posix() if inside else run_dir.as_posix()}
 
 
-class _ThisPython(AsyncKernelManager):
-    """Starts the kernel in the Python that runs now, whatever kernelspec a reader's home folder holds.
-
-    Without folders to search, jupyter_client's `python3` is ipykernel's own, whose command begins with
-    sys.executable.
-    """
-
-    log_file: Path
-
-    @default("kernel_spec_manager")
-    def _only_native(self) -> KernelSpecManager:
-        return KernelSpecManager(parent=self, kernel_dirs=[])
-
-    async def start_kernel(self, **options: Any) -> None:
-        # What libraries and child processes print past Python would tear the progress bar.
-        with self.log_file.open("wb") as stream:
-            await super().start_kernel(stdout=stream, stderr=stream, **options)
-
-
-def _execute(notebook: Path, copy: Path, injected: dict[str, Any], root: Path, progress: NotebookProgress) -> None:
-    """Execute one notebook; `copy` appears when it is complete, or NAME.failed.ipynb with NotebookFailed."""
-    source = _read_notebook(notebook)
-    # of an executed copy: papermill replaces it if it injects, and would leave it to act if it does not
-    source.cells = [cell for cell in source.cells if not is_injected(cell)]
-    progress.start(notebook.stem, sum(1 for cell in source.cells if _counts(cell)))
-    failed, log_file = copy.with_suffix(".failed.ipynb"), copy.with_suffix(".log")
-    stopped: PapermillExecutionError | RuntimeError | None = None
-    with atomic_path(copy) as temporary:
-        # nbclient takes a class of kernel managers and makes the object itself
-        kernel = type("ThisPython", (_ThisPython,), {"log_file": log_file})
-        try:
-            papermill.execute_notebook(
-                source,
-                _plain(temporary),
-                injected,
-                cwd=root,  # the course's paths are written from the project's folder
-                kernel_name="python3",  # with the next line: this Python, whatever the notebook names
-                kernel_manager_class=kernel,
-                language="python",
-                extra_arguments=["--log-level=ERROR"],
-                progress_bar=False,  # ours shows all notebooks
-                on_cell_start=progress.cell,  # nbclient's hook
-                log_output=False,
-                request_save_on_cell_execute=True,  # the only way to keep the cells before a kernel's death
-            )
-        except (PapermillExecutionError, RuntimeError) as error:
-            # RuntimeError: the kernel died, or never started
-            stopped = error
-        finally:
-            if not isinstance(stopped, RuntimeError):
-                log_file.unlink(missing_ok=True)  # of use only if the kernel itself failed
-        executed = nbformat.read(temporary, as_version=4) if temporary.exists() else _read_notebook(notebook)
-        about = executed.metadata.setdefault("papermill", {})
-        about |= {"input_path": notebook.name, "output_path": copy.name}  # no folders of this machine
-        if isinstance(stopped, PapermillExecutionError) and not about.get("exception"):
-            # papermill counts the errors of cells tagged `raises-exception`, which are meant to raise.
-            executed = papermill.execute.remove_error_markers(executed)
-            stopped = None
-        tidy_streams(executed)
-        nbformat.write(executed, temporary)
-        if stopped is not None:
-            temporary.replace(failed)
-            raise _failure(notebook.stem, stopped, progress, log_file, failed) from None
-    failed.unlink(missing_ok=True)
-
-
 def _failure(
     name: str,
     error: PapermillExecutionError | RuntimeError,
-    progress: NotebookProgress,
+    at: Position,
     log_file: Path,
     copy: Path,
 ) -> NotebookFailed:
     if isinstance(error, PapermillExecutionError):
         what, message, traceback = error.ename, error.evalue, "\n".join(error.traceback)
-        where = f"{progress.where} (In [{error.exec_count}] of {copy.name})"
+        where = f"{at.where} (In [{error.exec_count}] of {copy.name})"
     else:
-        what, where = type(error).__name__, progress.where
+        what, where = type(error).__name__, at.where
         message = f"{error}; a kernel that dies has often run out of memory"
         traceback = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
-    return NotebookFailed(name, where, progress.source, what, message, traceback, copy)
+    return NotebookFailed(name, where, at.source, what, message, traceback, copy)
 
 
 def _read_notebook(path: Path) -> nbformat.NotebookNode:

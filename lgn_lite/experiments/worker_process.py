@@ -22,7 +22,7 @@ import psutil
 from rich.console import Console
 
 from lgn_lite.errors import InputError
-from lgn_lite.experiments.progress import NotebookProgress
+from lgn_lite.experiments.progress import NotebookProgress, Position
 from lgn_lite.experiments.runner import NotebookFailed, hold_run, run_notebooks
 from lgn_lite.experiments.worker import Job, RunEvent
 from lgn_lite.support.error_lines import os_error_line
@@ -111,13 +111,12 @@ class _ReportedProgress(NotebookProgress):
 
     def __init__(self, out: TextIO):
         super().__init__(Console(file=io.StringIO()), 1)
-        self.out = out
+        self.out, self.told = out, (0, "")
 
-    def cell(self, cell: Any, cell_index: int) -> None:
-        before = (self.number, self.heading)
-        super().cell(cell, cell_index)
-        if (self.number, self.heading) != before:
-            _send(self.out, {"cell": self.number, "cells": self.cells, "heading": self.heading})
+    def moved(self, at: Position) -> None:
+        if (at.number, at.heading) != self.told:
+            self.told = at.number, at.heading
+            _send(self.out, {"cell": at.number, "cells": at.cells, "heading": at.heading})
 
 
 def _send(out: TextIO, event: RunEvent) -> None:

@@ -59,8 +59,10 @@ def test_the_result_is_the_run_s_own_and_says_what_was_measured(run):
     (run / "results" / "09_train.json").write_text(json.dumps(result), encoding="utf-8")
     soup = first_page(run)
     assert list(rows(soup)) == [LGN, "best constant interval"] and rows(soup)[LGN][0] == "12.3"
-    assert "Measured in this run: toy-sta, small, test split, 659 queries" in words(soup) and "seed 7" in words(soup)
-    assert "±2.5 points" in words(soup)  # 1.96 √(0.1234 · 0.8766 / 659)
+    queries = result["variants"]["full"]["test"]["all"]["queries"]
+    measured = f"Measured in this run: toy-sta, small, test split, {queries} queries"
+    assert measured in words(soup) and "seed 7" in words(soup)
+    assert f"±{196 * (0.1234 * 0.8766 / queries) ** 0.5:.1f} points" in words(soup)
 
 
 def test_without_a_result_of_its_own_the_committed_one_is_shown_as_such(run):

@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -14,11 +15,13 @@ from lgn_lite.course import (
     released,
     save_results,
     setup,
+    train_in_turn,
     trained_models,
     work_folder,
 )
 from lgn_lite.errors import InputError
 from lgn_lite.recipes import Recipe
+from lgn_lite.support.files import hold_folder
 
 
 @pytest.fixture
@@ -62,6 +65,18 @@ def test_trained_models_come_by_name(tmp_path, monkeypatch, profile, workers):
         name: tmp_path / "models-seed3" / name / "best" for name in ("full", "late")
     }
     assert given == [(Recipe(profile=profile, seed=3), workers)]
+
+
+def test_one_notebook_trains_in_a_folder_at_a_time(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(notebook, "train_variants", lambda *arguments: order.append("trained"))
+    other = Thread(target=train_in_turn, args=(None, tmp_path, ["full"], Recipe()))
+    with hold_folder(tmp_path, "training in it", lock=".notebook.lock"):
+        other.start()
+        other.join(timeout=0.5)
+        order.append("released")
+    other.join(timeout=60)
+    assert order == ["released", "trained"]
 
 
 def test_setup_goes_to_the_project_and_shows_nothing(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from helpers.notebooks import Terminal, write_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from lgn_lite.errors import InputError
 from lgn_lite.experiments import runner as experiments
-from lgn_lite.experiments.progress import NotebookProgress, clock, show_failure
+from lgn_lite.experiments.progress import NotebookProgress, Position, clock, show_failure
 from lgn_lite.experiments.run_record import results
 from lgn_lite.experiments.runner import NotebookFailed, check_parameters, hold_run, run_notebooks
 
@@ -145,6 +146,81 @@ def test_interrupt_stops_the_kernel_and_leaves_no_notebook(tmp_path, ctrl_c_work
     assert (entry["status"], entry["where"]) == ("interrupted", "code cell 2 of 2")
 
 
+def meeting(here: str, other: str, end: str = "") -> str:
+    """A cell that ends only after another notebook's has begun."""
+    return f"""import pathlib, time
+pathlib.Path("{here}").touch()
+while not pathlib.Path("{other}").exists():
+    time.sleep(0.05)
+{end}"""
+
+
+@pytest.mark.slow
+def test_two_notebooks_run_at_a_time_and_a_tagged_one_alone(tmp_path):
+    """Each of the pair waits for the other; the two tagged ones look whether anything runs beside them."""
+    threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])"
+    empty = "import pathlib, time\ntime.sleep(1)\nassert not pathlib.Path('a').exists()"
+    notebooks = [
+        write_notebook(tmp_path / "0.ipynb", empty, tags=("alone",)),
+        write_notebook(tmp_path / "1.ipynb", meeting("a", "b", threads)),
+        write_notebook(tmp_path / "2.ipynb", meeting("b", "a", "time.sleep(1)\npathlib.Path('ended').touch()")),
+        write_notebook(tmp_path / "3.ipynb", "import pathlib\nassert pathlib.Path('ended').exists()", tags=("alone",)),
+    ]
+
+    def run():
+        outcomes = run_notebooks(notebooks, "run", root=tmp_path, console=quiet(), workers=2)
+        return [(outcome.name, outcome.status) for outcome in outcomes]
+
+    assert run() == [(name, "done") for name in "0123"]
+    assert run() == [(name, "kept") for name in "0123"]
+    executed = nbformat.read(tmp_path / "run" / "notebooks" / "1.ipynb", as_version=4)
+    assert executed.cells[0].outputs[0].text.strip().isdecimal()
+
+
+@pytest.mark.slow
+def test_beside_one_that_fails_the_other_ends_and_no_more_begin(tmp_path):
+    notebooks = [
+        write_notebook(tmp_path / "1.ipynb", meeting("a", "b", "time.sleep(2)")),
+        write_notebook(tmp_path / "2.ipynb", meeting("b", "a", "1 / 0")),
+        write_notebook(tmp_path / "3.ipynb", "1"),
+        write_notebook(tmp_path / "4.ipynb", "1"),
+    ]
+    with pytest.raises(NotebookFailed, match="ZeroDivisionError") as caught:
+        run_notebooks(notebooks, "run", root=tmp_path, console=quiet(), workers=2)
+    assert caught.value.name == "2"
+    entries = record(tmp_path / "run")["notebooks"]
+    assert {name: entry["status"] for name, entry in entries.items()} == {"1": "done", "2": "failed"}
+
+
+@pytest.mark.slow
+def test_interrupt_stops_both_kernels(tmp_path, ctrl_c_works):
+    """Also what a kernel has started; nothing half-done is left."""
+    pids = "import os, subprocess, sys\nsleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+    pids += "child = subprocess.Popen(sleep)\n"
+    pids += "pathlib.Path('{0}.pid').write_text(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(60)"
+    notebooks = [
+        write_notebook(tmp_path / "1.ipynb", meeting("a", "b", pids.format("a"))),
+        write_notebook(tmp_path / "2.ipynb", meeting("b", "a", pids.format("b"))),
+        write_notebook(tmp_path / "3.ipynb", "1"),
+    ]
+    written, processes = [tmp_path / f"{name}.pid" for name in "ab"], []
+
+    def press_ctrl_c():
+        while not all(path.exists() and len(path.read_text().split()) == 2 for path in written):
+            time.sleep(0.05)
+        processes.extend(psutil.Process(int(word)) for path in written for word in path.read_text().split())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press_ctrl_c, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt, match="1, code cell 1 of 1; 2, code cell 1 of 1"):
+        run_notebooks(notebooks, "run", root=tmp_path, console=quiet(), workers=2)
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert not alive
+    assert names(tmp_path / "run" / "notebooks") == []
+    entries = record(tmp_path / "run")["notebooks"]
+    assert {name: entry["status"] for name, entry in entries.items()} == {"1": "interrupted", "2": "interrupted"}
+
+
 # ── what is run again: the executions are replaced by a list of their names ───────────────────
 
 
@@ -158,13 +234,13 @@ def course(tmp_path, monkeypatch):
     ]
     executed = []
 
-    def execute(notebook, copy, injected, root, progress):
+    def execute(_, job, source, copy, *rest):
         time.sleep(0.002)  # times are stored in milliseconds
-        executed.append(notebook.stem)
+        executed.append(job.name)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text("executed")
 
-    monkeypatch.setattr(experiments, "_execute", execute)
+    monkeypatch.setattr(experiments._Run, "execute_cells", execute)
 
     def run(chosen="abc", parameters=None, force=False):
         executed.clear()
@@ -217,7 +293,7 @@ def test_a_run_that_was_killed_is_not_taken_for_done(course, monkeypatch):
         raise SystemExit  # as good as a power cut: nothing of ours handles it
 
     with monkeypatch.context() as patch:
-        patch.setattr(experiments, "_execute", die)
+        patch.setattr(experiments._Run, "execute_cells", die)
         with pytest.raises(SystemExit):
             course(force=True)
     assert course() == "abc"
@@ -412,24 +488,24 @@ def test_results_by_name(tmp_path):
 # ── what the terminal shows ───────────────────────────────────────────────────────────────────
 
 
-def play(console: Console) -> NotebookProgress:
+def play(console: Console) -> Position:
     with NotebookProgress(console, 2) as progress:
         progress.unchanged("00_first")
-        progress.start("01_second", cells=2)
-        progress.cell(new_code_cell("x = 1"), 0)
-        progress.cell(new_markdown_cell("text\n## Train *it*"), 1)
-        progress.cell(new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]}), 2)
-        progress.cell(new_code_cell("fit()"), 3)
+        at = progress.start("01_second", cells=2)
+        at.cell(new_code_cell("x = 1"), 0)
+        at.cell(new_markdown_cell("text\n## Train *it*"), 1)
+        at.cell(new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]}), 2)
+        at.cell(new_code_cell("fit()"), 3)
         progress._bars.refresh()
-        progress.end("done", 65)
-    return progress
+        progress.end(at, "done", 65)
+    return at
 
 
 def test_a_log_gets_one_plain_line_for_each_event(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as some CI services set: still no terminal
     console = Console(file=io.StringIO(), width=30)
-    progress = play(console)
-    assert progress.where == "code cell 2 of 2 under “Train it”" and progress.source == "fit()"
+    at = play(console)
+    assert at.where == "code cell 2 of 2 under “Train it”" and at.source == "fit()"
     assert console.file.getvalue().splitlines() == [
         "[1/2] 00_first: done before, unchanged",
         "[2/2] 01_second: started, 2 code cells",
