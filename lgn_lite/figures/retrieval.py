@@ -115,15 +115,19 @@ def plot_retrievals(examples: Sequence[Mapping]) -> Figure:
 def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = None) -> Figure:
     """Draw who does what when, each row label in its own row, in order of appearance.
 
-    Events are (row label, start, end, text, colour), in seconds. Raises InputError if one is not within
-    the video.
+    Events are (row label, start, end, text, colour), in seconds; those of one row that overlap share its height.
+    Raises InputError if one is not within the video.
     """
     rows = list(dict.fromkeys(event[0] for event in events))
-    ax = new_axes(size=(10, 0.9 + 0.55 * len(rows)))[1][0, 0] if ax is None else ax
+    lanes = {row: _lanes([event[1:3] for event in events if event[0] == row]) for row in rows}
+    heights = {row: 0.8 / max(1 + lane for lane in lanes[row].values()) for row in rows}
+    if ax is None:
+        ax = new_axes(size=(10, 0.9 + 0.55 * max(0.8 / height for height in heights.values()) * len(rows)))[1][0, 0]
     for row, start, end, text, colour in events:
+        lane, height = lanes[row][start, end], heights[row]
         start, end = moment_span((start, end), duration, f"{row}, “{text}”")
-        y = rows.index(row)
-        ax.barh(y, end - start, 0.8, left=start, color=colour, edgecolor="white", linewidth=1.5)
+        y = rows.index(row) - 0.4 + (lane + 0.5) * height
+        ax.barh(y, end - start, height, left=start, color=colour, edgecolor="white", linewidth=1.5)
         letters = max(5, int((end - start) / duration * 118))  # that fit into the bar's width
         red, green, blue = mpl.colors.to_rgb(colour)
         ink = INK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "white"
@@ -132,6 +136,17 @@ def plot_timeline(events: Sequence[tuple], duration: float, ax: Axes | None = No
     ax.set(xlabel="time (seconds)", xlim=(0, duration))
     draw_rows(ax, rows)
     return ax.figure
+
+
+def _lanes(spans: Sequence[tuple[float, float]]) -> dict[tuple[float, float], int]:
+    """For each interval the first lane that is free when it begins."""
+    free: list[float] = []  # when each lane is
+    found = {}
+    for start, end in sorted(spans):
+        lane = next((lane for lane, until in enumerate(free) if until <= start), len(free))
+        free[lane : lane + 1] = [end]
+        found[start, end] = lane
+    return found
 
 
 def frame_strip(

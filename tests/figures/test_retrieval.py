@@ -154,6 +154,15 @@ def test_timeline_has_a_row_for_each_label_and_bars_at_their_seconds():
         plots.plot_timeline([("blue square", 5, 4, "sits", "navy")], 20)
 
 
+def test_what_a_figure_does_at_the_same_time_shares_its_row():
+    events = [("red", 0, 12, "wears a hat", "red"), ("blue", 1, 5, "jumps", "navy"), ("red", 2, 4, "jumps", "red")]
+    events += [("red", 5, 9, "spins", "red"), ("red", 12, 14, "jumps", "red")]
+    ax = drawn(plots.plot_timeline(events, 20)).axes[0]
+    hat, blue, jump, spin, last = ((bar.get_y(), bar.get_y() + bar.get_height()) for bar in ax.patches)
+    assert blue == pytest.approx((0.6, 1.4)) and hat == pytest.approx((-0.4, 0.0)) and last == hat
+    assert jump == spin == pytest.approx((0.0, 0.4))
+
+
 def test_curves_draw_each_record_once():
     history = [{"step": 1, "epoch": 1, "loss": 0.7}, {"step": 2, "epoch": 1, "loss": 0.5, "R1@0.5": 40.0}]
     history.append({"step": 4, "epoch": 2, "R1@0.5": 60.0})
