@@ -191,7 +191,7 @@ def test_about_has_epoch_settings_and_no_path_of_the_machine(report, checkpoint)
     assert table["training"] == ["variant LGN", "variant baseline"]
     assert str(checkpoint.folder.parents[1]) not in report.get_text() and table["checkpoint"][0].endswith("/checkpoint")
     differing = cells(report.find(id="model").find_next("table").find_next("table"))[1:]
-    assert ["num_clips", "4", "20"] in [row[:3] for row in differing]  # a toy's model, of another size
+    assert ["num_clips", "4", "24"] in [row[:3] for row in differing]  # a toy's model, of another size
     assert not any(row[0] == "vocabulary_size" or row[1] == row[2] for row in differing)
 
 

@@ -360,7 +360,7 @@ def test_a_checkpoint_of_another_data_set(inspect, models, tiny_toy, checkpoint_
 def test_a_baseline_of_another_geometry(inspect, tmp_path, models, tiny_toy):
     """A second model with another map is drawn on its own map, with its own candidates."""
     found = load_checkpoint(models / "full" / "best")
-    model = LGN(found.model.config.override(num_clips=10, scales=(5,)))
+    model = LGN(found.model.config.override(num_clips=12, scales=(5,)))
     folder = save_checkpoint(tmp_path / "coarse", model, found.vocabulary, found.about, {})
     inspector = inspect(baseline=folder)
     one, two = inspector.setup["models"]

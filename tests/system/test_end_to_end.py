@@ -17,7 +17,7 @@ from lgn_lite.toy import RATE
 from lgn_lite.toy.build import SIZES, SPLITS
 from lgn_lite.video.frames import probe
 
-SMALL = {"hidden": 16, "text_dim": 16, "word_dim": 8}
+SMALL = {"hidden": 16, "text_dim": 16}
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,7 @@ def trained(tiny_toy, tmp_path_factory) -> Path:
 
 def test_every_video_of_every_split_has_features_at_the_asked_rate(tiny_toy):
     videos = {split: {query.video for query in tiny_toy.queries(split)} for split in SPLITS}
+    assert videos.pop("test-words") == videos["test"]  # of which it asks in other words
     assert {split: len(found) for split, found in videos.items()} == SIZES["tiny"]
     assert set(tiny_toy.features) == set().union(*videos.values())
     assert tiny_toy.features.attrs["rate"] == RATE

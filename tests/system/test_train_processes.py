@@ -185,7 +185,7 @@ def test_processes_that_cannot_find_each_other_are_refused(job, tmp_path, monkey
 
 def test_accelerate_launch(tiny_toy, tmp_path):
     """The command of the README, with the launcher that GPUs get."""
-    config = {"hidden": 16, "text_dim": 16, "word_dim": 8, "frame_dropout": 0.0}
+    config = {"hidden": 16, "text_dim": 16, "frame_dropout": 0.0}
     recipe = Recipe("full", "smoke", model=config, training={"batch_size": 75})  # 221 queries: the last batch of 71
     alone = train_variant(tiny_toy, tmp_path / "one", recipe, progress=False)
     words = ["train", tmp_path / "two", "--size", "tiny", "--root", tiny_toy.folder.parents[1], "--profile", "smoke"]

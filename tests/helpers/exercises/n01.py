@@ -87,12 +87,12 @@ WRONG = {
 }
 
 EXPECTED = {  # of Toy-STA tiny as of small
-    "words": (9.5, 11.5),
-    "moment_seconds": (4.0, 5.0),
-    "moments_per_video": (8.0, 10.5),
+    "words": (10.5, 12.5),
+    "moment_seconds": (5.0, 6.5),
+    "moments_per_video": (11.5, 13.5),
     "random_interval": (1.5, 5.0),
-    "constant_train": (12.0, 20.0),
+    "constant_train": (8.0, 14.0),
     "constant_test": (5.0, 20.0),
-    "remembered_by_query": (30.0, 70.0),
+    "remembered_by_query": (20.0, 60.0),
     "remembered_by_video": (5.0, 20.0),
 }

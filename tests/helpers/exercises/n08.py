@@ -186,9 +186,9 @@ WRONG = {
 # Of size small, profile cpu, seed 0.
 EXPECTED = {
     "touching": (0.3, 1.0),
-    "paper_length": (1.5, 1.9),
+    "paper_length": (1.3, 1.9),
     "course_length": (1.0, 1.3),
-    "r1": (75, 95),
+    "r1": (52, 75),
     "gain": (0, 40),
 }
 
