@@ -192,10 +192,11 @@ def _words(data: DataSet, config: LGNConfig, seed: int) -> tuple[Vocabulary, Wor
     vectors are there before any training, and a word of the test split is no more a secret than to 2D-TAN, which
     holds all 400,000 in memory.
     """
-    glove = data.has_glove and config.word_vectors != "random"
+    random = data.glove is None or config.word_vectors == "random"
+    glove = data.has_glove and not random
     splits = ("train", "val", *data.tests) if glove else ("train",)
     sentences = [query.sentence for split in splits for query in data.queries(split)]
-    if data.glove is None or config.word_vectors == "random":
+    if random:
         return Vocabulary.from_sentences(sentences), None
     others = frequent_words(data.glove) if glove else []
     vocabulary = Vocabulary.from_sentences([*sentences, *others])

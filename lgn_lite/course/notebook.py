@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from lgn_lite.figures.alt import describe
 from lgn_lite.figures.style import small_png, style
 from lgn_lite.recipes import Recipe, train_variants
 from lgn_lite.support.bars import bar
-from lgn_lite.support.files import hold_folder, project_root, write_json
+from lgn_lite.support.files import project_root, wait_for_folder, write_json
 from lgn_lite.support.reading import read_json, shown
 
 
@@ -124,13 +123,8 @@ def train_in_turn(
 
     Two notebooks of a run may be executed at a time, and both may need a model that is not there yet.
     """
-    with ExitStack() as stack:
-        hold = partial(hold_folder, folder, "training in it", lock=".notebook.lock")
-        try:
-            stack.enter_context(hold())
-        except InputError:
-            with bar(desc=f"another notebook is training in {folder}: waiting", bar_format="{desc}", leave=False):
-                stack.enter_context(hold(wait=-1))
+    erased = partial(bar, bar_format="{desc}", leave=False)  # no line of it stays in the notebook
+    with wait_for_folder(folder, "training in it", ".notebook.lock", show=lambda message: erased(desc=message)):
         return train_variants(data, folder, variants, recipe, workers)
 
 

@@ -12,11 +12,11 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lgn_lite.errors import InputError
 
@@ -189,13 +189,19 @@ def hold_folder(
 
 @contextmanager
 def wait_for_folder(
-    folder: str | Path, doing: str, lock: str = ".lock", leave: bool = True, of: str | Path = ""
+    folder: str | Path,
+    doing: str,
+    lock: str = ".lock",
+    leave: bool = True,
+    of: str | Path = "",
+    show: Callable[[str], AbstractContextManager[Any]] | None = None,
 ) -> Iterator[None]:
     """Hold a folder as `hold_folder` does; if another process has it, say so and wait until that has ended.
 
     Args:
         folder, doing, lock, leave: as in `hold_folder`.
         of: what is said to be held, if that is not the folder itself.
+        show: what shows the message for as long as it waits, such as a bar; None: a line on standard error.
 
     Raises:
         InputError: this is a worker process of the one that holds it.
@@ -210,8 +216,11 @@ def wait_for_folder(
                     "a worker process runs the script from its top: put what the script does below "
                     "`if __name__ == '__main__':`"
                 ) from None
-            print(f"{of or folder}: another process is {doing}; waiting for it", file=sys.stderr, flush=True)
-            stack.enter_context(held(wait=-1))
+            message = f"{of or folder}: another process is {doing}; waiting for it"
+            if show is None:
+                print(message, file=sys.stderr, flush=True)
+            with nullcontext() if show is None else show(message):
+                stack.enter_context(held(wait=-1))
         yield
 
 
