@@ -1,12 +1,13 @@
 """Annotations: which sentence describes which seconds of which video.
 
-Holds `Query`, the readers of Charades-STA, TACoS, ActivityNet Captions, their out-of-distribution splits (CD)
-and Toy-STA, the writer of Charades-STA's line format, statistics, and what keeps splits apart. Every reader
-cleans by 2D-TAN's rules and reports what it changed.
+Holds `Query`, the readers of Charades-STA, TACoS, ActivityNet Captions, their out-of-distribution splits (CD),
+TimeLens-Bench, YouMakeup and Toy-STA, the writer of Charades-STA's line format, statistics, and what keeps splits
+apart. Every reader cleans by 2D-TAN's rules and reports what it changed. Moment-DETR's jsonl: `jsonl.py`.
 """
 
 import hashlib
 import math
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,13 +17,16 @@ from typing import Any
 
 from lgn_lite.errors import InputError
 from lgn_lite.support.files import atomic_path
-from lgn_lite.support.reading import amount, csv_rows, finite_number, read_json, read_text, shown
+from lgn_lite.support.reading import amount, csv_rows, finite_number, jsonl_rows, read_json, read_text, shown
 from lgn_lite.support.words import LETTER, MOST_LETTERS, MOST_WORDS, find_words
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One sentence and the moment it describes; `start`, `end` and `duration` in seconds."""
+    """One sentence and the moment it describes; `start`, `end` and `duration` in seconds.
+
+    A sentence may be true of several windows, as in QVHighlights: `start` and `end` are then those of the longest.
+    """
 
     video: str
     sentence: str
@@ -31,12 +35,30 @@ class Query:
     duration: float  # of the whole video
     split: str = ""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)  # Toy-STA: kind, figure, activity, …
+    others: tuple[tuple[float, float], ...] = ()  # further windows, seconds
+    qid: int | str | None = None  # its number or name in a jsonl file
 
     # Models see fractions, since every video is cut into N clips; metrics are of seconds, as in the papers' tables.
     @property
     def span(self) -> tuple[float, float]:
         """Start and end as fractions of the video."""
         return self.start / self.duration, self.end / self.duration
+
+    @property
+    def windows(self) -> list[tuple[float, float]]:
+        """All windows that the sentence is true of, in order of time, seconds."""
+        return sorted([(self.start, self.end), *self.others])
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """The windows as fractions of the video."""
+        return [(start / self.duration, end / self.duration) for start, end in self.windows]
+
+
+def with_windows(query: Query, windows: Iterable[tuple[float, float]]) -> Query:
+    """A query with these windows instead, seconds; of equally long ones the first is its moment."""
+    first, *others = sorted(windows, key=lambda window: (window[0] - window[1], window))
+    return replace(query, start=first[0], end=first[1], others=tuple(others))
 
 
 class Queries(list[Query]):
@@ -73,7 +95,7 @@ def read_charades_sta(
     """
     # The lines have no duration, which 2D-TAN reads from a table of Charades, made for another task.
     path = Path(sentences_txt)
-    return _clean(_line_rows(path, Path(durations_csv), split), path, strict=strict)
+    return clean(_line_rows(path, Path(durations_csv), split), path, strict=strict)
 
 
 def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
@@ -89,7 +111,7 @@ def read_tacos(json_path: str | Path, *, split: str = "") -> Queries:
         return amount(entry.get("num_frames"), f"{where}: num_frames") / fps, fps
 
     path = Path(json_path)
-    return _clean(_json_rows(path, split, timing), path)
+    return clean(_json_rows(path, split, timing), path)
 
 
 def read_activitynet(json_path: str | Path, *, split: str = "") -> Queries:
@@ -99,7 +121,7 @@ def read_activitynet(json_path: str | Path, *, split: str = "") -> Queries:
     word is dropped and counted too. Raises InputError naming the file and the video.
     """
     path = Path(json_path)
-    return _clean(_json_rows(path, split, _duration_under("duration")), path, drop_wordless=True)
+    return clean(_json_rows(path, split, _duration_under("duration")), path, drop_wordless=True)
 
 
 def read_cd(json_path: str | Path, *, split: str = "") -> Queries:
@@ -110,7 +132,53 @@ def read_cd(json_path: str | Path, *, split: str = "") -> Queries:
     Cleaned as in `read_activitynet`. Raises InputError naming the file and the video.
     """
     path = Path(json_path)
-    return _clean(_json_rows(path, split, _duration_under("video_duration", "duration")), path, drop_wordless=True)
+    return clean(_json_rows(path, split, _duration_under("video_duration", "duration")), path, drop_wordless=True)
+
+
+def read_timelens(json_path: str | Path, *, split: str = "") -> Queries:
+    """Read a file of TimeLens-Bench, annotations of known test sets made again: {video: {duration, spans, queries}}.
+
+    The sentence number i is true of the span number i, seconds. Cleaned as in `read_activitynet`. Raises InputError
+    naming the file and the video.
+    """
+    path = Path(json_path)
+    keys = ("spans", "queries")
+    return clean(_json_rows(path, split, _duration_under("duration"), keys), path, drop_wordless=True)
+
+
+def read_youmakeup(jsonl_path: str | Path, durations: Mapping[str, float], *, split: str = "") -> Queries:
+    """Read lines {"video_id", "step": {n: {"startime", "endtime", "caption"}}}, spelled so; times are "HH:MM:SS".
+
+    YouMakeup is the paper's third data set. Its files have no durations.
+
+    Args:
+        jsonl_path: a line per video.
+        durations: {video: seconds}, from `read_durations`, or rows of features over their rate.
+        split: name that the queries get.
+
+    Returns:
+        The queries, cleaned as in `read_activitynet`.
+
+    Raises:
+        InputError: naming the file, the line and the step; also for a video without a duration.
+    """
+    path = Path(jsonl_path)
+    return clean(_youmakeup_rows(path, durations, split), path, drop_wordless=True)
+
+
+def read_durations(csv_path: str | Path) -> dict[str, float]:
+    """{video: seconds} from a csv with the columns `id` and `length`; a video may have two rows that agree.
+
+    Raises InputError naming the file and the line.
+    """
+    durations: dict[str, float] = {}
+    for where, row in csv_rows(Path(csv_path), columns=("id", "length")):
+        video, length = row["id"], amount(row["length"], f"{where}: length", text=True)
+        if durations.setdefault(video, length) != length:
+            raise InputError(
+                f"{where}: video {shown(video)} has length {length:g} here, {durations[video]:g} above; keep one"
+            )
+    return durations
 
 
 def read_toy_sta(folder: str | Path, split: str) -> Queries:
@@ -131,7 +199,7 @@ def read_toy_sta(folder: str | Path, split: str) -> Queries:
             "each line needs its row, in the same order"
         )
     tagged = [(where, replace(query, tags=tag)) for (where, query), tag in zip(rows, tags, strict=True)]
-    return _clean(tagged, path, strict=True)  # drawn, not annotated: a reversed moment would be our own error
+    return clean(tagged, path, strict=True)  # drawn, not annotated: a reversed moment would be our own error
 
 
 def write_charades_sta(queries: Iterable[Query], sentences_txt: str | Path) -> None:
@@ -228,19 +296,21 @@ def check_splits(splits: Mapping[str, Iterable[Query]], may_share: Collection[tu
             )
 
 
+# of moments; a query with several windows is dropped with the last of them
 LATE, EARLY = "ends past the video's duration clipped to it", "starts below 0 set to 0"
 REVERSED, WORDLESS = "pairs dropped because the start is not before the end", "pairs dropped because they have no word"
 SECONDS = (1e-3, 1e7)  # how long a video may last: from one frame to four months
 FPS = (1e-3, 1e4)  # frames per second: from time lapse to slow motion
+CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d):([0-5]?\d(?:\.\d+)?)", re.ASCII)  # hours, minutes, seconds
 
 
-def _clean(rows: Iterable[Located], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
+def clean(rows: Iterable[Located], path: Path, *, strict: bool = False, drop_wordless: bool = False) -> Queries:
     """2D-TAN's rules: clip the times to the video, then keep start < end; report once what was changed."""
-    clean = Queries()
-    clean.path = path
+    kept = Queries()
+    kept.path = path
     changed: dict[str, list[str]] = {LATE: [], EARLY: [], REVERSED: [], WORDLESS: []}
     for where, q in rows:
-        clean.written += 1
+        kept.written += 1
         _check_length(where, q.sentence)
         # A sentence without a word has no f_s: the crowd's typing slips are dropped, elsewhere the file is wrong.
         if not LETTER.search(q.sentence):
@@ -253,30 +323,34 @@ def _clean(rows: Iterable[Located], path: Path, *, strict: bool = False, drop_wo
             raise InputError(
                 f"{where}: video {shown(q.video)} has a duration of {q.duration:g} s; {bounds}; correct it"
             )
-        if max(abs(q.start), abs(q.end)) > SECONDS[1]:
-            times = f"from {q.start:g} s to {q.end:g} s"
-            raise InputError(f"{where}: {times}, but no video is longer than {SECONDS[1]:,.0f} s; correct the times")
-        # as written: clipping may also reverse a moment that lies wholly past the end
-        if strict and q.start >= q.end:
-            raise InputError(f"{where}: start {q.start:g} s is not before end {q.end:g} s; correct them")
-        # the candidates end with the video: with a target beyond it, none could overlap wholly
-        start, end = max(q.start, 0.0), min(q.end, q.duration)
-        if start >= end:  # no length, no overlap (`moments.interval_iou`): no candidate could be right
-            changed[REVERSED].append(where)
-            continue
-        if end < q.end:
-            changed[LATE].append(where)
-        if start > q.start:
-            changed[EARLY].append(where)
-        clean.append(q if (start, end) == (q.start, q.end) else replace(q, start=start, end=end))
+        for start, end in q.windows:
+            if max(abs(start), abs(end)) > SECONDS[1]:
+                what = f"from {start:g} s to {end:g} s, but no video is longer than {SECONDS[1]:,.0f} s"
+                raise InputError(f"{where}: {what}; correct the times")
+        windows = []
+        for start, end in q.windows:
+            # as written: clipping may also reverse a moment that lies wholly past the end
+            if strict and start >= end:
+                raise InputError(f"{where}: start {start:g} s is not before end {end:g} s; correct them")
+            # the candidates end with the video: with a target beyond it, none could overlap wholly
+            if max(start, 0.0) >= min(end, q.duration):  # no length, no overlap: no candidate could be right
+                changed[REVERSED].append(where)
+                continue
+            if end > q.duration:
+                changed[LATE].append(where)
+            if start < 0:
+                changed[EARLY].append(where)
+            windows.append((max(start, 0.0), min(end, q.duration)))
+        if windows:
+            kept.append(q if windows == q.windows else with_windows(q, windows))
     changes = [
         f"{len(locations)} {what} (first: {', '.join(_within(path, where) for where in locations[:3])})"
         for what, locations in changed.items()
         if locations
     ]
     if changes:  # once per file: 2D-TAN does the same in silence, and its pair counts differ from the files' lines
-        warnings.warn(f"{path}: {'; '.join(changes)}; {len(clean)} pairs kept", stacklevel=3)
-    return clean
+        warnings.warn(f"{path}: {'; '.join(changes)}; {len(kept)} pairs kept", stacklevel=3)
+    return kept
 
 
 def _check_length(where: str, sentence: str) -> None:
@@ -297,13 +371,7 @@ def _within(path: Path, where: str) -> str:
 
 def _line_rows(path: Path, durations_csv: Path, split: str) -> Iterator[Located]:
     """Charades-STA's lines with the durations of the csv."""
-    durations: dict[str, float] = {}
-    for where, row in csv_rows(durations_csv, columns=("id", "length")):
-        video, length = row["id"], amount(row["length"], f"{where}: length", text=True)
-        if durations.setdefault(video, length) != length:  # a video may have two rows that agree
-            raise InputError(
-                f"{where}: video {shown(video)} has length {length:g} here, {durations[video]:g} above; keep one"
-            )
+    durations = read_durations(durations_csv)
     # not splitlines: it also cuts at rare characters, such as U+2028, that a sentence may hold
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():  # such as after the last line break
@@ -331,21 +399,23 @@ def _duration_under(*keys: str) -> Timing:
     return timing
 
 
-def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Located]:
-    """The pairs of each video of a json file, in seconds."""
+def _json_rows(
+    path: Path, split: str, timing: Timing, keys: tuple[str, str] = ("timestamps", "sentences")
+) -> Iterator[Located]:
+    """The pairs of each video of a json file, in seconds; `keys` are those of its times and its sentences."""
     for video, entry in read_json(path).items():
         where = f"{path}, video {shown(video)}"
         if not isinstance(entry, dict):
             raise InputError(
-                f"{where}: must be an object with timestamps and sentences, not a "
+                f"{where}: must be an object with {keys[0]} and {keys[1]}, not a "
                 f"{type(entry).__name__}; correct the entry"
             )
         # TACoS is annotated in frames, ActivityNet Captions in seconds: unit is frames per second, or 1
         duration, unit = timing(where, entry)
-        times, sentences = entry.get("timestamps"), entry.get("sentences")
+        times, sentences = (entry.get(key) for key in keys)
         if not isinstance(times, list) or not isinstance(sentences, list) or len(times) != len(sentences):
             raise InputError(
-                f"{where}: timestamps and sentences must be two lists of the same length; correct the entry"
+                f"{where}: {keys[0]} and {keys[1]} must be two lists of the same length; correct the entry"
             )
         for i, (pair, sentence) in enumerate(zip(times, sentences, strict=True), start=1):
             here = f"{where}, pair {i}"
@@ -355,3 +425,29 @@ def _json_rows(path: Path, split: str, timing: Timing) -> Iterator[Located]:
                 )
             start, end = (finite_number(time, f"{here}: time") / unit for time in pair)
             yield here, Query(video, sentence.strip(), start, end, duration, split)
+
+
+def _youmakeup_rows(path: Path, durations: Mapping[str, float], split: str) -> Iterator[Located]:
+    """The steps of each line's video, in seconds."""
+    for where, entry in jsonl_rows(path):
+        video = entry.get("video_id")
+        if not isinstance(video, str) or not video:
+            raise InputError(f"{where}: video_id is {shown(video)}, not the name of a video; correct it")
+        if video not in durations:
+            raise InputError(f"{where}: the duration of video {shown(video)} is unknown; give it, or remove the line")
+        if not isinstance(steps := entry.get("step"), dict):
+            raise InputError(f"{where}: step must be an object {{number: step}}, not {shown(steps)}; correct it")
+        for number, step in steps.items():
+            here = f"{where}, step {shown(number)}"
+            if not isinstance(step, dict) or not isinstance(caption := step.get("caption"), str):
+                raise InputError(f"{here}: must be an object with a caption, startime and endtime; correct it")
+            start, end = (_clock(step.get(key), f"{here}: {key}") for key in ("startime", "endtime"))
+            yield here, Query(video, caption.strip(), start, end, durations[video], split)
+
+
+def _clock(value: Any, what: str) -> float:
+    """Seconds of "HH:MM:SS"; the seconds may have decimals."""
+    if not isinstance(value, str) or not (found := CLOCK.fullmatch(value.strip())):
+        raise InputError(f"{what} is {shown(value)}, not a time such as 00:01:36; correct it")
+    hours, minutes, seconds = found.groups()
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)

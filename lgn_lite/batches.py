@@ -89,7 +89,8 @@ class MomentDataset(Dataset):
             "video": self.video(query.video),  # (T, D)
             "words": self._words[index],  # (W,) or (W, word_dim)
             # The model knows no seconds: a map of N clips covers a video of any duration.
-            "span": torch.tensor(query.span, dtype=torch.float32),  # fractions of the video
+            # (2,) fractions of the video, (W, 2) of a query with several windows
+            "span": torch.tensor(query.spans if query.others else query.span, dtype=torch.float32),
             "duration": torch.tensor(query.duration, dtype=torch.float32),  # seconds
         }
 
@@ -122,9 +123,21 @@ def collate(items: Sequence[Batch]) -> Batch:
     """Stack items; sentences are padded with zeros to the longest, `word_counts` holds their lengths."""
     # Features have a fixed length, so videos stack as they are, (B, T, D); only sentences differ. Words are counted,
     # not read off the zeros: a word that GloVe lacks may have a vector of zeros too.
-    batch = {key: torch.stack([item[key] for item in items]) for key in ("index", "video", "span", "duration")}
+    batch = {key: torch.stack([item[key] for item in items]) for key in ("index", "video", "duration")}
+    batch["span"] = stack_windows([item["span"].view(-1, 2) for item in items])  # (B, 2), or (B, W, 2)
     batch["words"], batch["word_counts"] = pad_words([item["words"] for item in items])
     return batch
+
+
+def stack_windows(windows: Sequence[Tensor]) -> Tensor:
+    """The true windows (W_q, 2) of Q queries as one tensor: (Q, 2) if each has one, else (Q, W, 2).
+
+    A query of fewer windows repeats its last one, which changes no best overlap.
+    """
+    most = max(map(len, windows))
+    if most == 1:
+        return torch.cat(list(windows))
+    return torch.stack([torch.cat([found, found[-1:].expand(most - len(found), 2)]) for found in windows])
 
 
 def pad_words(words: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lgn_lite.annotations import Query
-from lgn_lite.batches import MomentDataset, collate, pad_words
+from lgn_lite.batches import MomentDataset, collate, pad_words, stack_windows
 from lgn_lite.errors import InputError
+from lgn_lite.jsonl import Ranked
 from lgn_lite.metrics import length_bin, length_bins, predictions_after_nms, summarise
 from lgn_lite.model import LGN
 from lgn_lite.support.bars import bar
@@ -190,10 +191,11 @@ def ranking(spans: Tensor, scores: Tensor, durations: Tensor) -> Callable[[Tenso
 def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
     """(Q, 2) ground-truth moments and (Q,) durations, both in seconds, in double precision.
 
-    In single precision an IoU of exactly m may pass a strict > m.
+    The moments are (Q, W, 2) if a query has several windows: `batches.stack_windows`. In single precision an IoU of
+    exactly m may pass a strict > m.
     """
     # Seconds, not fractions: annotations are written in tenths of seconds, on which many an IoU is exactly 0.5.
-    moments = torch.tensor([[query.start, query.end] for query in queries], dtype=torch.float64)
+    moments = stack_windows([torch.tensor(query.windows, dtype=torch.float64) for query in queries])
     return moments, torch.tensor([query.duration for query in queries], dtype=torch.float64)
 
 
@@ -246,6 +248,27 @@ def evaluate_logits(
     nms = model.config.nms if nms is None else nms
     predictions = predictions_from_logits(model, logits, query_tensors(queries)[1], max(KS), nms).segments
     return score_predictions(predictions, queries, thresholds, length_edges, KS, discounted=discounted)  # after NMS
+
+
+WRITTEN = 10  # predictions per query in a file: as many as mAP takes (`scoring.AP_WINDOWS`)
+
+
+def ranked_windows(
+    model: LGN, logits: Tensor, queries: Sequence[Query], keep: int = WRITTEN, nms: float | None = None
+) -> list[Ranked]:
+    """The first predictions for each query after NMS, as `jsonl.write_predictions` takes them.
+
+    Args:
+        model: whose candidates the logits are of.
+        logits: (Q, P), a row for each of the queries.
+        queries: the Q queries.
+        keep: predictions per query.
+        nms: threshold of NMS; None takes the model's setting.
+    """
+    nms = model.config.nms if nms is None else nms
+    found = predictions_from_logits(model, logits, query_tensors(queries)[1], min(keep, logits.shape[1]), nms)
+    rows = zip(found.segments, found.scores, found.candidates >= 0, strict=True)
+    return [Ranked([(a, b) for a, b in times[there].tolist()], scores[there].tolist()) for times, scores, there in rows]
 
 
 def score_predictions(

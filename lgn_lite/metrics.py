@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision.ops import nms as box_nms
 
 from lgn_lite.errors import InputError
-from lgn_lite.moments import interval_iou
+from lgn_lite.moments import best_iou, interval_iou
 from lgn_lite.support.metric_inputs import (
     Predictions,
     check_nms,
@@ -62,7 +62,8 @@ def recall(
 
     Args:
         predictions: (Q, P, 2), or a list of (P_q, 2): start and end, best first.
-        targets: (Q, 2), in the unit of the predictions.
+        targets: (Q, 2), in the unit of the predictions; (Q, W, 2) if queries have several windows, of which a
+            prediction need overlap one (`batches.stack_windows`).
         ks: how many of the first predictions count.
         thresholds: m, from 0 to 1.
         nms: apply NMS at this threshold before the first k are taken; None: take them as they are.
@@ -189,17 +190,17 @@ def length_bins(edges: Sequence[float]) -> list[str]:
 def best_constant_interval(train_spans: Tensor, threshold: float = 0.5, grid: int = 16) -> tuple[float, float]:
     """The interval with the highest R1 as the prediction for every training query, the video unseen.
 
-    train_spans: (Q, 2), fractions of the video. All intervals between `grid` equal steps are tried; ties go to the
-    first by start, then end. Returns start and end, fractions of the video.
+    train_spans: (Q, 2) or (Q, W, 2), fractions of the video. All intervals between `grid` equal steps are tried; ties
+    go to the first by start, then end. Returns start and end, fractions of the video.
     Raises InputError if there is no query.
     """
-    train_spans = checked_segments(train_spans, "train_spans")
     if len(train_spans) == 0:
         raise InputError("no training queries: a constant interval needs at least one")
+    windows = checked_targets(train_spans)  # (Q, W, 2)
     # What the positions of moments alone give away: a model that uses the video must beat it. Chosen on the
     # training split, as a model's weights are; 16 steps are the candidates of Charades-STA.
     intervals = torch.combinations(torch.arange(grid + 1)).double() / grid  # (G, 2), start < end, in order
-    hits = [(interval_iou(interval, train_spans) > threshold).sum().item() for interval in intervals]
+    hits = [(best_iou(interval[None, None], windows) > threshold).sum().item() for interval in intervals]
     start, end = intervals[hits.index(max(hits))].tolist()
     return start, end
 
@@ -301,16 +302,21 @@ def _greedy_nms(segments: Tensor, threshold: float, keep: int) -> tuple[Tensor, 
 
 
 def prediction_iou(predictions: Tensor, targets: Tensor) -> Tensor:
-    """Overlap of predictions with their query's target: (Q, keep, 2), (Q, 2) -> (Q, keep) float64."""
-    return interval_iou(predictions, exact(targets)[:, None])  # (Q, keep, 2) and (Q, 1, 2)
+    """Overlap of predictions (Q, keep, 2) with their query's target, the best of several: (Q, keep) float64."""
+    return best_iou(predictions, checked_targets(targets))
 
 
 def prediction_weights(predictions: Tensor, targets: Tensor, durations: Tensor) -> Tensor:
-    """(1 − |Δstart|) (1 − |Δend|) of predictions (Q, keep, 2), with Δ in fractions of the video: (Q, keep) float64."""
-    targets, durations = exact(targets), exact(durations, "durations")
-    if durations.shape != targets.shape[:1] or not (durations > 0).all() or not durations.isfinite().all():
-        raise InputError(f"{len(targets)} targets need as many durations, all above 0; got {tuple(durations.shape)}")
-    off = (predictions - targets[:, None]).abs() / durations[:, None, None]  # (Q, keep, 2)
+    """(1 − |Δstart|) (1 − |Δend|) of predictions (Q, keep, 2), with Δ in fractions of the video: (Q, keep) float64.
+
+    Of several windows the one counts that a prediction overlaps most.
+    """
+    windows, durations = checked_targets(targets), exact(durations, "durations")
+    if durations.shape != windows.shape[:1] or not (durations > 0).all() or not durations.isfinite().all():
+        raise InputError(f"{len(windows)} targets need as many durations, all above 0; got {tuple(durations.shape)}")
+    nearest = interval_iou(predictions[:, :, None], windows[:, None]).argmax(dim=2)  # (Q, keep) of W
+    meant = windows[torch.arange(len(windows))[:, None], nearest]  # (Q, keep, 2)
+    off = (predictions - meant).abs() / durations[:, None, None]
     return (1 - off).clamp(min=0).prod(dim=-1)  # a prediction beyond the video may be off by more than all of it
 
 

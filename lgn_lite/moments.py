@@ -28,6 +28,17 @@ def interval_iou(a: Tensor, b: Tensor) -> Tensor:
     return intersection / hull.clamp(min=torch.finfo(hull.dtype).tiny)  # 0 / tiny, not 0 / 0, for two equal points
 
 
+def best_iou(segments: Tensor, targets: Tensor) -> Tensor:
+    """IoU of segments with their query's target: with several windows, of each segment with the one it overlaps most.
+
+    segments: (B, P, 2); targets: (B, 2), or (B, W, 2) if queries have several windows (`batches.stack_windows`), in
+    one unit. Returns (B, P).
+    """
+    if targets.dim() == 2:
+        return interval_iou(segments, targets[:, None])
+    return interval_iou(segments[:, :, None], targets[:, None]).amax(dim=2)  # (B, P, 1, 2) and (B, 1, W, 2)
+
+
 class Moments(nn.Module):
     """The moment candidates of a video cut into N = `num_clips` clips (section 3.3, after 2D-TAN).
 
@@ -109,13 +120,16 @@ class Moments(nn.Module):
         return self.spans(durations.dtype) * durations[:, None, None]
 
     def iou(self, spans: Tensor) -> Tensor:
-        """Overlap of every candidate with a target: spans (B, 2), fractions of the video -> (B, P)."""
-        return interval_iou(self.spans(spans.dtype), spans[:, None, :])  # (P, 2) and (B, 1, 2) → (B, P)
+        """Overlap of every candidate with a target, the best of several: `best_iou`.
+
+        spans: (B, 2), or (B, W, 2) with several windows, fractions of the video. Returns (B, P).
+        """
+        return best_iou(self.spans(spans.dtype)[None], spans)
 
     def ceiling(self, spans: Tensor, thresholds: Iterable[float]) -> dict[float, float]:
         """Percent of targets whose best candidate overlaps by more than m: the R1 that no model can pass.
 
-        spans: (Q, 2), fractions of the video. Returns {m: percent} for the thresholds m.
+        spans: (Q, 2) or (Q, W, 2), fractions of the video. Returns {m: percent} for the thresholds m.
         """
         # In parts: all of TACoS against 2,548 candidates would fill gigabytes. float64 for a true strict >.
         best = torch.cat([self.iou(part).amax(dim=1) for part in spans.double().split(1024)])

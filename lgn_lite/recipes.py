@@ -19,7 +19,8 @@ from lgn_lite.checkpoint import About, Checkpoint, Companions
 from lgn_lite.config import VARIANTS, LGNConfig, TrainSettings, variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import evaluate, query_tensors, score_predictions
+from lgn_lite.evaluation import evaluate_logits, query_tensors, ranked_windows, score_predictions, score_queries
+from lgn_lite.jsonl import write_predictions
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
 from lgn_lite.support.bars import bar
@@ -337,24 +338,35 @@ def evaluation_set(data: DataSet, checkpoint: Checkpoint, split: str, memory: fl
     return MomentDataset(data.queries(split), features, checkpoint.encode, config, checkpoint.blind, memory)
 
 
-def evaluate_checkpoint(data: DataSet, checkpoint: Checkpoint, split: str = "test", discounted: bool = False) -> dict:
+def evaluate_checkpoint(
+    data: DataSet,
+    checkpoint: Checkpoint,
+    split: str = "test",
+    discounted: bool = False,
+    write: str | Path | None = None,
+) -> dict:
     """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
 
     Args:
         data, checkpoint, split: as of `evaluation_set`.
         discounted: dR@n,IoU=m too, which rewards close boundaries.
+        write: a file for the first ten predictions of each query, in Moment-DETR's jsonl.
 
     Returns:
         The table of `evaluation.score_predictions`.
     """
-    found = evaluation_set(data, checkpoint, split)
-    return evaluate(checkpoint.model, found, data.thresholds, data.length_edges, discounted=discounted)
+    model, found = checkpoint.model, evaluation_set(data, checkpoint, split)
+    logits = score_queries(model, found)
+    if write is not None:
+        write_predictions(found.queries, ranked_windows(model, logits, found.queries), write)
+    return evaluate_logits(model, logits, found.queries, data.thresholds, data.length_edges, discounted=discounted)
 
 
 def evaluate_constant(data: DataSet, split: str = "test") -> dict:
     """The same for the one interval that is right for most training queries, whatever the video and the sentence."""
     train_queries, queries = data.queries("train"), data.queries(split)
-    start, end = best_constant_interval(torch.tensor([query.span for query in train_queries]))
+    moments, lengths = query_tensors(train_queries)
+    start, end = best_constant_interval(moments / lengths.view(-1, *[1] * (moments.dim() - 1)))
     _, durations = query_tensors(queries)
     predictions = torch.tensor([start, end]) * durations[:, None]
     return score_predictions(predictions[:, None], queries, data.thresholds, data.length_edges, ks=(1,))

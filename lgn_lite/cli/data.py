@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lgn_lite.cli import completion
-from lgn_lite.cli.options import MARKUP, SAY, Root, Size, console, examples, frame_table, print_whole, stoppable
+from lgn_lite.cli.options import (
+    DATA,
+    MARKUP,
+    SAY,
+    FoundRoot,
+    Root,
+    Size,
+    SplitOption,
+    console,
+    examples,
+    frame_table,
+    given_path,
+    print_whole,
+    stoppable,
+)
 from lgn_lite.errors import InputError
 
 if TYPE_CHECKING:
@@ -259,6 +273,31 @@ def data_convert(
     rate = store.attrs["rate"]
     pace = f"{rate:g} rows per second" if rate else "rows per second that differ by video"
     console.print(f"{made}: {len(store)} videos, {store.dim} numbers per row, {pace}", **SAY)
+
+
+@data_app.command(
+    "jsonl",
+    epilog=examples(
+        "lgn-lite data jsonl toy-sta test.jsonl", "lgn-lite data jsonl charades-sta train.jsonl --split train"
+    ),
+)
+def data_jsonl(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=DATA, autocompletion=completion.data_sets)],
+    output: Annotated[str, typer.Argument(metavar="OUT", help="The file to write.")],
+    split: SplitOption = "test",
+    size: Size = "small",
+    root: FoundRoot = None,
+) -> None:
+    """Write a split's annotations as lines of Moment-DETR's jsonl, which `score` and other code bases read.
+
+    The queries are cleaned as everywhere, and numbered in their order: the numbers that `evaluate --write` gives them.
+    """
+    from lgn_lite.data_sets import find_data_set
+    from lgn_lite.jsonl import write_jsonl
+
+    path = given_path(output, "OUT", file=True)
+    queries = find_data_set(name, size, root).queries(split)
+    console.print(f"{write_jsonl(queries, path)}: {len(queries)} queries", **SAY)
 
 
 # ── What the commands say ─────────────────────────────────────────────────────────────────────

@@ -106,6 +106,7 @@ def train(
     epilog=examples(
         "lgn-lite evaluate runs/course/models/full/best",
         "lgn-lite evaluate runs/course/models/full/best --split test-composition --output new.json",
+        "lgn-lite evaluate runs/course/models/full/best --write predictions.jsonl",
     )
 )
 def evaluate(
@@ -117,6 +118,12 @@ def evaluate(
     ] = False,
     output: Annotated[
         str | None, typer.Option(metavar="PATH", help="A file for the results, as JSON.", show_default=False)
+    ] = None,
+    write: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="A file for ten predictions per query, in Moment-DETR's jsonl.", show_default=False
+        ),
     ] = None,
     device: Device = "cpu",
     size: CheckpointSize = "",
@@ -130,13 +137,16 @@ def evaluate(
     from lgn_lite.support.files import write_json
 
     path = given_path(output, "--output", file=True) if output is not None else None
+    predictions = given_path(write, "--write", file=True) if write is not None else None
     loaded = load_checkpoint(checkpoint, device)
     data_set = find_data_set(data or "", size, root, checkpoint=loaded)
-    results = evaluate_checkpoint(data_set, loaded, split, discounted)
+    results = evaluate_checkpoint(data_set, loaded, split, discounted, predictions)
     print_whole(evaluation_table(results))
     console.print(f"\n{variant_title(loaded.variant) or checkpoint} on {data_set.title}, {split}", **SAY)
     if path is not None:
         console.print(write_json(path, results), **SAY)
+    if predictions is not None:
+        console.print(predictions, **SAY)
 
 
 @model_app.command(
@@ -246,6 +256,58 @@ def summary(
     console.print(str(config), **SAY)
     console.print()
     print_whole(frame_table(readable(summarise_model(config, words=words)).reset_index(), ("part", "shape")))
+
+
+@model_app.command(
+    epilog=examples("lgn-lite score predictions.jsonl highlight_val_release.jsonl --json scores.json"),
+)
+def score(
+    predictions: Annotated[
+        Path,
+        typer.Argument(metavar="PREDICTIONS", help="Lines of qid and pred_relevant_windows [[start, end, score]]."),
+    ],
+    annotations: Annotated[
+        Path, typer.Argument(metavar="ANNOTATIONS", help="Lines of qid, query, vid, duration and relevant_windows.")
+    ],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
+    json_path: Annotated[
+        str | None,
+        typer.Option("--json", metavar="PATH", help="A file for the figures, unrounded.", show_default=False),
+    ] = None,
+) -> None:
+    """Judge anybody's predictions, in Moment-DETR's jsonl, without a model.
+
+    R@1 and R@5 are counted under IoU > m, as in 2D-TAN and LGN, and ≥ m, as in Moment-DETR; mAP over ten predictions
+    per query; by the length of the true windows: short up to 10 s, middle to 30, long to 150. A query without a
+    prediction counts as missed.
+    """
+    from lgn_lite.scoring import score_files, score_table
+    from lgn_lite.support.files import write_json
+
+    path = given_path(json_path, "--json", file=True) if json_path is not None else None
+    found = score_files(predictions, annotations)
+    table = score_table(found)
+    if as_csv:
+        table.columns = [f"{group} {sign}" for group, sign in table.columns]
+        typer.echo(table.to_csv(index_label="metric"), nl=False)
+    else:
+        print_whole(scores_table(table))
+    if path is not None:
+        console.print(write_json(path, found), **SAY)
+
+
+def scores_table(table: Any) -> Any:
+    """The table of `scoring.score_table`: percent with two digits, and numbers of queries."""
+    from rich.table import Table
+
+    shown = Table(
+        "", *(f"{group}  {sign}" for group, sign in table.columns), box=None, header_style="dim", pad_edge=False
+    )
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for name, row in table.iterrows():
+        shown.add_row(name, *("" if x != x else f"{x:.0f}" if name == "queries" else f"{x:.2f}" for x in row))
+    return shown
 
 
 def evaluation_table(results: dict) -> Any:

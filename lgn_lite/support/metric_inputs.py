@@ -79,15 +79,19 @@ def checked_predictions(predictions: Predictions, targets: Any) -> Tensor | list
 
 
 def checked_targets(targets: Any) -> Tensor:
-    """(Q, 2) float64 ground-truth segments; InputError, naming the query, for what are not segments."""
-    segments = exact(targets, "targets")
-    if segments.dim() != 2 or segments.shape[1] != 2:
+    """(Q, W, 2) float64 ground-truth windows, from (Q, 2) or (Q, W, 2); InputError, naming the query, for others."""
+    windows = exact(targets, "targets")
+    if windows.dim() == 2:
+        windows = windows[:, None]
+    if windows.dim() != 3 or windows.shape[2] != 2 or windows.shape[1] == 0:
         raise InputError(
-            f"targets: have the shape {tuple(segments.shape)}, not (Q, 2); give [start, end] for each query"
+            f"targets: have the shape {tuple(exact(targets).shape)}, not (Q, 2); give [start, end] for each query, "
+            "or (Q, W, 2) with several windows"
         )
-    if (bad := _impossible(segments)) is not None:
-        raise InputError(f"target of query {bad} (from 0): {_why(segments[bad])}")
-    return segments
+    if (bad := _impossible(windows.flatten(0, 1))) is not None:
+        q, w = divmod(bad, windows.shape[1])
+        raise InputError(f"target of query {q} (from 0): {_why(windows[q, w])}")
+    return windows
 
 
 def check_one_each(predictions: Sequence[Any] | Tensor, targets: Sequence[Any] | Tensor) -> None:

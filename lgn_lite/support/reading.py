@@ -56,8 +56,8 @@ def read_json(path: Path, advice: str = "fetch the file again") -> dict[str, Any
     return content
 
 
-def parse_json(text: str, where: str, advice: str = "fetch the file again") -> Any:
-    """What a json text says; `read_json` names what is refused."""
+def parse_json(text: str, where: str, advice: str = "fetch the file again", *, lines: bool = True) -> Any:
+    """What a json text says; `read_json` names what is refused. `lines`: whether `where` lacks the line."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
@@ -72,13 +72,29 @@ def parse_json(text: str, where: str, advice: str = "fetch the file again") -> A
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
     except json.JSONDecodeError as error:
-        raise InputError(f"{where}:{error.lineno}: not json: {error.msg}; {advice}") from error
+        at = f"{where}:{error.lineno}" if lines else where
+        raise InputError(f"{at}: not json: {error.msg}; {advice}") from error
     except RecursionError:
         raise InputError(f"{where}: lists or objects nested without end; {advice}") from None
     except ValueError as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{where}: a number too long to be read; {advice}") from error  # Python stops at 4,300 digits
+
+
+def jsonl_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The object on each line of a jsonl file, and its position "file:line"; blank lines are passed over.
+
+    Raises InputError, naming the line, for what `read_json` refuses.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):  # not splitlines: U+2028 may be in a sentence
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        entry = parse_json(line, where, "correct the line, or fetch the file again", lines=False)
+        if not isinstance(entry, dict):
+            raise InputError(f"{where}: must hold an object {{…}}, not a {type(entry).__name__}; one object per line")
+        yield where, entry
 
 
 def csv_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, str]]]:
