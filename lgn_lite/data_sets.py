@@ -6,12 +6,16 @@ A folder `data/NAME` holds a data set under its files' upstream names; `lgn-lite
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lgn_lite.annotations import (
     Query,
@@ -26,6 +30,7 @@ from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
+from lgn_lite.own_data_set import is_description, read_description, read_files
 from lgn_lite.support.files import project_root
 from lgn_lite.support.reading import shown
 from lgn_lite.text import GLOVE_50
@@ -86,8 +91,8 @@ class DataSet:
 
     @property
     def root(self) -> Path:
-        """The folder of all data sets."""
-        return self.folder.parents[1 if self.size else 0]
+        """The folder of all data sets; of one's own, the description's."""
+        return self.folder if is_description(self.name) else self.folder.parents[1 if self.size else 0]
 
     def _read(self, split: str) -> list[Query]:
         if split not in self._splits:
@@ -138,7 +143,8 @@ def open_data_set(
     A real data set opens without features too: the sentence-only models need none.
 
     Args:
-        name: "toy-sta", or a key of `REAL`.
+        name: "toy-sta", a key of `REAL`, or the path of a json that describes a data set of one's own
+            (`own_data_set.py`), from the current folder or from `root`.
         size: Toy-STA's: "tiny", "small" or "full".
         root: the folder of all data sets.
         glove: file of word vectors; by default ROOT/glove/glove.6B.300d.txt, if it exists.
@@ -157,8 +163,12 @@ def open_data_set(
         from lgn_lite.toy.encoder import make_toy  # here: torchvision is slow to import
 
         return _toy_sta(make_toy(root / name, size, seed, workers, progress), size)
+    if is_description(name):
+        return _own(Path(name) if Path(name).is_file() else root / name, root, glove)
     if name not in REAL:
-        raise DataSetMissing(f"no data set {shown(name)}: choose one of toy-sta, {', '.join(REAL)}")
+        raise DataSetMissing(
+            f"no data set {shown(name)}: choose one of toy-sta, {', '.join(REAL)}, or the .json that describes your own"
+        )
     data = REAL[name]
     data = replace(data, folder=root / data.folder, glove=Path(glove or root / "glove" / "glove.6B.300d.txt"))
     splits = {split: data.reader(data.folder, split) for split in ("train", "val", *data.tests)}
@@ -209,6 +219,9 @@ def find_data_set(
     for folder in roots:
         if (data := _found(folder, name, size, glove)) is not None:
             return data
+    if is_description(name):
+        looked = " or ".join(str(folder / name) for folder in roots)
+        raise DataSetMissing(f"{looked}: no such file; give the .json that describes the data set by --data")
     toy = name == "toy-sta"
     looked = " or ".join(str(folder / name / size if toy else folder / name) for folder in roots)
     make = f"draw it with `lgn-lite data toy --size {size}" if toy else f"fetch it with `lgn-lite data get {name}"
@@ -238,6 +251,8 @@ def _found(root: Path, name: str, size: str, glove: str | Path | None) -> DataSe
 
         made = find_toy(root / name, size)
         return None if made is None else _toy_sta(made, size)
+    if is_description(name) and not any(path.is_file() for path in (Path(name), root / name)):
+        return None
     return None if name in REAL and not (root / name).is_dir() else open_data_set(name, root=root, glove=glove)
 
 
@@ -253,6 +268,35 @@ def _toy_sta(made: ToyFiles, size: str) -> DataSet:
         encoder_file=made.encoder_file, carry_encoder=True, glove=GLOVE_50,
         tests=("test", "test-composition", "test-words"), length_edges=(3.0, 8.0), size=size,
     )  # fmt: skip
+
+
+def _own(path: Path, root: Path, glove: str | Path | None) -> DataSet:
+    """A data set that a json file describes. Its words have GloVe's vectors of 50 numbers, or those of `glove`."""
+    about, files = read_description(path), read_files(path)
+    queries = dict(files.queries)
+    if "test" not in queries and "val" in queries:
+        warnings.warn(
+            f"{path}: no test queries: what is called test are those of val, on which the epoch was chosen",
+            stacklevel=3,
+        )
+        queries["test"] = queries["val"]
+    lengths = np.quantile([query.end - query.start for found in queries.values() for query in found], [1 / 3, 2 / 3])
+    large = glove or root / "glove" / "glove.6B.300d.txt"
+    glove, word_dim = (Path(large), 300) if Path(large).is_file() else (GLOVE_50, 50)
+    attrs = files.features.attrs
+    data = DataSet(
+        path.name, about.title or path.resolve().parent.name, path.parent,
+        files.config.override(**{"word_dim": word_dim, **about.model}), partial(_no_other_split, path), about.videos,
+        features=files.features, encoder=str(attrs.get("encoder", "")), rate=files.rate, glove=glove,
+        length_edges=tuple(np.unique(lengths.round(1)).tolist()),
+    )  # fmt: skip
+    data._splits.update(queries)
+    return data
+
+
+def _no_other_split(path: Path, folder: Path, split: str) -> list[Query]:
+    """The reader of a described data set, whose splits are read when it is opened."""
+    raise InputError(f"{path}: names no file for {split!r}; add one")
 
 
 def _charades_sta(folder: Path, split: str) -> list[Query]:

@@ -140,7 +140,8 @@ def training_world(checkpoint: Checkpoint) -> str:
 def foreign_video(checkpoint: Checkpoint, video: str | Path) -> str:
     """A sentence for a video file that is not of the data set of the training; "" for one that lies in its folder."""
     data_set = checkpoint.about.data_set
-    if data_set in Path(video).absolute().parts:  # …/charades-sta/videos/AO8RW.mp4
+    # …/charades-sta/videos/AO8RW.mp4; the videos of a data set of one's own may lie anywhere
+    if data_set in Path(video).absolute().parts or data_set.endswith(".json"):
         return ""
     drawn = ": on a real video its predictions mean nothing" if data_set == "toy-sta" else ""
     return f"The model was trained on {training_world(checkpoint)}, and this video is not one of theirs{drawn}."

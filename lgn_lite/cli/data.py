@@ -206,9 +206,27 @@ def data_video(
         console.print(path, **SAY)
 
 
-@data_app.command("survey", epilog=examples("lgn-lite data survey", "lgn-lite data survey --root data-mini"))
-def data_survey(root: Root = Path("data")) -> None:
-    """Count the annotations that are there, next to the paper's Table 1, and explain each difference."""
+@data_app.command(
+    "survey",
+    epilog=examples(
+        "lgn-lite data survey", "lgn-lite data survey --root data-mini", "lgn-lite data survey train.jsonl"
+    ),
+)
+def data_survey(
+    own: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="Annotations of your own, or the .json that describes them.", show_default=False
+        ),
+    ] = None,
+    root: Root = Path("data"),
+) -> None:
+    """Count the annotations that are there, next to the paper's Table 1, and explain each difference.
+
+    With FILE: which map a model of its queries would get, and what the best candidate of each possible one reaches.
+    """
+    if own is not None:
+        return _survey_own(own)
     from lgn_lite.analysis.data_statistics import DIFFERENCES, survey
     from lgn_lite.data_sets import REAL
     from lgn_lite.downloads.fetch import state
@@ -226,6 +244,32 @@ def data_survey(root: Root = Path("data")) -> None:
     console.print("\nBest R1@m: what the best candidate of the preset would reach. Differences from the paper:", **SAY)
     for difference in DIFFERENCES:
         console.print(f"- {difference}", **SAY)
+
+
+def _survey_own(path: Path) -> None:
+    from rich.table import Table
+
+    from lgn_lite.annotations import statistics
+    from lgn_lite.own_data_set import CEILING, possible_maps, propose_map, read_queries
+
+    queries = read_queries(path)
+    found = statistics(queries)
+    console.print(
+        f"{path}: {found['pairs']:,} queries of {found['videos']:,} videos, {found['words']:.1f} words and "
+        f"{found['moment_seconds']:.1f} s on average",
+        **SAY,
+    )
+    table = Table("N", "scales", "candidates", "best R1@0.5", "best R1@0.7", "", box=None, header_style="dim")
+    maps = possible_maps(queries)
+    for one in maps:
+        figures = (f"{one.candidates:,}", *(f"{value:.1f}" for value in one.ceilings.values()))
+        table.add_row(str(one.num_clips), str(one.scales), *figures, "proposed" if one == propose_map(maps) else "")
+    print_whole(table)
+    console.print(
+        f"Best R1@m: what no model with these candidates can pass. Proposed: the smallest map of {CEILING:g} % at 0.7. "
+        "Another one: -s num_clips=… -s scales=[…] -s num_frames=…",
+        **SAY,
+    )
 
 
 @data_app.command("convert", epilog=examples("lgn-lite data convert charades-sta", "lgn-lite data convert tacos"))

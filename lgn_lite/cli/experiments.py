@@ -13,13 +13,19 @@ from lgn_lite.cli.options import (
     MARKUP,
     PROFILE,
     SAY,
+    Annotations,
+    Features,
     ParameterOptions,
     Profile,
     RunsDir,
+    SkipMissing,
+    TestQueries,
+    Validation,
     console,
     examples,
     folder_name,
     given_path,
+    own_data,
     parse_parameters,
     print_whole,
 )
@@ -29,7 +35,11 @@ experiments_app = typer.Typer(rich_markup_mode=MARKUP)
 
 
 @experiments_app.command(
-    epilog=examples("lgn-lite run", "lgn-lite run 09 --name plateau -p t_min=0.0 -p t_max=0.5", "lgn-lite run 00 01")
+    epilog=examples(
+        "lgn-lite run",
+        "lgn-lite run 09 --name plateau -p t_min=0.0 -p t_max=0.5",
+        "lgn-lite run 09 --name mine --annotations train.jsonl --validation val.jsonl --features mine.hdf5",
+    )
 )
 def run(
     notebooks: Annotated[
@@ -43,6 +53,11 @@ def run(
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name, which is that of its folder.")] = "course",
     parameter: ParameterOptions = None,
+    annotations: Annotations = None,
+    validation: Validation = None,
+    test: TestQueries = None,
+    features: Features = None,
+    skip_missing: SkipMissing = False,
     profile: Annotated[
         Profile | None,
         typer.Option(help=f"{PROFILE} It is the parameter of this name.", show_default="the notebooks' own"),
@@ -77,6 +92,8 @@ def run(
         parameters["profile"] = profile.value
     root = project_root()
     run_dir = root / given_path(runs_dir, "--runs-dir") / name
+    files = {"train": annotations, "val": validation, "test": test, "features": features}
+    parameters |= _own_data(run_dir, files, skip_missing, parameters)
     again = shlex.join(["lgn-lite", *(word for word in sys.argv[1:] if word != "--force")])
     try:
         outcomes = run_notebooks(
@@ -97,6 +114,14 @@ def run(
     _show_outcomes(outcomes, run_dir)
     _show_site(outcomes, run_dir)
     _show_models(run_dir)
+
+
+def _own_data(
+    folder: Path, files: dict[str, Path | None], skip_missing: bool, parameters: dict[str, Any]
+) -> dict[str, str]:
+    """The notebooks' parameter `data_set` for files of one's own, described in the folder; nothing without any."""
+    found = own_data(folder, parameters.get("data_set"), files, skip_missing)
+    return {} if found is None else {"data_set": found}
 
 
 def _show_outcomes(outcomes: list, run_dir: Path) -> None:
@@ -239,6 +264,11 @@ def sweep(
         str, typer.Option(metavar="PEM", help="With a scheduler at tls://…: the file of this side's key.")
     ] = "",
     parameter: ParameterOptions = None,
+    annotations: Annotations = None,
+    validation: Validation = None,
+    test: TestQueries = None,
+    features: Features = None,
+    skip_missing: SkipMissing = False,
     force: Annotated[bool, typer.Option("--force", help="Run also what is done and unchanged.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs and their status.")] = False,
     runs_dir: RunsDir = "runs",
@@ -265,7 +295,9 @@ def sweep(
         raise InputError("--tls-…: these are for a --scheduler; the local one makes its own certificate")
     if scheduler is not None and workers is not None:
         raise InputError("--workers is for the local cluster; with --scheduler, those that it has are taken")
-    runs = read_grid(grid, parse_parameters(parameter or []))
+    fixed = parse_parameters(parameter or [])
+    files = {"train": annotations, "val": validation, "test": test, "features": features}
+    runs = read_grid(grid, fixed | _own_data(root / folder, files, skip_missing, fixed))
     declared = check_parameters([path], {})
     try:
         check_names(declared, {key: None for parameters in runs.values() for key in parameters})

@@ -14,9 +14,13 @@ from lgn_lite.cli.options import (
     CheckpointRoot,
     CheckpointSize,
     Device,
+    OtherFeatures,
+    OtherQueries,
+    SkipMissing,
     SplitOption,
     console,
     examples,
+    other_queries,
 )
 
 inspector_app = typer.Typer(rich_markup_mode=MARKUP)
@@ -40,6 +44,9 @@ def inspect(
     baseline: BaselineOption = None,
     data: CheckpointData = None,
     split: SplitOption = "test",
+    annotations: OtherQueries = None,
+    features: OtherFeatures = None,
+    skip_missing: SkipMissing = False,
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
     sentence: Annotated[str | None, typer.Option(help="What to find in it, in English.", show_default=False)] = None,
     encoder: Annotated[
@@ -84,14 +91,6 @@ def inspect(
     arguments |= {"data": data, "split": split, "sentence": sentence, "size": size}
     if baseline is not None:
         load_checkpoint(baseline)  # the inspector does without a broken one; whoever names it wants to know
-    if video is None:  # the inspector does without data too: there would be nothing to see
-        try:
-            find_data_set(data or "", size, root, checkpoint=load_checkpoint(checkpoint))
-        except DataSetMissing as error:
-            raise InputError(f"{error}; a video of your own (--video) needs none") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        inspector(arguments).close()  # what is wrong is said here, and not to the first visitor
 
     def ready(address: str) -> None:
         console.print("The inspector is at", **SAY)
@@ -103,7 +102,18 @@ def inspect(
         if browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-    serve(arguments, host, port, token, ready)
+    loaded = load_checkpoint(checkpoint)
+    with other_queries(loaded, data, annotations, features, skip_missing, split) as name:
+        arguments["data"] = name
+        if video is None:  # the inspector does without data too: there would be nothing to see
+            try:
+                find_data_set(name or "", size, root, checkpoint=loaded)
+            except DataSetMissing as error:
+                raise InputError(f"{error}; a video of your own (--video) needs none") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inspector(arguments).close()  # what is wrong is said here, and not to the first visitor
+        serve(arguments, host, port, token, ready)
 
 
 @inspector_app.command(
@@ -117,6 +127,9 @@ def report(
     baseline: BaselineOption = None,
     data: CheckpointData = None,
     split: SplitOption = "test",
+    annotations: OtherQueries = None,
+    features: OtherFeatures = None,
+    skip_missing: SkipMissing = False,
     output: Annotated[
         Path | None, typer.Option(help="The HTML file to write.", show_default="CHECKPOINT/report-SPLIT.html")
     ] = None,
@@ -134,8 +147,9 @@ def report(
 
     loaded = load_checkpoint(checkpoint, device)
     compared = load_checkpoint(baseline, device) if baseline is not None else sibling_baseline(loaded, device)
-    data_set = find_data_set(data or "", size, root, checkpoint=loaded)
-    out = output or checkpoint / f"report-{split}.html"
+    out = output or checkpoint / f"report-{annotations.stem if annotations else split}.html"
     if sys.stderr.isatty():
         typer.echo(f"Predicting all queries of {split} (kept for the next time), then drawing some.", err=True)
-    console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)
+    with other_queries(loaded, data, annotations, features, skip_missing, split) as name:
+        data_set = find_data_set(name or "", size, root, checkpoint=loaded)
+        console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)

@@ -12,21 +12,30 @@ from lgn_lite.cli.options import (
     MARKUP,
     PROFILE,
     SAY,
+    Annotations,
     CheckpointArgument,
     CheckpointData,
     CheckpointRoot,
     CheckpointSize,
     Device,
+    Features,
     FoundRoot,
+    OtherFeatures,
+    OtherQueries,
     Profile,
     SettingOptions,
     Size,
+    SkipMissing,
     SplitOption,
+    TestQueries,
     TrainingOptions,
+    Validation,
     console,
     examples,
     frame_table,
     given_path,
+    other_queries,
+    own_data,
     parse_parameters,
     print_whole,
     stoppable,
@@ -40,13 +49,21 @@ model_app = typer.Typer(rich_markup_mode=MARKUP)
         "lgn-lite train runs/mine --variant baseline",
         "lgn-lite train runs/short -t epochs=2 -s hidden=64",
         "lgn-lite train runs/charades --data charades-sta --profile gpu",
+        "lgn-lite train runs/mine --annotations train.jsonl --validation val.jsonl --features mine.hdf5",
     )
 )
 def train(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="The folder for checkpoints and logs, such as runs/mine.")
     ],
-    data: Annotated[str, typer.Option(help=DATA, autocompletion=completion.data_sets)] = "toy-sta",
+    data: Annotated[
+        str | None, typer.Option(help=DATA, show_default="toy-sta", autocompletion=completion.data_sets)
+    ] = None,
+    annotations: Annotations = None,
+    validation: Validation = None,
+    test: TestQueries = None,
+    features: Features = None,
+    skip_missing: SkipMissing = False,
     variant: Annotated[
         str,
         typer.Option(
@@ -69,7 +86,9 @@ def train(
     """Train a model on a data set; interrupted, the same command resumes.
 
     If Toy-STA is not there yet, it is drawn first, into --root or into data. Real data have to be fetched before
-    (`lgn-lite data get`). Several GPUs share one training by `accelerate launch -m lgn_lite train FOLDER`.
+    (`lgn-lite data get`). A data set of your own is described in FOLDER/data_set.json: its width and rate come from the
+    features, its map from the moments (`lgn-lite data survey FOLDER/data_set.json` shows it). Several GPUs share one
+    training by `accelerate launch -m lgn_lite train FOLDER`.
     """
     from lgn_lite.config import variant_title
     from lgn_lite.data_sets import DataSetMissing, find_data_set
@@ -78,6 +97,8 @@ def train(
     from lgn_lite.training import is_main_process, selection
 
     path = given_path(folder, "FOLDER")
+    files = {"train": annotations, "val": validation, "test": test, "features": features}
+    data = own_data(path, data, files, skip_missing) or "toy-sta"
     model, of_training = parse_parameters(setting or []), parse_parameters(training or [])
     recipe = Recipe(variant, profile.value, seed, model, of_training)
     main = is_main_process()
@@ -113,6 +134,9 @@ def evaluate(
     checkpoint: CheckpointArgument,
     split: SplitOption = "test",
     data: CheckpointData = None,
+    annotations: OtherQueries = None,
+    features: OtherFeatures = None,
+    skip_missing: SkipMissing = False,
     discounted: Annotated[
         bool, typer.Option("--discounted", help="Show dR@n,IoU=m too, which rewards close boundaries.")
     ] = False,
@@ -139,8 +163,9 @@ def evaluate(
     path = given_path(output, "--output", file=True) if output is not None else None
     predictions = given_path(write, "--write", file=True) if write is not None else None
     loaded = load_checkpoint(checkpoint, device)
-    data_set = find_data_set(data or "", size, root, checkpoint=loaded)
-    results = evaluate_checkpoint(data_set, loaded, split, discounted, predictions)
+    with other_queries(loaded, data, annotations, features, skip_missing, split) as name:
+        data_set = find_data_set(name or "", size, root, checkpoint=loaded)
+        results = evaluate_checkpoint(data_set, loaded, split, discounted, predictions)
     print_whole(evaluation_table(results))
     console.print(f"\n{variant_title(loaded.variant) or checkpoint} on {data_set.title}, {split}", **SAY)
     if path is not None:

@@ -39,7 +39,8 @@ def examples(*commands: str) -> str:
 
 PROFILE = "How much to compute: smoke (only to see that all runs), cpu (the course's), or gpu (30 epochs on Toy-STA)."
 ROOT, SIZE = "The folder of all data sets.", "Toy-STA's size: tiny, small or full."
-DATA = "The data set: toy-sta, charades-sta, tacos or activitynet-captions."
+DATA = "The data set: toy-sta, charades-sta, tacos, activitynet-captions, or the .json that describes your own."
+OWN = "A data set of your own: "
 
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
 RunsDir = Annotated[str, typer.Option(metavar="PATH", help="The folder of all runs, from the project's folder.")]
@@ -54,6 +55,35 @@ ParameterOptions = Annotated[
 SettingOptions = Annotated[list[str] | None, _repeatable("--setting", "-s", "A model setting", completion.settings)]
 TrainingOptions = Annotated[
     list[str] | None, _repeatable("--training", "-t", "A training setting", completion.training_settings)
+]
+
+# a data set of one's own, in files
+Annotations = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help=f"{OWN}the training queries, .jsonl or .json.", show_default=False),
+]
+Validation = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The queries that choose the epoch.", show_default=False)
+]
+TestQueries = Annotated[
+    Path | None,
+    typer.Option("--test", metavar="FILE", help="The queries to report at the end.", show_default="those of val"),
+]
+Features = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The features of all videos, HDF5.", show_default=False)
+]
+SkipMissing = Annotated[
+    bool, typer.Option("--skip-missing", help="Leave out queries whose videos have no features, and count them.")
+]
+OtherQueries = Annotated[
+    Path | None,
+    typer.Option(
+        "--annotations", metavar="FILE", help="Other queries to predict, .jsonl or .json.", show_default=False
+    ),
+]
+OtherFeatures = Annotated[
+    Path | None,
+    typer.Option("--features", metavar="FILE", help="Their features.", show_default="those of the checkpoint's data"),
 ]
 
 # of the commands on a checkpoint
@@ -81,6 +111,58 @@ CheckpointSize = Annotated[
 SplitOption = Annotated[
     str, typer.Option(help="train, val, test, or Toy-STA's test-composition.", autocompletion=completion.splits)
 ]
+
+
+def own_data(
+    folder: Path,
+    data: str | None,
+    files: dict[str, Path | None],
+    skip_missing: bool,
+) -> str | None:
+    """The data set that a command is to use: the description of the files, written below `folder`, if any are given.
+
+    files: {"train": --annotations, "val": --validation, "test": --test, "features": --features}. Raises InputError
+    where one that is needed is missing, or `data` is given too.
+    """
+    from lgn_lite.own_data_set import FILE, write_description
+
+    if not any(files.values()):
+        if skip_missing:
+            raise InputError("--skip-missing is for --annotations; in a description it is written as skip_missing")
+        return data
+    if data is not None:
+        raise InputError(f"--data {data} and files of your own: give one of them")
+    names = {"train": "--annotations", "val": "--validation", "features": "--features"}
+    if missing := [name for key, name in names.items() if files[key] is None]:
+        raise InputError(f"{' and '.join(missing)}: missing; training takes annotations, validation and features")
+    return str(write_description(folder / FILE, files, skip_missing))
+
+
+@contextmanager
+def other_queries(
+    checkpoint: Any, data: str | None, annotations: Path | None, features: Path | None, skip_missing: bool, split: str
+) -> Iterator[str | None]:
+    """The data set that a command on a checkpoint is to use: with `annotations`, a description of these alone.
+
+    It describes them as `split`, and is gone when the command ends.
+    """
+    from tempfile import TemporaryDirectory
+
+    from lgn_lite.data_sets import find_data_set
+    from lgn_lite.own_data_set import SPLITS, write_description
+
+    if annotations is None:
+        if features is not None or skip_missing:
+            raise InputError("--features and --skip-missing are for --annotations: give the queries to predict")
+        yield data
+        return
+    if data is not None or split not in SPLITS:
+        raise InputError(f"--annotations with --data {data} or --split {split}: the file is all that is predicted")
+    if features is None:
+        features = find_data_set(checkpoint=checkpoint).require_features().path
+    with TemporaryDirectory(prefix="lgn-lite-") as folder:
+        files = {split: annotations, "features": features}
+        yield str(write_description(Path(folder) / f"{annotations.stem}.json", files, skip_missing))
 
 
 @contextmanager
