@@ -231,7 +231,7 @@ class LGNConfig:
 
     @classmethod
     def preset(cls, name: str, **settings: Any) -> LGNConfig:
-        """The settings for "toy", "charades-sta", "tacos" or "activitynet-captions"; some may be replaced."""
+        """The settings of one of PRESETS, such as "toy" or "charades-sta"; some may be replaced."""
         if name not in PRESETS:
             raise InputError(f"no preset {name!r}: choose one of {', '.join(PRESETS)}")
         return cls().override(**{**PRESETS[name], **settings})
@@ -335,6 +335,17 @@ PRESETS: dict[str, dict[str, Any]] = {
         t_max=1.0,  # MAX_IOU (2D-TAN)
         nms=0.5,  # NMS_THRESH (2D-TAN)
         word_vectors="frozen",  # as above
+    ),
+    # not in the paper: CLIP's and SlowFast's features, 75 clips of 2 s, as Moment-DETR has them; the map reaches over
+    # them by 2D-TAN's scales (`own_data_set.possible_maps`), and the modules are the paper's
+    "qvhighlights": dict(
+        feature="c3d",  # so that the FC layer after the first unit is a new one (4.3)
+        visual_dim=2816,  # 512 of CLIP and 2,304 of SlowFast, side by side
+        num_frames=75,
+        num_clips=75,
+        scales=(16, 8, 8, 8),
+        nms=0.7,  # several windows may lie close to each other
+        word_vectors="frozen",
     ),
     # the course: small enough for two cores. Its moments last 1.5 to 22 s of 41 s on average: a clip lasts 1.7 s, and
     # candidates reach over 16 of 24 clips, the longer ones at stride 2. Three of four layers are guided, as six of

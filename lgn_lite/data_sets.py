@@ -30,6 +30,7 @@ from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
+from lgn_lite.jsonl import read_jsonl
 from lgn_lite.own_data_set import is_description, read_description, read_files
 from lgn_lite.support.files import project_root
 from lgn_lite.support.reading import shown
@@ -180,8 +181,13 @@ def open_data_set(
         path = data.folder / source.file
         if path.exists():
             weights = data.folder / source.weights
+            features = FeatureStore(path)
+            if source is CLIP_SLOWFAST:  # or one of the two alone, or other encoders: the file says what
+                encoder, rate = str(features.attrs.get("encoder", "")), float(features.attrs.get("rate", 0))
+                settings = {**source.settings, "visual_dim": features.dim}
+                source = replace(source, encoder=encoder or source.encoder, rate=rate, settings=settings)
             data = replace(
-                data, config=data.config.override(**source.settings), features=FeatureStore(path),
+                data, config=data.config.override(**source.settings), features=features,
                 encoder=source.encoder, rate=source.rate, encoder_file=weights if weights.is_file() else None,
             )  # fmt: skip
             break
@@ -318,10 +324,25 @@ def _activitynet_captions(folder: Path, split: str) -> list[Query]:
     return read_activitynet(folder / f"{file}.json", split=split)
 
 
+def _qvhighlights(folder: Path, split: str) -> list[Query]:
+    """The windows of QVHighlights' test split are not published: its val is the test split here, as in the papers.
+
+    A tenth of the training videos is held out to choose the epoch.
+    """
+    file = "val" if split == "test" else "train"
+    queries = read_jsonl(folder / f"highlight_{file}_release.jsonl", split=split)
+    return queries if split in ("test", "trainval") else hold_out(queries)[split == "val"]
+
+
+# What `lgn-lite data convert npz` makes of the features that people publish today; all of one source, so also its width
+CLIP_SLOWFAST = Source(
+    "clip_slowfast.hdf5", "CLIP ViT-B/32 and SlowFast", settings={"feature": "c3d", "frame_norm": "l2"}
+)
+
 REAL: dict[str, DataSet] = {
     "charades-sta": DataSet(
         "charades-sta", "Charades-STA", Path("charades-sta"), LGNConfig.preset("charades-sta"), _charades_sta,
-        "Charades_v1_480/{name}.mp4", files=("trainval", "test"), thresholds=(0.5, 0.7), length_edges=(5.0, 10.0),
+        "Charades_v1_480/{name}.mp4", files=("trainval", "test"), length_edges=(5.0, 10.0),
         sources=(
             # the paper's: both early units, fc7 inside the model
             Source("vgg16_fc6_features.hdf5", "VGG16 trained on Charades, fc6", 6.0, "twostream_rgb.pth.tar"),
@@ -330,12 +351,13 @@ REAL: dict[str, DataSet] = {
                 "vgg_rgb_features.hdf5", "VGG16 trained on Charades, fc7", 6.0,
                 settings={"feature": "fc7", "frame_norm": "l2"},
             ),
+            CLIP_SLOWFAST,
         ),
     ),
     "tacos": DataSet(
         "tacos", "TACoS", Path("tacos"), LGNConfig.preset("tacos"), _tacos, "videos/{name}",
         thresholds=(0.1, 0.3, 0.5, 0.7), length_edges=(10.0, 30.0),
-        sources=(Source("tall_c3d_features.hdf5", "C3D, fc6"),),
+        sources=(Source("tall_c3d_features.hdf5", "C3D, fc6"), CLIP_SLOWFAST),
     ),
     "activitynet-captions": DataSet(
         "activitynet-captions", "ActivityNet Captions", Path("activitynet-captions"),
@@ -343,5 +365,9 @@ REAL: dict[str, DataSet] = {
         length_edges=(10.0, 30.0),
         may_share=(("val", "test"),),  # val_1 and val_2 are two annotations of the same videos
         sources=(Source("sub_activitynet_v1-3.c3d.hdf5", "C3D, 500 principal components"),),
+    ),
+    "qvhighlights": DataSet(
+        "qvhighlights", "QVHighlights", Path("qvhighlights"), LGNConfig.preset("qvhighlights"), _qvhighlights,
+        "videos/{name}.mp4", files=("trainval", "test"), length_edges=(10.0, 30.0), sources=(CLIP_SLOWFAST,),
     ),
 }  # fmt: skip

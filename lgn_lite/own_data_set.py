@@ -63,7 +63,9 @@ def is_description(name: str) -> bool:
     return name.endswith(".json")
 
 
-def write_description(path: str | Path, files: Mapping[str, str | Path | None], skip_missing: bool = False) -> Path:
+def write_description(
+    path: str | Path, files: Mapping[str, str | Path | None], skip_missing: bool = False, title: str = ""
+) -> Path:
     """Write the description of a data set.
 
     A description of the same files stays as it is, with what somebody has added to it.
@@ -72,6 +74,7 @@ def write_description(path: str | Path, files: Mapping[str, str | Path | None], 
         path: of the json file.
         files: {"train": …, "val": …, "test": …, "features": …}, as seen from the current folder; None: without it.
         skip_missing: leave out queries whose videos have no features.
+        title: for people; "": the folder's name.
 
     Returns:
         The path.
@@ -93,7 +96,7 @@ def write_description(path: str | Path, files: Mapping[str, str | Path | None], 
         if content != {name: value for name, value in before.items() if name not in ("title", "videos", "model")}:
             raise InputError(f"{path}: is of other files; give another folder, or move it away")
         return path
-    return write_json(path, content)
+    return write_json(path, content | ({"title": title} if title else {}))
 
 
 def read_description(path: str | Path) -> Description:

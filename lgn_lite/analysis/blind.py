@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lgn_lite.annotations import Query
 from lgn_lite.errors import InputError
+from lgn_lite.evaluation import query_tensors
 from lgn_lite.metrics import summarise, temporal_nms
 from lgn_lite.moments import interval_iou
 from lgn_lite.text import tokenize
@@ -93,7 +94,7 @@ def compare(
         "best interval for the verb": (most_hits_first, verbs),
         "action aware": (densest_first, verbs),
     }
-    ground_truth = torch.tensor([[query.start, query.end] for query in test], dtype=torch.float64)
+    ground_truth, _ = query_tensors(test)
     rows = {}
     for name, (ranking, known) in rankings.items():
         predictions = blind_predictions(train, test, ranking, known, max(ks), nms)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from lgn_lite.annotations import Queries, Query, statistics
+from lgn_lite.batches import stack_windows
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.moments import Moments
@@ -107,7 +108,7 @@ def _row(queries: Sequence[Query], moments: Moments | None) -> dict[str, Any]:
         "seconds per moment": found["moment_seconds"],
     }
     if moments is not None:
-        spans = torch.tensor([query.span for query in queries], dtype=torch.float64)
+        spans = stack_windows([torch.tensor(query.spans, dtype=torch.float64) for query in queries])
         row["candidates"] = len(moments)
         row |= {f"best R1@{m:g}": percent for m, percent in moments.ceiling(spans, (0.5, 0.7)).items()}
     return row

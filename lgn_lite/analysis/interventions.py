@@ -19,7 +19,7 @@ from lgn_lite.batches import MomentDataset, collate
 from lgn_lite.errors import InputError
 from lgn_lite.evaluation import predictions_from_logits, query_tensors
 from lgn_lite.model import LGN
-from lgn_lite.moments import interval_iou
+from lgn_lite.moments import best_iou
 
 
 def other_queries(queries: Sequence[Query]) -> list[int]:
@@ -37,7 +37,8 @@ def other_queries(queries: Sequence[Query]) -> list[int]:
     for i, query in enumerate(queries):
         group = videos[query.video]
         at = group.index(i)
-        apart = (j for j in group[at + 1 :] + group[:at] if interval_iou(spans[i], spans[j]) <= 0.5)
+        own = spans[i].view(1, -1, 2)  # one query's windows
+        apart = (j for j in group[at + 1 :] + group[:at] if best_iou(own, spans[j][None]).max() <= 0.5)
         following = (j % len(queries) for j in range(i + 1, i + len(queries)))
         elsewhere = (j for j in following if queries[j].video != query.video)
         if (other := next(apart, next(elsewhere, None))) is None:
@@ -106,7 +107,7 @@ def hits(model: LGN, logits: Tensor, queries: Sequence[Query], threshold: float 
     """
     targets, durations = query_tensors(queries)
     first = predictions_from_logits(model, logits, durations, keep=1).segments[:, 0]  # (Q, 2) seconds
-    return interval_iou(first, targets) > threshold
+    return best_iou(first[:, None], targets)[:, 0] > threshold
 
 
 class PairedDifference(NamedTuple):

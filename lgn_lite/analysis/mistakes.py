@@ -40,6 +40,12 @@ def _iou(a: Span, b: Span) -> float:
     return interval_iou(torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)).item()
 
 
+def nearest_window(prediction: Span, query: Query) -> Span:
+    """Of a query's true windows the one that a prediction overlaps most; of equal ones the nearest in time."""
+    middle = sum(prediction) / 2
+    return max(query.windows, key=lambda window: (_iou(prediction, window), -abs(sum(window) / 2 - middle)))
+
+
 def timing_of(prediction: Span, ground_truth: Span, threshold: float = 0.5, most: float = 0.9) -> str:
     """How a prediction misses in time.
 

@@ -20,7 +20,7 @@ from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet
 from lgn_lite.evaluation import RankedPredictions, predictions_from_scores, query_tensors, score_queries
-from lgn_lite.moments import interval_iou
+from lgn_lite.moments import best_iou, interval_iou
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.files import write_tensors
 
@@ -50,7 +50,7 @@ class SplitPredictions:
     @cached_property
     def iou(self) -> Tensor:
         """(Q,) IoU of the first predictions with the ground truth."""
-        return interval_iou(self.segments, query_tensors(self.queries)[0])
+        return best_iou(self.segments[:, None], query_tensors(self.queries)[0])[:, 0]
 
     def disagreement(self, other: SplitPredictions) -> Tensor:
         """(Q,) from 0 to 1: how little the first predictions of two models overlap, 1 − IoU."""

@@ -18,7 +18,17 @@ from matplotlib.figure import Figure
 
 from lgn_lite.analysis.explanation import Explanation, Gates, WordEffect
 from lgn_lite.errors import InputError
-from lgn_lite.figures.maps import CHANGE, MARK, best_span, draw_map, map_grid, moment_span, name_ends, widest
+from lgn_lite.figures.maps import (
+    CHANGE,
+    MARK,
+    best_span,
+    draw_map,
+    map_grid,
+    moment_span,
+    name_ends,
+    true_windows,
+    widest,
+)
 from lgn_lite.figures.style import (
     GROUND_TRUTH,
     GUIDE,
@@ -56,12 +66,12 @@ def prediction_rows(predictions: Mapping[str, Sequence], duration: float, ground
             rows.append({"label": label, "name": name, "rank": rank, "start": start, "end": end})
     if not rows:
         raise InputError("no predictions to draw: give {model: [(start, end), …]}")
-    if ground_truth is None:
+    if not (windows := true_windows(ground_truth, duration)):
         return rows
-    start, end = moment_span(ground_truth, duration, "ground truth")
     for row in rows:
-        row["iou"] = interval_iou(torch.tensor([row["start"], row["end"]]), torch.tensor([start, end])).item()
-    return [{"label": "ground truth", "name": "ground truth", "rank": 1, "start": start, "end": end}, *rows]
+        row["iou"] = interval_iou(torch.tensor([row["start"], row["end"]]), torch.tensor(windows)).max().item()
+    named = {"label": "ground truth", "name": "ground truth", "rank": 1}
+    return [*(named | {"start": start, "end": end} for start, end in windows), *rows]
 
 
 def strength(rank: int) -> float:
@@ -102,8 +112,7 @@ def word_rows(effects: Sequence[WordEffect], duration: float) -> list[tuple[str,
 
 
 def _shade(ax: Axes, ground_truth, duration: float) -> None:
-    if ground_truth is not None:
-        start, end = moment_span(ground_truth, duration, "ground truth")
+    for start, end in true_windows(ground_truth, duration):
         ax.axvspan(start, end, color=GROUND_TRUTH, alpha=0.16, lw=0, zorder=0)
         for second in (start, end):
             ax.axvline(second, color=GROUND_TRUTH, lw=1.2, ls="--", zorder=0.5)
@@ -122,7 +131,7 @@ def plot_predictions(
         predictions: {model: [(start, end), …]}, best first, in seconds, such as {"LGN": five, "baseline": five};
             later ones are paler.
         duration: of the video, seconds.
-        ground_truth: (start, end) in seconds, shaded; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, shaded; None if it is not known.
         sentence: the title.
         ax: where to draw; None makes a new figure.
 
@@ -167,7 +176,7 @@ def plot_guidance(
         moments: the P candidates.
         explanation: of `explain`.
         duration: of the video, seconds.
-        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, framed; None if it is not known.
         count: how many of the most raised and of the most lowered channels are named by their numbers and drawn.
         neutral: what the neutral α is, as `explain` was given it.
 
@@ -239,7 +248,7 @@ def plot_steps(
         moments: the P candidates.
         steps: (K + 1, P) scores, `Explanation.steps`.
         duration: of the video, seconds.
-        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, framed; None if it is not known.
         columns: maps per row.
         neutral: what the neutral α is, as `explain` was given it.
 
@@ -296,7 +305,7 @@ def plot_modulation(gates: Sequence[Gates], duration: float, ground_truth=None, 
     Args:
         gates: a unit each, `Explanation.gates`.
         duration: of the video, seconds.
-        ground_truth: (start, end) in seconds, shaded; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, shaded; None if it is not known.
         count: channels drawn before and after.
 
     Returns:
@@ -350,7 +359,7 @@ def plot_words(effects: Sequence[WordEffect], duration: float, prediction=None, 
         effects: of `word_effects`, in sentence order from the top.
         duration: of the video, seconds.
         prediction: (start, end) in seconds, the first prediction for the whole sentence, outlined at the right.
-        ground_truth: (start, end) in seconds, shaded; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, shaded; None if it is not known.
 
     Returns:
         The figure.

@@ -26,6 +26,7 @@ from lgn_lite.figures.maps import (
     moment_span,
     shared_scale,
     stairs,
+    true_windows,
     widest,
 )
 from lgn_lite.figures.style import GROUND_TRUTH, GUIDE, HOLE, IMPOSSIBLE, OURS, SCORES, model_styles
@@ -75,9 +76,9 @@ def map_figure(
     grid = map_grid(moments, scores, label)
     overlaps = None if iou is None else map_grid(moments, iou, "IoU")
     figure = go.Figure(_heatmaps(grid, duration, label, difference, overlaps))
-    if ground_truth is not None:
-        start, end = moment_span(ground_truth, duration, "ground truth")
+    for number, (start, end) in enumerate(true_windows(ground_truth, duration)):
         named = {"name": "ground truth", "hovertemplate": f"ground truth: {start:.1f} – {end:.1f} s<extra></extra>"}
+        named["showlegend"] = not number
         unnamed = {"hoverinfo": "skip", "showlegend": False}
         for colour, width, settings in (("white", 6, unnamed), (GROUND_TRUTH, 3, named)):  # a rim for contrast
             frame = {"symbol": "square-open", "size": 15, "color": colour, "line": {"width": width}}
@@ -158,8 +159,7 @@ def _fill(colour: str, shape: str) -> dict:
 
 
 def _shade(figure: go.Figure, ground_truth, duration: float, **panel) -> None:
-    if ground_truth is not None:
-        start, end = moment_span(ground_truth, duration, "ground truth")
+    for start, end in true_windows(ground_truth, duration):
         line = {"color": GROUND_TRUTH, "dash": "dash", "width": 1.2}
         figure.add_vrect(start, end, fillcolor=GROUND_TRUTH, opacity=0.16, line_width=0, layer="below", **panel)
         for second in (start, end):

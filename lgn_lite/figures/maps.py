@@ -40,6 +40,14 @@ def moment_span(span, duration: float, name: str) -> tuple[float, float]:
     return start, end
 
 
+def true_windows(ground_truth, duration: float) -> list[tuple[float, float]]:
+    """The windows of a ground truth in seconds: (start, end), or several of these; none of None."""
+    if ground_truth is None:
+        return []
+    windows = ground_truth if np.ndim(ground_truth) == 2 else [ground_truth]
+    return [moment_span(window, duration, "ground truth") for window in windows]
+
+
 def map_grid(moments: Moments, values, name: str) -> np.ndarray:
     """Values (P,) as a map (N, N) of start and end, NaN for cells without a candidate."""
     values, N = to_array(values), len(moments.mask)  # (P,), map size
@@ -95,7 +103,7 @@ def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, hig
         duration: of the video, seconds.
         palette: the name of a colormap, or its colours.
         low, high: the values at the ends of the palette; None takes those of the map.
-        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, framed; None if it is not known.
 
     Returns:
         The image, for a colour bar.
@@ -108,12 +116,12 @@ def draw_map(ax: Axes, grid: np.ndarray, duration: float, palette, low=None, hig
     ax.imshow(impossible, extent=edges, cmap=mpl.colors.ListedColormap([IMPOSSIBLE]))
     ax.add_patch(Polygon(stairs(N) * step, closed=False, fill=False, ec="#BBBBBB", lw=0.8))
     image = ax.imshow(np.ma.masked_invalid(grid), extent=edges, cmap=_colormap(palette), vmin=low, vmax=high)
-    if ground_truth is not None:
-        start, end = moment_span(ground_truth, duration, "ground truth")
+    for number, (start, end) in enumerate(true_windows(ground_truth, duration)):
         side = max(step, duration / 32)  # the cell, or what can be seen on a fine map
         corner = (end - side / 2, start - side / 2)
+        label = None if number else "ground truth"  # once in the legend
         ax.add_patch(Rectangle(corner, side, side, fill=False, ec="white", lw=4))  # a rim for contrast
-        ax.add_patch(Rectangle(corner, side, side, fill=False, ec=GROUND_TRUTH, lw=2.2, label="ground truth"))
+        ax.add_patch(Rectangle(corner, side, side, fill=False, ec=GROUND_TRUTH, lw=2.2, label=label))
     if np.isnan(grid[np.triu_indices(N)]).any():
         hole.set_label("no candidate")
     ax.set(xlim=edges[:2], ylim=edges[2:])
@@ -159,7 +167,7 @@ def plot_map(
         moments: the P candidates.
         scores: (P,), or other values of the candidates.
         duration: of the video, seconds.
-        ground_truth: (start, end) in seconds, framed; None if it is not known.
+        ground_truth: (start, end) in seconds, or several of these, framed; None if it is not known.
         prediction: (start, end) in seconds, marked by a star; None marks the highest score.
         ax: where to draw; None makes a new figure.
         label: what the values are.

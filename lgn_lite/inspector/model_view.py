@@ -6,6 +6,7 @@ nothing here knows of widgets. P candidates, C channels, K guidance modules, D v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ class ComparedModel:
         }  # fmt: skip
 
     def view(
-        self, number: int, sentence: str, duration: float, ground_truth: tuple[float, float] | None
+        self, number: int, sentence: str, duration: float, ground_truth: Sequence[tuple[float, float]] | None
     ) -> dict[str, Any]:
         """The map of one query.
 
@@ -129,7 +130,7 @@ class ComparedModel:
             number: of the query; −1: the reader's own video.
             sentence: as edited.
             duration: of the video, seconds.
-            ground_truth: start and end, seconds, if known for the sentence as edited.
+            ground_truth: the true windows, seconds, if known for the sentence as edited.
 
         Returns:
             The scores and, with a ground truth, IoU and label of the P candidates; five predictions; what NMS removed;

@@ -18,7 +18,7 @@ from PIL import Image
 from plotly.graph_objects import Figure
 
 from lgn_lite.analysis.explanation import WordEffect, top_predictions, word_effects
-from lgn_lite.analysis.mistakes import HIT, TIMINGS, content_of, scene_of, timing_of
+from lgn_lite.analysis.mistakes import HIT, TIMINGS, content_of, nearest_window, scene_of, timing_of
 from lgn_lite.analysis.predictions import SplitPredictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.batches import MomentDataset
@@ -26,7 +26,7 @@ from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.figures.interactive import map_figure, predictions_figure, words_figure
-from lgn_lite.moments import interval_iou
+from lgn_lite.moments import best_iou
 from lgn_lite.support.bars import bar
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.video.frames import probe, read_frames
@@ -120,7 +120,7 @@ class Cards:
     def mistake(self, i: int, found: SplitPredictions) -> tuple[str, ...]:
         """How the first prediction for query i misses: in time, and what it shows instead where that is known."""
         query, prediction = self.queries[i], tuple(found.segments[i].tolist())
-        kinds = (timing_of(prediction, (query.start, query.end)),)
+        kinds = (timing_of(prediction, nearest_window(prediction, query)),)
         if kinds[0] != HIT:
             with suppress(InputError):  # of a real video nobody knows all that happens
                 kinds += (content_of(prediction, query, scene_of(query, self.data.folder)),)
@@ -132,10 +132,10 @@ class Cards:
         scores = {name: found.logits[i].sigmoid() for name, found in self.predictions.items()}
         tops = {name: top_predictions(model.model, scores[name]) for name, model in self.models.items()}
         spans = {name: self.predictions[name].spans[numbers] * duration for name, (numbers, _) in tops.items()}
-        shared = {"duration": duration, "ground_truth": (query.start, query.end)}
+        shared = {"duration": duration, "ground_truth": query.windows}
         maps = []
         for name, found in self.predictions.items():
-            iou = interval_iou(found.spans, torch.tensor(query.span, dtype=torch.float64))
+            iou = best_iou(found.spans[None], torch.tensor([query.spans], dtype=torch.float64))[0]
             marks = {"predictions": spans[name].tolist(), "dropped": tops[name][1], "iou": iou}
             figure = map_figure(self.models[name].model.moments, scores[name], **shared, **marks)
             first = "{:.1f} – {:.1f} s".format(*spans[name][0].tolist())
@@ -155,7 +155,8 @@ class Cards:
         strip, missing = self.frame_strip(i)
         ranked = {name: found.tolist() for name, found in spans.items()}
         return self.row(i) | {
-            "anchor": anchor, "frame_strip": strip, "missing": missing, "maps": maps, "difference": difference,
+            "anchor": anchor, "windows": query.windows,
+            "frame_strip": strip, "missing": missing, "maps": maps, "difference": difference,
             "words": _interactive(words_figure, *words, alt=_words_alt(effects)) if effects else None,
             "predictions": _interactive(predictions_figure, ranked, **shared, alt=self.timeline_alt(i)),
             "models": [
@@ -231,7 +232,7 @@ def varied(
 
 
 def _truth(query: Query) -> str:
-    return f"ground truth {query.start:.1f} – {query.end:.1f} s"
+    return "ground truth " + " and ".join(f"{start:.1f} – {end:.1f} s" for start, end in query.windows)
 
 
 def _words_alt(effects: Sequence[WordEffect]) -> str:

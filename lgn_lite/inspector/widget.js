@@ -912,8 +912,8 @@ class Timeline {
     const { duration, ground_truth: groundTruth, original_ground_truth: original } = this.page.view;
     this.rows.replaceChildren();
     if (!duration) return;
-    if (groundTruth) this.row("ground-truth", "ground truth", ...groundTruth, "", "ground truth");
-    else if (original) this.row("original", "original’s", ...original, "", ORIGINAL);
+    groundTruth?.forEach((window) => this.row("ground-truth", "ground truth", ...window, "", "ground truth"));
+    original?.forEach((window) => this.row("original", "original’s", ...window, "", ORIGINAL));
     this.page.drawn.forEach((model, k) => {
       const name = this.page.models[k].name;
       (model.predictions ?? []).forEach(({ start, end, score, iou }, n) => {
@@ -1240,8 +1240,8 @@ class MapView {
     const position = (start, end) => [this.x(((end / duration) * N - 0.5) / N), this.y(((start / duration) * N + 0.5) / N)];
     const centre = (p) => [this.x((this.geometry.ends[p] + 0.5) / N), this.y((this.geometry.starts[p] + 0.5) / N)];
     if (!this.diverging) model?.dropped?.forEach((p) => cross(context, ...centre(p), clamp(cell / 4, 2, 6)));
-    if (groundTruth) square(context, ...position(...groundTruth), Math.max(cell, 10), page.colour("ground-truth"));
-    else if (original) square(context, ...position(...original), Math.max(cell, 10), "#000", [4, 3]);
+    groundTruth?.forEach((window) => square(context, ...position(...window), Math.max(cell, 10), page.colour("ground-truth")));
+    original?.forEach((window) => square(context, ...position(...window), Math.max(cell, 10), "#000", [4, 3]));
     if (this.diverging) {
       page.drawn.forEach((other, k) => {
         star(context, ...centre(other.predictions[0].candidate), 9);
@@ -1702,10 +1702,10 @@ class WordsTab extends SideTab {
     if (!model.effects.length) return node("p", { class: "lgn-note" }, "A sentence of one word has nothing to leave out.");
     const most = Math.max(...model.effects.map((effect) => Math.abs(effect.change)), 1e-6);
     const whole = page.drawn[k].predictions[0], digits = digitsOf(most);
-    const overlap = (start, end) => {
-      const both = Math.max(0, Math.min(end, groundTruth[1]) - Math.max(start, groundTruth[0]));
-      return both / (Math.max(end, groundTruth[1]) - Math.min(start, groundTruth[0]));
-    };
+    const overlap = (start, end) => Math.max(...groundTruth.map(([first, last]) => {
+      const both = Math.max(0, Math.min(end, last) - Math.max(start, first));
+      return both / (Math.max(end, last) - Math.min(start, first));
+    }));
     return node("table", { class: "lgn-effects" },
       node("thead", {}, node("tr", {}, ["without", "change of the score", "prediction then (≠: another)", groundTruth ? "IoU (whole sentence’s)" : null].map((name, c) => name && node("th", { scope: "col", colspan: c === 1 && "2" }, name)))),
       node("tbody", {},

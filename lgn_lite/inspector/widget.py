@@ -259,10 +259,10 @@ class Inspector(anywidget.AnyWidget):
             return view | {"message": message, "original": "", "tokens": [], "models": []}
         tokens, message = _read(sentence)
         asking = self._asking(number, query, tokens)  # whose ground truth is that of the sentence as edited
-        ground_truth = None if asking is None else (self._queries[asking].start, self._queries[asking].end)
+        ground_truth = None if asking is None else self._queries[asking].windows
         view |= {
             "original": query.sentence, "video": query.video, "duration": query.duration, "ground_truth": ground_truth,
-            "original_ground_truth": (query.start, query.end) if number != OWN and asking is None else None,
+            "original_ground_truth": query.windows if number != OWN and asking is None else None,
             "asked_by": OWN if asking in (None, number) else asking,
             "kind": query.tags.get("kind", ""), "tokens": tokens, "unknown": [], "unknown_note": "", "models": [],
             "notices": self._foreign() if number == OWN else [],
