@@ -3,9 +3,10 @@
     python data_scripts/build_miniature.py data-mini
     lgn-lite data status --root data-mini
 
-Charades-STA, TACoS and ActivityNet Captions lie in the folder under their upstream names and in their upstream
-layouts, with a small GloVe file. Annotations are made up, or real ones taken from a folder of data sets (`--from`);
-features are random, of the right width, rate and sign: what is trained on them is a proof that all runs, no more.
+Charades-STA, TACoS, ActivityNet Captions and QVHighlights lie in the folder under their upstream names and in their
+upstream layouts, with a small GloVe file. Annotations are made up, or real ones taken from a folder of data sets
+(`--from`); features are random, of the right width, rate and sign: what is trained on them is a proof that all runs, no
+more.
 """
 
 import csv
@@ -26,7 +27,7 @@ import typer
 from lgn_lite.errors import InputError
 from lgn_lite.support.error_lines import errors_as_lines
 from lgn_lite.support.files import atomic_path
-from lgn_lite.support.reading import amount, csv_rows, read_json, read_text
+from lgn_lite.support.reading import amount, csv_rows, jsonl_rows, read_json, read_text
 from lgn_lite.text import tokenize
 
 Entries = dict[str, dict[str, Any]]  # a video's entry in an annotation file, by its name
@@ -61,6 +62,12 @@ MANNERS = {
         "talks about|is seen using|jumps over|shows|continues to ride|cleans",
         "the horse|a long rope|the camera|a bicycle|the boat|an old guitar",
         " in front of a crowd.| while others watch.| and walks away. ",
+    ),
+    "qvhighlights": (
+        "A woman|A family|Two friends|A vlogger",
+        "walks along|films|eats|shows|talks about",
+        "the beach|a plate of food|the street|her new shoes|a dog",
+        ".| in the sun.| at night.",
     ),
 }
 
@@ -189,7 +196,50 @@ def _activitynet(folder: Path, real: Path | None, videos: int, few: int, seed: i
     return [text for entries in splits.values() for entry in entries.values() for text in entry["sentences"]]
 
 
-DATA_SETS = {"charades-sta": _charades_sta, "tacos": _tacos, "activitynet-captions": _activitynet}
+def _qvhighlights(folder: Path, real: Path | None, videos: int, few: int, seed: int) -> list[str]:
+    """highlight_{train,val}_release.jsonl, several windows per query, and rows of CLIP and SlowFast for each 2 s."""
+    sentences = []
+    with h5py.File(_parent(folder / "clip_slowfast.hdf5"), "w") as file:
+        file.attrs.update({"encoder": "CLIP and SlowFast", "layer": "", "rate": 0.5, "weights": ""})
+        for split, number in {"train": videos, "val": few}.items():
+            name = f"highlight_{split}_release.jsonl"
+            rows = (
+                [row for _, row in jsonl_rows(real / name)]
+                if real and (real / name).is_file()
+                else _made_jsonl(number, _random(seed, name))
+            )
+            chosen = list(dict.fromkeys(row["vid"] for row in rows))[:number]
+            rows = [row for row in rows if row["vid"] in chosen]
+            _write(folder / name, "".join(json.dumps(row) + "\n" for row in rows))
+            sentences += [row["query"] for row in rows]
+            for row in rows:
+                if row["vid"] not in file:
+                    features = _random(seed, row["vid"]).normal(size=(int(row["duration"] / 2), 2816))
+                    file[row["vid"]] = features.astype(np.float32)
+    return sentences
+
+
+def _made_jsonl(number: int, random: Random) -> list[dict[str, Any]]:
+    rows = []
+    for _ in range(number):
+        video = "".join(random.choice(list(ascii_letters + digits), 11)) + "_60.0_210.0"
+        moments = _moments(150.0, random)
+        for text, moment in zip(_texts("qvhighlights", random), moments, strict=True):
+            windows = [list(moment), list(moments[0])] if random.random() < 0.3 else [list(moment)]
+            qid = int(random.integers(1_000_000))
+            rows.append({"qid": qid, "query": text, "duration": 150, "vid": video, "relevant_windows": windows})
+    return rows
+
+
+def _parent(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+DATA_SETS = {
+    "charades-sta": _charades_sta, "tacos": _tacos, "activitynet-captions": _activitynet,
+    "qvhighlights": _qvhighlights,
+}  # fmt: skip
 
 
 def _glove(path: Path, data_sets: Iterable[list[str]], seed: int) -> None:

@@ -134,9 +134,9 @@ def stack_windows(windows: Sequence[Tensor]) -> Tensor:
 
     A query of fewer windows repeats its last one, which changes no best overlap.
     """
-    most = max(map(len, windows))
+    most = max(map(len, windows), default=1)
     if most == 1:
-        return torch.cat(list(windows))
+        return torch.cat(list(windows)) if windows else torch.zeros(0, 2)
     return torch.stack([torch.cat([found, found[-1:].expand(most - len(found), 2)]) for found in windows])
 
 

@@ -6,7 +6,6 @@ A folder `data/NAME` holds a data set under its files' upstream names; `lgn-lite
 from __future__ import annotations
 
 import shlex
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import copy
@@ -31,7 +30,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
 from lgn_lite.jsonl import read_jsonl
-from lgn_lite.own_data_set import is_description, read_description, read_files
+from lgn_lite.own_data_set import SPLITS, is_description, read_description, read_files
 from lgn_lite.support.files import project_root
 from lgn_lite.support.reading import shown
 from lgn_lite.text import GLOVE_50
@@ -74,16 +73,21 @@ class DataSet:
     thresholds: tuple[float, ...] = (0.3, 0.5, 0.7)  # temporal IoU of R@n (section 4.2)
     length_edges: tuple[float, ...] = (4.0, 5.0)  # seconds; the bins of the tables by moment length
     size: str = ""  # Toy-STA's: "tiny", "small" or "full"
+    missing: tuple[str, ...] = ()  # splits that one's own data set does not have
     _splits: dict[str, list[Query]] = field(default_factory=dict, init=False, repr=False, compare=False)  # as read
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of its splits."""
+        return tuple(split for split in ("train", "val", *self.tests) if split not in self.missing)
 
     def queries(self, split: str) -> list[Query]:
         """The queries of "train", "val" or one of `tests`; InputError, naming the file, if there is none.
 
         A split is read once; the list is the caller's own.
         """
-        splits = ("train", "val", *self.tests)
-        if split not in splits:
-            raise InputError(f"{self.title} has no split {shown(split)}: choose one of {', '.join(splits)}")
+        if split not in self.splits:
+            raise InputError(f"{self.title} has no split {shown(split)}: choose one of {', '.join(self.splits)}")
         queries = self._read(split)
         if not queries:
             file = getattr(queries, "path", None) or self.folder
@@ -279,30 +283,24 @@ def _toy_sta(made: ToyFiles, size: str) -> DataSet:
 def _own(path: Path, root: Path, glove: str | Path | None) -> DataSet:
     """A data set that a json file describes. Its words have GloVe's vectors of 50 numbers, or those of `glove`."""
     about, files = read_description(path), read_files(path)
-    queries = dict(files.queries)
-    if "test" not in queries and "val" in queries:
-        warnings.warn(
-            f"{path}: no test queries: what is called test are those of val, on which the epoch was chosen",
-            stacklevel=3,
-        )
-        queries["test"] = queries["val"]
+    queries = files.queries
     lengths = np.quantile([query.end - query.start for found in queries.values() for query in found], [1 / 3, 2 / 3])
     large = glove or root / "glove" / "glove.6B.300d.txt"
     glove, word_dim = (Path(large), 300) if Path(large).is_file() else (GLOVE_50, 50)
     attrs = files.features.attrs
     data = DataSet(
         path.name, about.title or path.resolve().parent.name, path.parent,
-        files.config.override(**{"word_dim": word_dim, **about.model}), partial(_no_other_split, path), about.videos,
+        files.config.override(**{"word_dim": word_dim, **about.model}), partial(_described, path), about.videos,
         features=files.features, encoder=str(attrs.get("encoder", "")), rate=files.rate, glove=glove,
         length_edges=tuple(np.unique(lengths.round(1)).tolist()),
+        missing=tuple(split for split in SPLITS if split not in queries),
     )  # fmt: skip
     data._splits.update(queries)
     return data
 
 
-def _no_other_split(path: Path, folder: Path, split: str) -> list[Query]:
-    """The reader of a described data set, whose splits are read when it is opened."""
-    raise InputError(f"{path}: names no file for {split!r}; add one")
+def _described(path: Path, folder: Path, split: str) -> list[Query]:
+    return read_files(path).queries[split]
 
 
 def _charades_sta(folder: Path, split: str) -> list[Query]:

@@ -141,7 +141,7 @@ def read_queries(path: str | Path) -> Queries:
 class Files(NamedTuple):
     """A described data set, read and checked."""
 
-    queries: dict[str, Queries]  # by split
+    queries: dict[str, Queries]  # by split; without a file for "test", that is "val"
     features: FeatureStore
     config: LGNConfig
     rate: float  # rows of features per second, Hz
@@ -167,6 +167,10 @@ def read_files(path: str | Path) -> Files:
         for split, found in queries.items()
     }
     first = next(iter(queries.values()))  # train, if there is one
+    if "test" not in queries and "val" in queries:
+        what = "no test queries: what is called test are those of val, on which the epoch is chosen"
+        warnings.warn(f"{path}: {what}", stacklevel=2)
+        queries["test"] = queries["val"]
     rate = float(features.attrs.get("rate") or 0.0) or measured_rate(first, features)
     config = model_config(first, features).override(**about.model)
     return Files(queries, features, config, rate)

@@ -195,7 +195,7 @@ def _words(data: DataSet, config: LGNConfig, seed: int) -> tuple[Vocabulary, Wor
     """
     random = data.glove is None or config.word_vectors == "random"
     glove = data.has_glove and not random
-    splits = ("train", "val", *data.tests) if glove else ("train",)
+    splits = data.splits if glove else ("train",)
     sentences = [query.sentence for split in splits for query in data.queries(split)]
     if random:
         return Vocabulary.from_sentences(sentences), None

@@ -85,7 +85,7 @@ def data_toy(
     if length is Length.long and not size.endswith(LONG):
         size += LONG
     data = draw_toy_sta(size, root, seed, workers)
-    for split in ("train", "val", *data.tests):
+    for split in data.splits:
         queries = data.queries(split)
         console.print(f"{split}: {len({query.video for query in queries})} videos, {len(queries)} queries")
     console.print(data.folder, **SAY)

@@ -162,7 +162,7 @@ def other_queries(
         features = find_data_set(checkpoint=checkpoint).require_features().path
     with TemporaryDirectory(prefix="lgn-lite-") as folder:
         files = {split: annotations, "features": features}
-        yield str(write_description(Path(folder) / f"{annotations.stem}.json", files, skip_missing))
+        yield str(write_description(Path(folder) / f"{annotations.stem}.json", files, skip_missing, annotations.name))
 
 
 @contextmanager

@@ -81,7 +81,8 @@ def write_report(
         name: evaluate_logits(models[name].model, found.logits, found.queries, data.thresholds, data.length_edges)
         for name, found in predictions.items()
     }
-    constant = evaluate_constant(data, split)
+    # it is chosen on the training split, which other queries than the checkpoint's own may not have
+    constant = {CONSTANT: evaluate_constant(data, split)} if "train" in data.splits else {}
     page = render(
         TEMPLATE,
         name=next(iter(models)),
@@ -90,7 +91,7 @@ def write_report(
         about=[(name, _about(model)) for name, model in models.items()],
         changed=_changed(checkpoint),
         inspect=inspect_command(checkpoint, data, split, baseline),
-        tables=_tables(results | {CONSTANT: constant}),
+        tables=_tables(results | constant),
         figures=_figures(results, constant, predictions, data),
         sections=cards.sections(count),
         rows=cards.rows(MAX_ROWS),
@@ -195,10 +196,10 @@ def _figures(
     ordered = dict(sorted(results.items(), key=lambda item: item[0] != "baseline"))
     rates = [f"R1@{m:g}" for m in data.thresholds]
     found = {}
-    for group in constant:  # by group a panel for each: the two strictest say most
+    for group in ordered[next(iter(ordered))]:  # by group a panel for each: the two strictest say most
         chosen = (*rates, "mIoU") if group == "all" else rates[-2:]
-        figure = plot_results(ordered, chosen, None if group == "all" else group, constant)
-        found[group] = [_picture(figure, _in_words(ordered | {CONSTANT: constant}, chosen, group))]
+        figure = plot_results(ordered, chosen, None if group == "all" else group, constant.get(CONSTANT))
+        found[group] = [_picture(figure, _in_words(ordered | constant, chosen, group))]
     overlaps = {name: predictions[name].iou.numpy() for name in ordered}
     alt = "Left a histogram of the first predictions' IoU with the ground truth; right the queries above each IoU. "
     alt += " ".join(

@@ -240,7 +240,7 @@ class Inspector(anywidget.AnyWidget):
         words = first.vocabulary.words[2:]  # without padding and <unk>
         return {
             "title": data.title if data is not None else (self._own.video if self._own else "no data"),
-            "splits": [] if data is None else ["train", "val", *data.tests],
+            "splits": [] if data is None else list(data.splits),
             "own": None if self._own is None else self._own.video,
             "upload": {"limit": LIMIT, "part": PART},
             "models": [model.setup() for model in self._models],
