@@ -74,6 +74,10 @@ class MomentDataset(Dataset):
             self._videos[name] = prepared
         return prepared
 
+    def words(self, index: int) -> Tensor:
+        """(W,) word numbers or (W, word_dim) word vectors of a query's sentence."""
+        return self._words[index]
+
     def preload(self, progress: bool = True) -> None:
         """Prepare all videos that memory holds: loader processes, started again each epoch, then share them."""
         if self.blind:

@@ -17,7 +17,7 @@ from lgn_lite.jsonl import Ranked
 from lgn_lite.metrics import length_bin, length_bins, predictions_after_nms, summarise
 from lgn_lite.model import LGN
 from lgn_lite.support.bars import bar
-from lgn_lite.support.metric_inputs import check_nms, check_one_each
+from lgn_lite.support.metric_inputs import Predictions, check_nms, check_one_each
 
 KS = (1, 5)  # n of R@n: the first prediction, and the first five (section 4.2)
 
@@ -272,7 +272,7 @@ def ranked_windows(
 
 
 def score_predictions(
-    predictions: Tensor,
+    predictions: Predictions,
     queries: Sequence[Query],
     thresholds: Sequence[float],
     length_edges: Sequence[float],
@@ -283,7 +283,7 @@ def score_predictions(
     """`metrics.summarise`: in all, by moment length, and by kind of caption if that is known.
 
     Args:
-        predictions: (Q, P, 2) start and end in seconds, best first.
+        predictions: (Q, P, 2) start and end in seconds, best first, or Q arrays of (P_q, 2).
         queries: the Q queries.
         thresholds, ks, nms: as of `metrics.summarise`.
         length_edges: seconds, the boundaries of the groups by length.

@@ -29,6 +29,7 @@ from lgn_lite.support.reading import parse_json, read_text
 from lgn_lite.support.weights import read_weights
 from lgn_lite.text import Vocabulary, WordVectors, encode_with, frequent_words, word_vectors
 from lgn_lite.training import train
+from lgn_lite.windows import Windows, ranked_in_windows
 
 # Chosen on the validation split of Toy-STA `small`, the schedule by `study/initialisation.py`; "smoke" only proves that
 # all runs. The learning rate is LGN's; RATES has each variant's own.
@@ -344,6 +345,7 @@ def evaluate_checkpoint(
     split: str = "test",
     discounted: bool = False,
     write: str | Path | None = None,
+    windows: Windows | None = None,
 ) -> dict:
     """R@n,IoU=m and mIoU of a checkpoint on a split, in all, by caption kind and by moment length.
 
@@ -351,15 +353,23 @@ def evaluate_checkpoint(
         data, checkpoint, split: as of `evaluation_set`.
         discounted: dR@n,IoU=m too, which rewards close boundaries.
         write: a file for the first ten predictions of each query, in Moment-DETR's jsonl.
+        windows: cut each video into these, `windows.cut`; None: one map for the whole.
 
     Returns:
         The table of `evaluation.score_predictions`.
     """
     model, found = checkpoint.model, evaluation_set(data, checkpoint, split)
-    logits = score_queries(model, found)
+    measured = {"thresholds": data.thresholds, "length_edges": data.length_edges, "discounted": discounted}
+    if windows is not None:
+        ranked = ranked_in_windows(model, found, windows)
+        results = score_predictions([one.windows for one in ranked], found.queries, **measured)
+    else:
+        logits = score_queries(model, found)
+        ranked = ranked_windows(model, logits, found.queries) if write is not None else []
+        results = evaluate_logits(model, logits, found.queries, **measured)
     if write is not None:
-        write_predictions(found.queries, ranked_windows(model, logits, found.queries), write)
-    return evaluate_logits(model, logits, found.queries, data.thresholds, data.length_edges, discounted=discounted)
+        write_predictions(found.queries, ranked, write)
+    return results
 
 
 def evaluate_constant(data: DataSet, split: str = "test") -> dict:
