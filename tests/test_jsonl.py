@@ -4,7 +4,7 @@ import json
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgn_lite.annotations import Query, read_charades_sta, read_tacos
@@ -53,6 +53,7 @@ times = st.floats(0, 100, width=32)
 windows = st.lists(st.tuples(times, times).filter(lambda w: w[0] < w[1]), min_size=1, max_size=4, unique=True)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(windows, st.text(min_size=1).filter(lambda s: s.strip())), min_size=1, max_size=4),
     st.sampled_from(["number", "text", "none"]),
