@@ -36,6 +36,7 @@ VIDEO_SUFFIXES = {
     ".wmv",
 }  # fmt: skip
 ABSENT = "no features"
+EITHER = "with or without a suffix such as .mp4"  # how names meet, as messages put it; `FeatureStore._names` does it
 SHOWN = 10  # faulty videos that a message names
 
 
@@ -135,7 +136,7 @@ class FeatureStore(Mapping):
         """
         videos = list(dict.fromkeys(videos))
         if faults := self.faults(videos, dim):
-            raise faults_error(self.path, faults, len(videos))
+            raise faults_error(self, faults, len(videos))
 
     def faults(self, videos: Iterable[str], dim: int | None = None) -> dict[str, str]:
         """What is wrong with the features of these videos, {video: what}; no numbers are read.
@@ -175,8 +176,8 @@ class FeatureStore(Mapping):
             raise InputError(f"{self.path}: video {video!r} may be {' or '.join(map(repr, names))}; use its exact name")
         if not names:
             raise InputError(
-                f"{self.path}: no features of video {video!r}, with or without a suffix such as .mp4; extract them, "
-                "or check its name"
+                f"{self.path}: no features of video {video!r}, {EITHER}; extract them, or check its name: those of the "
+                f"file are like {next(iter(self))!r}"
             )
         return names[0]
 
@@ -219,14 +220,21 @@ def without_suffix(video: str) -> str:
     return unicodedata.normalize("NFC", stem if stem and f".{suffix.lower()}" in VIDEO_SUFFIXES else video)
 
 
-def faults_error(path: Path, faults: Mapping[str, str], count: int) -> InputError:
+def faults_error(features: FeatureStore, faults: Mapping[str, str], count: int) -> InputError:
     """The error for the faulty ones, {video: what}, of this many videos: counts them, and names the first ten."""
-    shown = "; ".join(f"{video!r}: {what}" for video, what in list(faults.items())[:SHOWN])
-    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    names = ""
+    if ABSENT in faults.values():
+        names = f" (each is looked up {EITHER}; those of the file are like {next(iter(features), '')!r})"
     return InputError(
-        f"{path}: {len(faults)} of {count} videos cannot be used: {shown}{more}; extract or fetch them again, or leave "
-        "their queries out"
+        f"{features.path}: {len(faults)} of {count} videos cannot be used: {listed(faults)}; extract or fetch them "
+        f"again, or leave their queries out{names}"
     )
+
+
+def listed(faults: Mapping[str, str]) -> str:
+    """The first ten of {name: what}, and how many more there are."""
+    first = "; ".join(f"{name!r}: {what}" for name, what in list(faults.items())[:SHOWN])
+    return first + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
 
 
 def write_features(
