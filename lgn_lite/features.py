@@ -126,6 +126,12 @@ class FeatureStore(Mapping):
     def __len__(self) -> int:
         return len(self._videos)
 
+    def close(self) -> None:
+        """Close the file; the next access opens it again."""
+        if self._process == os.getpid():
+            self._file.close()
+        self._file, self._process = None, None
+
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_file": None, "_process": None}  # an open file does not travel to a worker
 
@@ -276,6 +282,7 @@ def make_features(
     attrs: Mapping[str, Any],
     progress: bool = True,
     resume: bool = True,
+    grow: bool = False,
 ) -> FeatureStore:
     """Complete a file of features: after Ctrl-C or an error the next call resumes where it stopped.
 
@@ -287,27 +294,36 @@ def make_features(
         attrs: the attributes of `write_features`.
         progress: show a bar.
         resume: False makes all again.
+        grow: `compute` may leave videos out; if a complete file lacks some, those that `compute` yields are added: the
+            old file is copied, and stays until the new one is whole.
 
     Returns:
         The open file.
 
     Raises:
-        InputError: if the file has other attributes or lacks videos.
+        InputError: if the file has other attributes, or lacks videos and may not `grow`.
     """
     path = Path(path)
     for video in videos:
         _check_name(f"{path}: video {video!r}", video)
-    if resume and (store := _complete(path, videos, attrs)) is not None:
+    if resume and (store := _complete(path, videos, attrs, grow)) is not None:
         return store
     with hold_store(path):
-        if resume and (store := _complete(path, videos, attrs)) is not None:  # another process has just made it
+        if resume and (store := _complete(path, videos, attrs, grow)) is not None:  # another process has just made it
             return store
-        with open_partial(path, _attributes(**attrs), resume) as unfinished:
-            todo = {video: source for video, source in videos.items() if video not in unfinished.widths}
+        old = FeatureStore(path) if resume and grow and path.exists() else None
+        held = set(old or ())
+        with open_partial(path, _attributes(**attrs), resume, grow=old is not None) as unfinished:
+            held |= unfinished.widths.keys()
+            todo = {video: source for video, source in videos.items() if video not in held}
             with closing(compute(todo)) as items:  # whatever goes wrong, its processes end
                 done = len(videos) - len(todo)
                 items = bar(items, "features", len(videos), initial=done, unit="video", progress=progress)
                 _add(path, items, unfinished)
+            if old is not None and unfinished.widths:  # last: if there is nothing new, nothing needs copying
+                copied = ((video, old[video]) for video in old if video not in unfinished.widths)
+                _add(path, bar(copied, "copied", len(old), unit="video", progress=progress), unfinished)
+                old.close()
     return FeatureStore(path)
 
 
@@ -325,14 +341,19 @@ def _add(path: Path, items: Iterable[tuple[str, np.ndarray]], store: PartialStor
             store.add(video, _checked(where, features, store.width))
 
 
-def _complete(path: Path, videos: Mapping[str, Any], attrs: Mapping[str, Any]) -> FeatureStore | None:
-    """The finished store, if there is one: InputError where it is of other attributes, or lacks videos."""
+def _complete(path: Path, videos: Mapping[str, Any], attrs: Mapping[str, Any], grow: bool) -> FeatureStore | None:
+    """The finished store, if there is one: InputError where it is of other attributes, or lacks videos.
+
+    One that lacks videos and may `grow` is not finished.
+    """
     if not path.exists():
         return None
     store = FeatureStore(path)
     check_attrs(path, store.attrs, attrs)
     held = set(store)
     if missing := [video for video in videos if video not in held]:
+        if grow:
+            return None
         lacks = f"complete, but without {len(missing)} of the videos, such as {missing[0]!r}"
         raise InputError(f"{path}: {lacks}; {START_OVER}")
     return store
