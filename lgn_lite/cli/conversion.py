@@ -62,15 +62,15 @@ def data_convert(
 
 def _npz_paths(paths: list[Path], given: set[str]) -> tuple[list[Path], Path]:
     """The folders and the file of `data convert npz`."""
-    usage = "lgn-lite data convert npz DIR... OUT, such as `lgn-lite data convert npz clip slowfast clip_slowfast.hdf5`"
+    usage = "such as `lgn-lite data convert npz clip slowfast clip_slowfast.hdf5`"
     if wrong := given & {"root", "source_folder", "output"}:
         option = {"source_folder": "source"}.get(first := min(wrong), first)
-        raise InputError(f"npz takes no --{option}, but folders and the file to write, from here: {usage}")
+        raise InputError(f"npz takes no --{option}, but folders and the file to write, {usage}")
     if len(paths) < 2:
-        raise InputError(f"npz takes one or more folders, then the file to write: {usage}")
+        raise InputError(f"npz takes one or more folders, then the file to write, {usage}")
     *folders, out = paths
     if out.suffix.lower() not in (".hdf5", ".h5"):
-        raise InputError(f"{out}: the last name is the file to write, and has to end with .hdf5 or .h5: {usage}")
+        raise InputError(f"{out}: the last name is the file to write, and has to end with .hdf5 or .h5, {usage}")
     return folders, given_path(out, "the file to write", file=True)
 
 

@@ -102,7 +102,7 @@ def data_status(
 ) -> None:
     """Show what is there, what is missing and how to get it, and what each data set and notebook needs."""
     from lgn_lite.downloads.fetch import state
-    from lgn_lite.downloads.registry import ASSETS, DATA_SETS, NOTEBOOKS, TOY
+    from lgn_lite.downloads.registry import ASSETS, DATA_SETS, DEAD, NOTEBOOKS, TOY
 
     _check_folder(root)
     states = {asset.name: state(asset, root, verify) for asset in ASSETS}
@@ -129,6 +129,9 @@ def data_status(
     console.print()
     print_whole(table)
     _show_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
+    console.print("\nPapers and READMEs also name what is gone:", **SAY)
+    for dead in DEAD:
+        console.print(f"  {dead.address}\n    {dead.what} since {dead.since}; instead: {dead.instead}", **SAY)
 
 
 @data_app.command("get", epilog=examples("lgn-lite data get charades-sta glove-6b", "lgn-lite data get tacos --yes"))
@@ -150,7 +153,8 @@ def data_get(
 ) -> None:
     """Fetch a data set, or single assets; interrupted, the same command resumes where it stopped.
 
-    A data set's name leaves out its downloads of many gigabytes: name these themselves. What no program may
+    A data set's name leaves out its downloads of many gigabytes, and its sentences in other formats: name these
+    themselves. What no program may
     fetch is listed with its address and the path where it belongs.
     """
     from lgn_lite.downloads.fetch import get, state
@@ -273,7 +277,7 @@ def _command(asset: "Asset", kind: str) -> str:
         return ""
     if not asset.fetchable:
         return "(see below)"
-    return f"get {asset.name if asset.big else asset.name.partition('/')[0]}"
+    return f"get {asset.name if asset.by_itself else asset.name.partition('/')[0]}"
 
 
 def _there(states: Mapping[str, "State"]) -> set[str]:
