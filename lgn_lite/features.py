@@ -182,8 +182,8 @@ class FeatureStore(Mapping):
             raise InputError(f"{self.path}: video {video!r} may be {' or '.join(map(repr, names))}; use its exact name")
         if not names:
             raise InputError(
-                f"{self.path}: no features of video {video!r}, {EITHER}; extract them, or check its name: those of the "
-                f"file are like {next(iter(self))!r}"
+                f"{self.path}: no features of video {video!r}, {EITHER} (the file's names are like "
+                f"{next(iter(self))!r}); extract them, or check its name"
             )
         return names[0]
 
@@ -230,7 +230,7 @@ def faults_error(features: FeatureStore, faults: Mapping[str, str], count: int) 
     """The error for the faulty ones, {video: what}, of this many videos: counts them, and names the first ten."""
     names = ""
     if ABSENT in faults.values():
-        names = f" (each is looked up {EITHER}; those of the file are like {next(iter(features), '')!r})"
+        names = f" (each is looked up {EITHER}; the file's names are like {next(iter(features), '')!r})"
     return InputError(
         f"{features.path}: {len(faults)} of {count} videos cannot be used: {listed(faults)}; extract or fetch them "
         f"again, or leave their queries out{names}"
@@ -319,7 +319,7 @@ def make_features(
             with closing(compute(todo)) as items:  # whatever goes wrong, its processes end
                 done = len(videos) - len(todo)
                 items = bar(items, "features", len(videos), initial=done, unit="video", progress=progress)
-                _add(path, items, unfinished)
+                _add(path, items, unfinished, old and old.dim)
             if old is not None and unfinished.widths:  # last: if there is nothing new, nothing needs copying
                 copied = ((video, old[video]) for video in old if video not in unfinished.widths)
                 _add(path, bar(copied, "copied", len(old), unit="video", progress=progress), unfinished)
@@ -333,12 +333,12 @@ def _attributes(encoder: str, layer: str, rate: float, weights: str = "") -> dic
     return {"encoder": encoder, "layer": layer, "rate": float(rate), "weights": weights}
 
 
-def _add(path: Path, items: Iterable[tuple[str, np.ndarray]], store: PartialStore) -> None:
+def _add(path: Path, items: Iterable[tuple[str, np.ndarray]], store: PartialStore, width: int | None = None) -> None:
     for video, features in items:
         where = f"{path}: video {video!r}"
         _check_name(where, video)
         if video not in store.widths:
-            store.add(video, _checked(where, features, store.width))
+            store.add(video, _checked(where, features, store.width or width))
 
 
 def _complete(path: Path, videos: Mapping[str, Any], attrs: Mapping[str, Any], grow: bool) -> FeatureStore | None:

@@ -80,13 +80,13 @@ def _json(path: Path, start: bytes) -> str:
 
 def _jsonl(path: Path, start: bytes) -> str:
     if path.stat().st_size > READ_WHOLE:
-        return "" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else "is not json"
+        return "" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else "is not a json object per line"
     try:
         for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
-            if line.strip():
-                parse_json(line, f"line {number}")
+            if line.strip() and not isinstance(parse_json(line, f"line {number}"), dict):
+                return f"is not a json object per line (line {number} is none)"
     except (UnicodeDecodeError, InputError) as error:
-        return f"is not a json object a line ({one_line(str(error))})"
+        return f"is not a json object per line ({one_line(str(error))})"
     return ""
 
 
