@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from lgn_lite.annotations import Query
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.features import ABSENT, FeatureStore, faults_error, prepare_features
+from lgn_lite.features import ABSENT, EITHER, FeatureStore, faults_error, prepare_features
 from lgn_lite.support.bars import bar
 
 Batch = dict[str, Tensor]
@@ -111,11 +111,11 @@ def _check_features(queries: Sequence[Query], features: FeatureStore, config: LG
     if list(faults.values()) == [ABSENT]:
         (video,) = faults
         raise InputError(
-            f"video {video!r} has a query ({sentences[video]!r}) but no features in {features.path}: extract them, or "
-            "leave its queries out"
+            f"video {video!r} has a query ({sentences[video]!r}) but no features in {features.path}, {EITHER}: extract "
+            "them, or leave its queries out"
         )
     if faults:
-        raise faults_error(features.path, faults, len(videos))
+        raise faults_error(features, faults, len(videos))
     if features.dim != config.visual_dim:
         raise InputError(
             f"{features.path}: features {features.dim} wide, but visual_dim={config.visual_dim}: "

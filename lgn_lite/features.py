@@ -36,6 +36,7 @@ VIDEO_SUFFIXES = {
     ".wmv",
 }  # fmt: skip
 ABSENT = "no features"
+EITHER = "with or without a suffix such as .mp4"  # how names meet, as messages put it; `FeatureStore._names` does it
 SHOWN = 10  # faulty videos that a message names
 
 
@@ -125,6 +126,12 @@ class FeatureStore(Mapping):
     def __len__(self) -> int:
         return len(self._videos)
 
+    def close(self) -> None:
+        """Close the file; the next access opens it again."""
+        if self._process == os.getpid():
+            self._file.close()
+        self._file, self._process = None, None
+
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_file": None, "_process": None}  # an open file does not travel to a worker
 
@@ -135,7 +142,7 @@ class FeatureStore(Mapping):
         """
         videos = list(dict.fromkeys(videos))
         if faults := self.faults(videos, dim):
-            raise faults_error(self.path, faults, len(videos))
+            raise faults_error(self, faults, len(videos))
 
     def faults(self, videos: Iterable[str], dim: int | None = None) -> dict[str, str]:
         """What is wrong with the features of these videos, {video: what}; no numbers are read.
@@ -175,8 +182,8 @@ class FeatureStore(Mapping):
             raise InputError(f"{self.path}: video {video!r} may be {' or '.join(map(repr, names))}; use its exact name")
         if not names:
             raise InputError(
-                f"{self.path}: no features of video {video!r}, with or without a suffix such as .mp4; extract them, "
-                "or check its name"
+                f"{self.path}: no features of video {video!r}, {EITHER} (the file's names are like "
+                f"{next(iter(self))!r}); extract them, or check its name"
             )
         return names[0]
 
@@ -219,14 +226,21 @@ def without_suffix(video: str) -> str:
     return unicodedata.normalize("NFC", stem if stem and f".{suffix.lower()}" in VIDEO_SUFFIXES else video)
 
 
-def faults_error(path: Path, faults: Mapping[str, str], count: int) -> InputError:
+def faults_error(features: FeatureStore, faults: Mapping[str, str], count: int) -> InputError:
     """The error for the faulty ones, {video: what}, of this many videos: counts them, and names the first ten."""
-    shown = "; ".join(f"{video!r}: {what}" for video, what in list(faults.items())[:SHOWN])
-    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    names = ""
+    if ABSENT in faults.values():
+        names = f" (each is looked up {EITHER}; the file's names are like {next(iter(features), '')!r})"
     return InputError(
-        f"{path}: {len(faults)} of {count} videos cannot be used: {shown}{more}; extract or fetch them again, or leave "
-        "their queries out"
+        f"{features.path}: {len(faults)} of {count} videos cannot be used: {listed(faults)}; extract or fetch them "
+        f"again, or leave their queries out{names}"
     )
+
+
+def listed(faults: Mapping[str, str]) -> str:
+    """The first ten of {name: what}, and how many more there are."""
+    first = "; ".join(f"{name!r}: {what}" for name, what in list(faults.items())[:SHOWN])
+    return first + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
 
 
 def write_features(
@@ -268,6 +282,7 @@ def make_features(
     attrs: Mapping[str, Any],
     progress: bool = True,
     resume: bool = True,
+    grow: bool = False,
 ) -> FeatureStore:
     """Complete a file of features: after Ctrl-C or an error the next call resumes where it stopped.
 
@@ -279,27 +294,36 @@ def make_features(
         attrs: the attributes of `write_features`.
         progress: show a bar.
         resume: False makes all again.
+        grow: `compute` may leave videos out; if a complete file lacks some, those that `compute` yields are added: the
+            old file is copied, and stays until the new one is whole.
 
     Returns:
         The open file.
 
     Raises:
-        InputError: if the file has other attributes or lacks videos.
+        InputError: if the file has other attributes, or lacks videos and may not `grow`.
     """
     path = Path(path)
     for video in videos:
         _check_name(f"{path}: video {video!r}", video)
-    if resume and (store := _complete(path, videos, attrs)) is not None:
+    if resume and (store := _complete(path, videos, attrs, grow)) is not None:
         return store
     with hold_store(path):
-        if resume and (store := _complete(path, videos, attrs)) is not None:  # another process has just made it
+        if resume and (store := _complete(path, videos, attrs, grow)) is not None:  # another process has just made it
             return store
-        with open_partial(path, _attributes(**attrs), resume) as unfinished:
-            todo = {video: source for video, source in videos.items() if video not in unfinished.widths}
+        old = FeatureStore(path) if resume and grow and path.exists() else None
+        held = set(old or ())
+        with open_partial(path, _attributes(**attrs), resume, grow=old is not None) as unfinished:
+            held |= unfinished.widths.keys()
+            todo = {video: source for video, source in videos.items() if video not in held}
             with closing(compute(todo)) as items:  # whatever goes wrong, its processes end
                 done = len(videos) - len(todo)
                 items = bar(items, "features", len(videos), initial=done, unit="video", progress=progress)
-                _add(path, items, unfinished)
+                _add(path, items, unfinished, old and old.dim)
+            if old is not None and unfinished.widths:  # last: if there is nothing new, nothing needs copying
+                copied = ((video, old[video]) for video in old if video not in unfinished.widths)
+                _add(path, bar(copied, "copied", len(old), unit="video", progress=progress), unfinished)
+                old.close()
     return FeatureStore(path)
 
 
@@ -309,22 +333,27 @@ def _attributes(encoder: str, layer: str, rate: float, weights: str = "") -> dic
     return {"encoder": encoder, "layer": layer, "rate": float(rate), "weights": weights}
 
 
-def _add(path: Path, items: Iterable[tuple[str, np.ndarray]], store: PartialStore) -> None:
+def _add(path: Path, items: Iterable[tuple[str, np.ndarray]], store: PartialStore, width: int | None = None) -> None:
     for video, features in items:
         where = f"{path}: video {video!r}"
         _check_name(where, video)
         if video not in store.widths:
-            store.add(video, _checked(where, features, store.width))
+            store.add(video, _checked(where, features, store.width or width))
 
 
-def _complete(path: Path, videos: Mapping[str, Any], attrs: Mapping[str, Any]) -> FeatureStore | None:
-    """The finished store, if there is one: InputError where it is of other attributes, or lacks videos."""
+def _complete(path: Path, videos: Mapping[str, Any], attrs: Mapping[str, Any], grow: bool) -> FeatureStore | None:
+    """The finished store, if there is one: InputError where it is of other attributes, or lacks videos.
+
+    One that lacks videos and may `grow` is not finished.
+    """
     if not path.exists():
         return None
     store = FeatureStore(path)
     check_attrs(path, store.attrs, attrs)
     held = set(store)
     if missing := [video for video in videos if video not in held]:
+        if grow:
+            return None
         lacks = f"complete, but without {len(missing)} of the videos, such as {missing[0]!r}"
         raise InputError(f"{path}: {lacks}; {START_OVER}")
     return store

@@ -110,7 +110,8 @@ def test_a_row_of_zeros_stays_finite():
 
 def test_a_video_without_features_is_named_with_the_file(queries, store, encode, config):
     absent = Query("v99", "red light", 0.0, 1.0, 8.0)
-    with pytest.raises(InputError, match=r"video 'v99' .*'red light'.* no features in .*hand_made\.hdf5"):
+    rule = r"video 'v99' .*'red light'.* no features in .*hand_made\.hdf5, with or without a suffix such as \.mp4: "
+    with pytest.raises(InputError, match=rule):
         MomentDataset([*queries, absent], store, encode, config)
 
 
@@ -124,7 +125,9 @@ def test_all_faults_of_a_split_are_told_at_once(queries, store, encode, config, 
     with pytest.raises(InputError, match=r"f\.hdf5: 13 of 18 videos cannot be used: .*'w0': no features") as error:
         MomentDataset([*queries, *absent], faulty, encode, config)
     assert "; and 3 more; " in str(error.value) and "\n" not in str(error.value)
-    with pytest.raises(InputError, match=r"5 of 10 videos .*: 'v0': features 5 wide instead of 6; 'v2'"):
+    rule = "(each is looked up with or without a suffix such as .mp4; the file's names are like 'v0')"
+    assert str(error.value).endswith(rule)
+    with pytest.raises(InputError, match=r"5 of 10 videos .*: 'v0': features 5 wide instead of 6; 'v2'.*queries out$"):
         MomentDataset(queries, faulty, encode, config)
     fit = [query for query in queries if int(query.video[1:]) % 2]
     assert len(MomentDataset(fit, faulty, encode, config)) == 10

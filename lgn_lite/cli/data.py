@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lgn_lite.cli import completion
+from lgn_lite.cli.conversion import data_convert
 from lgn_lite.cli.options import (
     DATA,
     MARKUP,
@@ -115,7 +116,7 @@ def data_status(
 ) -> None:
     """Show what is there, what is missing and how to get it, and what each data set and notebook needs."""
     from lgn_lite.downloads.fetch import state
-    from lgn_lite.downloads.registry import ASSETS, DATA_SETS, NOTEBOOKS, TOY
+    from lgn_lite.downloads.registry import ASSETS, DATA_SETS, DEAD, NOTEBOOKS, TOY
 
     _check_folder(root)
     states = {asset.name: state(asset, root, verify) for asset in ASSETS}
@@ -142,6 +143,9 @@ def data_status(
     console.print()
     print_whole(table)
     _show_by_hand((asset for asset in ASSETS if states[asset.name].kind != "present"), root)
+    console.print("\nPapers and READMEs also name what is gone:", **SAY)
+    for dead in DEAD:
+        console.print(f"  {dead.address}\n    {dead.what} since {dead.since}; instead: {dead.instead}", **SAY)
 
 
 @data_app.command("get", epilog=examples("lgn-lite data get charades-sta glove-6b", "lgn-lite data get tacos --yes"))
@@ -163,7 +167,8 @@ def data_get(
 ) -> None:
     """Fetch a data set, or single assets; interrupted, the same command resumes where it stopped.
 
-    A data set's name leaves out its downloads of many gigabytes: name these themselves. What no program may
+    A data set's name leaves out its downloads of many gigabytes, and its sentences in other formats: name these
+    themselves. What no program may
     fetch is listed with its address and the path where it belongs.
     """
     from lgn_lite.downloads.fetch import get, state
@@ -272,51 +277,14 @@ def _survey_own(path: Path) -> None:
     )
 
 
-@data_app.command("convert", epilog=examples("lgn-lite data convert charades-sta", "lgn-lite data convert tacos"))
-def data_convert(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The data set: charades-sta or tacos.")],
-    root: Root = Path("data"),
-    workers: Annotated[int, typer.Option(help="How many processes read.")] = 2,
-    source_folder: Annotated[
-        Path | None, typer.Option("--source", help="The folder of the released files.", show_default="as fetched")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="The HDF5 file to write.", show_default="the one that the data set opens")
-    ] = None,
-) -> None:
-    """Convert features as released to the HDF5 file that the data set opens; an interrupted one resumes.
-
-    Of Charades, all videos of the folder, if it is given by --source; else those of Charades-STA's annotations.
-    """
-    from lgn_lite.downloads.fetch import state
-    from lgn_lite.downloads.registry import find
-
-    parts = {"charades-sta": ("features-tree", "features-fc7"), "tacos": ("windows", "features")}
-    if name not in parts:
-        raise InputError(f"no features of {name!r} need converting: choose one of {', '.join(parts)}")
-    source, target = find([f"{name}/{part}" for part in parts[name]])
-    if source_folder is None and (found := state(source, root)).kind != "present":
-        how = source.by_hand or f"lgn-lite data get {source.name}"
-        raise InputError(f"{root / source.path}: {found.kind} {found.note}; get it first: {how}".replace(" ;", ";"))
-
-    from lgn_lite.downloads.convert import convert_charades, convert_tacos  # here: slow to import
-
-    released, made = source_folder or root / source.path, output or root / target.path
-    with stoppable():
-        if name == "charades-sta":
-            from lgn_lite.data_sets import open_data_set
-
-            videos = None
-            if source_folder is None:
-                data = open_data_set(name, root=root)
-                videos = {query.video for split in ("train", "val", "test") for query in data.queries(split)}
-            store = convert_charades(released, made, workers, videos=videos)
-        else:
-            annotations = [root / asset.path for asset in find(["tacos/train", "tacos/val", "tacos/test"])]
-            store = convert_tacos(released, made, annotations, workers)
-    rate = store.attrs["rate"]
-    pace = f"{rate:g} rows per second" if rate else "rows per second that differ by video"
-    console.print(f"{made}: {len(store)} videos, {store.dim} numbers per row, {pace}", **SAY)
+data_app.command(
+    "convert",
+    epilog=examples(
+        "lgn-lite data convert charades-sta",
+        "lgn-lite data convert tacos",
+        "lgn-lite data convert npz clip slowfast clip_slowfast.hdf5",
+    ),
+)(data_convert)
 
 
 @data_app.command(
@@ -392,7 +360,7 @@ def _command(asset: "Asset", kind: str) -> str:
         return ""
     if not asset.fetchable:
         return "(see below)"
-    return f"get {asset.name if asset.big else asset.name.partition('/')[0]}"
+    return f"get {asset.name if asset.by_itself else asset.name.partition('/')[0]}"
 
 
 def _there(states: Mapping[str, "State"]) -> set[str]:

@@ -44,12 +44,18 @@ class Asset:
     files: int | None = None  # how many a whole folder holds, if that is known
     terms: str = ""  # a key of TERMS, to be shown and accepted before
     big: str = ""  # how much, in words: fetched only when it is named itself
+    extra: bool = False  # what no data set needs: fetched only when it is named itself
     by_hand: str = ""  # where from, when no program may fetch it
     made_by: str = ""  # the command, with {root} for the root folder
 
     @property
     def fetchable(self) -> bool:
         return bool(self.addresses or self.archive)
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether its data set's name does not mean it too."""
+        return self.fetchable and bool(self.big or self.extra)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,16 @@ class Need:
     what: str
     assets: tuple[str, ...]
     without: str = ""  # "": nothing works without
+
+
+@dataclass(frozen=True)
+class Dead:
+    """An address that papers and READMEs still give, and what takes its place."""
+
+    address: str
+    what: str
+    since: int
+    instead: str
 
 
 MB = 1_000_000
@@ -78,6 +94,14 @@ _CHARADES_HOST = "https://ai2-public-datasets.s3-us-west-2.amazonaws.com/charade
 _VIDEOX = "https://raw.githubusercontent.com/microsoft/VideoX/master/2D-TAN/data"
 _VIDEOX_LICENCE = "MIT (the VideoX repository); the data set's own: see its page"
 _BOX = "https://rochester.box.com/s/8znalh6y5e82oml2lr7to8s6ntab6mav (2D-TAN's features)"
+# Moment-DETR's format and features, which many papers since 2021 use; lighthouse holds them for all these data sets
+_LIGHTHOUSE = "https://raw.githubusercontent.com/line/lighthouse/main/data"
+_MOMENT_DETR = "https://raw.githubusercontent.com/jayleicn/moment_detr/main/data"
+_LIGHTHOUSE_LICENCE = "Apache-2.0 (the lighthouse repository); the data set's own: see its page"
+_QVHIGHLIGHTS = "CC BY-NC-SA 4.0"
+_QVHIGHLIGHTS_HOSTS = (_MOMENT_DETR, f"{_LIGHTHOUSE}/qvhighlight")
+_NPZ = "CLIP and SlowFast, as lighthouse publishes them: folders of npz files"
+_JOINED = "CLIP and SlowFast side by side, as HDF5"
 _GLOVE_LICENCE = "PDDL 1.0 (public domain)"
 _GLOVE_HOSTS = ("https://huggingface.co/stanfordnlp/glove/resolve/main", "https://nlp.stanford.edu/data/wordvecs")
 
@@ -120,6 +144,21 @@ _GLOVE_840B_ZIP = Archive(
     "c06db255e65095393609f19a4cfca20bf3a71e20cc53e892aafa490347e3849f",
     unpacked=7_000 * MB,
 )
+
+
+def _drive(file: str) -> str:
+    return f"https://drive.google.com/file/d/{file}/view (unpack it so that clip/ and slowfast/ are in that folder)"
+
+
+def _join(data_set: str, seconds: int) -> str:
+    """The command that joins a data set's folders, which lie where `features-npz` does."""
+    folder = f"{{root}}/{data_set}"
+    pace = "" if seconds == 2 else f" --seconds {seconds}"
+    return (
+        f"lgn-lite data convert npz {folder}/npz/clip {folder}/npz/slowfast {folder}/clip_slowfast.hdf5{pace} "
+        f"(from {data_set}/features-npz)"
+    )
+
 
 ASSETS = (
     # -- Charades-STA: sentences on the videos of Charades
@@ -170,6 +209,25 @@ ASSETS = (
         "see https://github.com/gsig/charades-algorithms",
         by_hand="https://www.dropbox.com/s/p457h2ifi6v1qdz/twostream_rgb.pth.tar?dl=1",
     ),
+    Asset(
+        "charades-sta/features-clip", f"{_JOINED}, 1 Hz", "charades-sta/clip_slowfast.hdf5", _CHARADES,
+        made_by=_join("charades-sta", 1),
+    ),
+    Asset(
+        "charades-sta/features-npz", _NPZ, "charades-sta/npz", _CHARADES,
+        by_hand=_drive("1EOeP2A4IMYdotbTlTqDbv5VdvEAgQJl8"),
+    ),
+    Asset(
+        "charades-sta/jsonl-train", "the same sentences in Moment-DETR's format, training",
+        "charades-sta/charades_train_release.jsonl", _CHARADES,
+        (f"{_LIGHTHOUSE}/charades/charades_train_release.jsonl",), terms="charades", extra=True,
+    ),
+    Asset(
+        "charades-sta/jsonl-test", "the same sentences in Moment-DETR's format, test",
+        "charades-sta/charades_test_release.jsonl", _CHARADES,
+        (f"{_LIGHTHOUSE}/charades/charades_test_release.jsonl",), 488_238,
+        "13d6e9152794d87bb501a827edcbe69e5c0428f0af60e926e6b87e4f452ad5b2", terms="charades", extra=True,
+    ),
     # -- TACoS: no checksums are published; these were measured on the files
     Asset(
         "tacos/train", "sentences with their moments, training", "tacos/train.json", _VIDEOX_LICENCE,
@@ -195,6 +253,26 @@ ASSETS = (
         "tacos/Interval64_128_256_512_overlap0.8_c3d_fc6", "see the source's page",
         by_hand="https://github.com/jiyanggao/TALL (its README links the features)",
     ),
+    Asset(
+        "tacos/features-clip", f"{_JOINED}, 0.5 Hz", "tacos/clip_slowfast.hdf5", "see the source's page",
+        made_by=_join("tacos", 2),
+    ),
+    Asset(
+        "tacos/features-npz", _NPZ, "tacos/npz", "see the source's page",
+        by_hand=_drive("1rYzme9JNAk3niH1K81wgT13pOMn005jb"),
+    ),
+    *(
+        Asset(
+            f"tacos/jsonl-{split}", f"the same sentences in Moment-DETR's format, {words}",
+            f"tacos/tacos_{split}_release.jsonl", _LIGHTHOUSE_LICENCE,
+            (f"{_LIGHTHOUSE}/tacos/tacos_{split}_release.jsonl",), size, sha256, extra=True,
+        )
+        for split, words, size, sha256 in (
+            ("train", "training", None, None),
+            ("val", "validation", 846_710, "1f75348f28e3dcf1e4941eb3477cf7c7b6d587ca21c060d38a35b25029090107"),
+            ("test", "test", None, None),
+        )
+    ),
     # -- ActivityNet Captions
     *(
         Asset(
@@ -207,6 +285,40 @@ ASSETS = (
     Asset(
         "activitynet-captions/features", "C3D, 500 principal components, as HDF5",
         "activitynet-captions/sub_activitynet_v1-3.c3d.hdf5", "see the source's page", by_hand=_BOX,
+    ),
+    Asset(
+        "activitynet-captions/features-clip", f"{_JOINED}, 0.5 Hz: for models of your own, the preset takes C3D",
+        "activitynet-captions/clip_slowfast.hdf5", "see the source's page", made_by=_join("activitynet-captions", 2),
+    ),
+    Asset(
+        "activitynet-captions/features-npz", _NPZ, "activitynet-captions/npz", "see the source's page",
+        by_hand=_drive("1P2xS998XfbN5nSDeJLBF1m9AaVhipBva"),
+    ),
+    *(
+        Asset(
+            f"activitynet-captions/jsonl-{split}", f"the same sentences in Moment-DETR's format, {words}",
+            f"activitynet-captions/activitynet_{split}_release.jsonl", _LIGHTHOUSE_LICENCE,
+            (f"{_LIGHTHOUSE}/activitynet/activitynet_{split}_release.jsonl",), extra=True,
+        )
+        for split, words in (("train", "training"), ("val", "val_1"))
+    ),
+    # -- QVHighlights: its test split is published without ground truth
+    Asset(
+        "qvhighlights/train", "sentences with their moments, training", "qvhighlights/highlight_train_release.jsonl",
+        _QVHIGHLIGHTS, tuple(f"{host}/highlight_train_release.jsonl" for host in _QVHIGHLIGHTS_HOSTS),
+    ),
+    Asset(
+        "qvhighlights/val", "sentences with their moments, validation", "qvhighlights/highlight_val_release.jsonl",
+        _QVHIGHLIGHTS, tuple(f"{host}/highlight_val_release.jsonl" for host in _QVHIGHLIGHTS_HOSTS),
+        821_101, "f668a1eaea156ec5315e14718999cea043a8cf948d3cafbd8e8d655318c3cd02",
+    ),
+    Asset(
+        "qvhighlights/features", f"{_JOINED}, 0.5 Hz", "qvhighlights/clip_slowfast.hdf5", "see the source's page",
+        made_by=_join("qvhighlights", 2),
+    ),
+    Asset(
+        "qvhighlights/features-npz", _NPZ, "qvhighlights/npz", "see the source's page",
+        by_hand=_drive("1-ALnsXkA4csKh71sRndMwybxEDqa-dM4"),
     ),
     # -- GloVe's word vectors
     Asset(
@@ -230,12 +342,14 @@ DATA_SETS: dict[str, tuple[Need, ...]] = {
         Need("test sentences", ("charades-sta/sentences-test",)),
         Need("training durations", ("charades-sta/durations-train",)),
         Need("test durations", ("charades-sta/durations-test",)),
-        Need("features", ("charades-sta/features-fc7", "charades-sta/features-fc6"), _BLIND),
+        Need(
+            "features", ("charades-sta/features-fc7", "charades-sta/features-fc6", "charades-sta/features-clip"), _BLIND
+        ),
         _GLOVE,
     ),
     "tacos": (
         *(Need(f"{split} sentences", (f"tacos/{split}",)) for split in ("train", "val", "test")),
-        Need("features", ("tacos/features",), _BLIND),
+        Need("features", ("tacos/features", "tacos/features-clip"), _BLIND),
         _GLOVE,
     ),
     "activitynet-captions": (
@@ -243,7 +357,23 @@ DATA_SETS: dict[str, tuple[Need, ...]] = {
         Need("features", ("activitynet-captions/features",), _BLIND),
         _GLOVE,
     ),
+    "qvhighlights": (
+        *(Need(f"{split} sentences", (f"qvhighlights/{split}",)) for split in ("train", "val")),
+        Need("features", ("qvhighlights/features",), _BLIND),
+        _GLOVE,
+    ),
 }
+
+DEAD = (
+    Dead(
+        "https://ai2-website.s3.amazonaws.com", "the older host of Charades, refuses", 2021,
+        "the newer host, which `lgn-lite data get charades-sta` asks",
+    ),
+    Dead(
+        "http://activity-net.org/challenges/2016/download.html", "ActivityNet's own C3D features, not found", 2023,
+        "activitynet-captions/features (2D-TAN's copy) or activitynet-captions/features-npz",
+    ),
+)  # fmt: skip
 
 # The data sets that a notebook can take: the first by default, the others with -p data_set=NAME.
 # Toy-STA needs nothing: a run draws it where it is not there.
@@ -271,13 +401,13 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
 
 
 def find(names: Sequence[str], assets: Sequence[Asset] = ASSETS) -> list[Asset]:
-    """The assets of the given names; a data set's name means all that it has, but for big downloads.
+    """The assets of the given names; a data set's name means all that it has, but for big and extra downloads.
 
     Raises InputError for an unknown name, naming those that are like it.
     """
     found: dict[str, Asset] = {}
     for name in names:
-        small = [asset for asset in assets if not (asset.big and asset.fetchable)]
+        small = [asset for asset in assets if not asset.by_itself]
         group = [a for a in assets if a.name == name] or [a for a in small if a.name.startswith(f"{name}/")]
         if not group:
             known = sorted({a.name for a in assets} | {a.name.partition("/")[0] for a in assets})

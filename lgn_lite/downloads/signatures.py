@@ -78,6 +78,18 @@ def _json(path: Path, start: bytes) -> str:
     return ""
 
 
+def _jsonl(path: Path, start: bytes) -> str:
+    if path.stat().st_size > READ_WHOLE:
+        return "" if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else "is not a json object per line"
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+            if line.strip() and not isinstance(parse_json(line, f"line {number}"), dict):
+                return f"is not a json object per line (line {number} is none)"
+    except (UnicodeDecodeError, InputError) as error:
+        return f"is not a json object per line ({one_line(str(error))})"
+    return ""
+
+
 def _begins(what: str, *beginnings: bytes) -> Callable[[Path, bytes], str]:
     return lambda _path, start: "" if start.startswith(beginnings) else f"is not a {what}"
 
@@ -103,6 +115,7 @@ CHECKS: dict[tuple[str, ...], Callable[[Path, bytes], str]] = {
     (".hdf5", ".h5"): _hdf5,
     (".npy",): _begins("NumPy array", b"\x93NUMPY"),
     (".json",): _json,
+    (".jsonl",): _jsonl,
     (".txt", ".csv"): _text,
     (".mp4", ".mov"): _mp4,
 }

@@ -44,10 +44,13 @@ def hold_store(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> Iterator["PartialStore"]:
+def open_partial(
+    path: Path, attrs: Mapping[str, Any], resume: bool = True, grow: bool = False
+) -> Iterator["PartialStore"]:
     """What is written of a store so far, to add to; at the end it gets the store's name. Call it in `hold_store`.
 
-    Without `resume` it is begun from scratch; what was there, finished or not, stays until the new one is whole.
+    Without `resume` it is begun from scratch; what was there, finished or not, stays until the new one is whole. If
+    nothing was written, that is an error, or with `grow` the finished store stays.
     """
     partial = partial_path(path)
     before = set_aside(partial, "before") if not resume and partial.exists() else None
@@ -55,7 +58,7 @@ def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> I
     try:
         store = PartialStore(partial, attrs)
         yield store
-        if not store.widths:
+        if not store.widths and not grow:
             raise InputError(f"{path}: no features to write")
         store.close()
     except BaseException:  # also Ctrl-C
@@ -64,7 +67,12 @@ def open_partial(path: Path, attrs: Mapping[str, Any], resume: bool = True) -> I
                 store.close()
         if before is not None and (store is None or not store.added):
             before.replace(partial)  # nothing came of the new one
+        elif store is not None and not store.widths:
+            partial.unlink()
         raise
+    if not store.widths:
+        partial.unlink()
+        return
     partial.replace(path)
     for old in path.parent.glob(f"{escape(partial.name)}.before-*"):
         old.unlink()

@@ -7,10 +7,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -32,6 +33,20 @@ def cpu_count() -> int:
     return int(count) if count.isdecimal() and int(count) > 0 else CPU_COUNT
 
 
+class _Pool(ProcessPoolExecutor):
+    """A pool whose workers leave Ctrl-C to their parent from their first moment, before they can say so themselves."""
+
+    def submit(self, *arguments: Any, **settings: Any) -> Future:
+        if os.name == "nt":
+            return super().submit(*arguments, **settings)
+        resource_tracker.ensure_running()  # else it is started below, and lifts the block
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which a process that begins here inherits
+        try:
+            return super().submit(*arguments, **settings)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def process_pool(workers: int, begin: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
     """A pool of worker processes, each of which calls `begin` first.
@@ -41,7 +56,7 @@ def process_pool(workers: int, begin: Callable[[], None] | None = None) -> Itera
     that run are waited for, and no others begin; Ctrl-C, or a generator that is closed, ends them, and what they were
     writing is removed. Raises InputError if a worker was killed, as happens if memory runs out.
     """
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (begin,))
+    pool = _Pool(workers, multiprocessing.get_context("spawn"), _begin_worker, (begin,))
     try:
         yield pool
     except BrokenProcessPool as error:

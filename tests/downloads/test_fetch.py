@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,8 @@ from lgn_lite.data_sets import REAL, open_data_set
 from lgn_lite.downloads import fetch as inventory
 from lgn_lite.downloads.download import mismatch
 from lgn_lite.downloads.fetch import get, state, with_mirror
-from lgn_lite.downloads.registry import ASSETS, DATA_SETS, NOTEBOOKS, TERMS, TOY, Archive, Asset, find
+from lgn_lite.downloads.registry import ASSETS, DATA_SETS, DEAD, NOTEBOOKS, TERMS, TOY, Archive, Asset, find
+from lgn_lite.downloads.signatures import strange
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore
 from lgn_lite.support.files import partial_path
@@ -36,6 +38,21 @@ def test_the_registry_agrees_with_the_real_files(shared):
     assert len(checked) == 7
     for asset in checked:
         assert asset.size and not mismatch(shared(f"data/{asset.path}"), asset.size, asset.sha256), asset.name
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("charades-sta/jsonl-test", "data/jsonl/charades_test_release.jsonl"),
+        ("tacos/jsonl-val", "data/jsonl/tacos_val_release.jsonl"),
+        ("qvhighlights/val", "data/qvhighlights/highlight_val_release.jsonl"),
+    ],
+)
+def test_the_registry_agrees_with_the_real_jsonl_files(shared, name, path):
+    asset = BY_NAME[name]
+    assert asset.size and asset.sha256 and not mismatch(shared(path), asset.size, asset.sha256)
+    assert not strange(shared(path)) and Path(asset.path).name == Path(path).name
+    assert all(address.endswith(f"/{Path(path).name}") for address in asset.addresses)
 
 
 def test_the_registry_holds_the_numbers_of_the_table_of_sources(shared):
@@ -65,6 +82,35 @@ def test_names_and_paths_are_unique_and_every_asset_has_a_way_to_get_it():
     assert "prior.allenai.org/projects/charades" in TERMS["charades"]
 
 
+def test_no_source_is_a_dead_address():
+    sources = [*ASSETS, *{asset.archive for asset in ASSETS if asset.archive}]
+    used = [address for source in sources for address in source.addresses] + [asset.by_hand for asset in ASSETS]
+    for dead in DEAD:
+        assert dead.since and dead.instead
+        assert not [address for address in used if dead.address.partition("://")[2] in address], dead.address
+
+
+def test_released_npz_folders_are_joined_by_a_command_that_says_their_paths(tmp_path):
+    """The command of `data status` makes the file, from the folders that the same page says to unpack."""
+    joined = [asset for asset in ASSETS if "convert npz" in asset.made_by]
+    assert {asset.name.partition("/")[0] for asset in joined} == {
+        "charades-sta", "tacos", "activitynet-captions", "qvhighlights",
+    }  # fmt: skip
+    for asset in joined:
+        data_set = asset.name.partition("/")[0]
+        source = BY_NAME[f"{data_set}/features-npz"]
+        assert "drive.google.com/file/d/" in source.by_hand and f"(from {source.name})" in asset.made_by
+        for name, width in (("clip", 512), ("slowfast", 2304)):
+            (tmp_path / source.path / name).mkdir(parents=True)
+            np.savez(tmp_path / source.path / name / "v.npz", features=np.ones((3, width), np.float16))
+        words = shlex.split(asset.made_by.format(root=tmp_path).partition(" (")[0])
+        assert words[:3] == ["lgn-lite", "data", "convert"]
+        done = invoke(*words[2:], "--workers", 0)
+        assert done.exit_code == 0, done.output
+        assert FeatureStore(tmp_path / asset.path).attrs["rate"] == (1 if data_set == "charades-sta" else 0.5)
+        assert state(asset, tmp_path).kind == "present"
+
+
 def test_what_data_sets_and_notebooks_need_is_in_the_registry():
     needed = {name for needs in DATA_SETS.values() for need in needs for name in need.assets}
     assert needed <= set(BY_NAME)
@@ -79,8 +125,9 @@ def test_what_data_sets_and_notebooks_need_is_in_the_registry():
 
 def test_a_data_set_s_name_leaves_out_big_downloads_but_names_what_is_to_do_by_hand():
     names = [asset.name for asset in find(["charades-sta"])]
-    assert "charades-sta/sentences-train" in names and "charades-sta/features-fc7" in names
-    assert not {"charades-sta/videos", "charades-sta/features-tree"} & set(names)
+    assert {"charades-sta/sentences-train", "charades-sta/features-fc7", "charades-sta/features-npz"} <= set(names)
+    assert not {"charades-sta/videos", "charades-sta/features-tree", "charades-sta/jsonl-test"} & set(names)
+    assert [asset.name for asset in find(["tacos/jsonl-val"])] == ["tacos/jsonl-val"]
     assert [asset.name for asset in find(["charades-sta/videos", "glove-6b", "glove-6b"])] == [
         "charades-sta/videos",
         "glove-6b",
@@ -199,6 +246,10 @@ def test_status_shows_assets_data_sets_and_notebooks_within_100_columns(shelf, t
     assert re.search(r"^09_train -p data_set=tacos +tacos +not ready", narrow, re.M)
     target = tmp_path / "charades-sta/vgg_rgb_features.hdf5"
     assert f"to            {target}\n" in shown and "rochester.box.com" in shown
+    assert re.search(r"^tacos/jsonl-val +847 kB +missing +get tacos/jsonl-val *$", tables, re.M)
+    assert re.search(r"^qvhighlights/val +821 kB +missing +get qvhighlights *$", tables, re.M)
+    assert f"to            {tmp_path / 'qvhighlights/npz'}\n" in shown
+    assert re.search(r"activity-net\.org/\S+\n +ActivityNet's own C3D features, not found since 2023; instead: ", shown)
 
     for asset in find(["tacos"]):
         (tmp_path / asset.path).parent.mkdir(exist_ok=True)

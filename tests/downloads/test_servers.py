@@ -335,7 +335,21 @@ def zipped(**members):
 
 
 WHOLE = zipped(a=BODY)
-NAMES = ["a.zip", "a.tar.gz", "a.hdf5", "a.h5", "a.txt", "a.json", "a.csv", "a.pth", "a.pth.tar", "a.npy", "a.mp4", "a"]
+NAMES = [
+    "a.zip",
+    "a.tar.gz",
+    "a.hdf5",
+    "a.h5",
+    "a.txt",
+    "a.json",
+    "a.jsonl",
+    "a.csv",
+    "a.pth",
+    "a.pth.tar",
+    "a.npy",
+    "a.mp4",
+    "a",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -365,6 +379,9 @@ def test_a_page_never_gets_the_name_of_a_file(server, tmp_path, name, page):
         ("a.hdf5", b"x" * 3000, "is not an HDF5 file"),
         ("a.json", b'{"a": 1', "is not json"),
         ("a.json", b"\xff\xfe", "is not json"),
+        ("a.jsonl", b'{"a": 1}\n\n{"a": ', "is not a json object per line (line 3:1: not json"),
+        ("a.jsonl", b'{"a": 1}\n[2]\n', "is not a json object per line (line 2 is none)"),
+        ("a.jsonl", b'{"a": 1}\n\xff\xfe', "is not a json object per line"),
         ("a.txt", b"abc\0def", "is not text"),
         ("a.pth", b"x" * 100, "is not a file of PyTorch weights"),
         ("a.npy", b"x" * 100, "is not a NumPy array"),

@@ -76,6 +76,27 @@ def test_workers_end_with_their_parent_and_leave_nothing(tmp_path, number, mode)
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_ctrl_c_is_not_for_workers_that_are_still_importing(tmp_path):
+    """A terminal sends it to them too."""
+    importing, folder = tmp_path / "importing", tmp_path / "out"
+    script = tmp_path / "program.py"
+    touch = f"    pathlib.Path({str(importing)!r}).touch(); time.sleep(1)\n"
+    script.write_text(f"import pathlib, time\nif __name__ != '__main__':\n{touch}{PROGRAM}", encoding="utf-8")
+    folder.mkdir()
+    process = subprocess.Popen([sys.executable, script, folder, "map"], stderr=subprocess.PIPE, encoding="utf-8")
+    while not importing.exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    for child in psutil.Process(process.pid).children():
+        child.send_signal(signal.SIGINT)
+    while len(list(folder.glob(".*"))) < 2:  # they go on
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.terminate()
+    assert "spawn_main" not in process.communicate()[1]
+
+
 def test_workers_that_are_killed_with_their_parent_leave_what_the_next_call_clears(tmp_path):
     from lgn_lite.support.files import remove_leftovers
 
