@@ -16,8 +16,9 @@ from lgn_lite.errors import InputError
 from lgn_lite.features import prepare_features
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import Prediction, foreign_video, nothing_found, video_features, written_score
+from lgn_lite.video.encoder import extract_video
 from lgn_lite.video.frames import VideoInfo, probe
-from lgn_lite.video.vgg import VGGFrames, extract_video
+from lgn_lite.video.vgg import VGGFrames
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has no vector")
 
