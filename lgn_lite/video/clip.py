@@ -16,6 +16,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
 
 from lgn_lite.errors import InputError
 from lgn_lite.support.bars import is_watched
@@ -94,6 +95,11 @@ class CLIPFrames(FrameEncoder):
             except Exception as error:  # damaged settings or weights can make transformers stumble anywhere
                 raise InputError(f"{folder}: no CLIP can be made of it ({_reason(error)}); fetch it again") from error
 
+    def crop(self, x: Tensor) -> Tensor:
+        """Pictures (T, 3, h, w) → their centre, as transformers has it: of an odd rest, more is cut right and below."""
+        top, left = ((side - self.image_size) // 2 for side in x.shape[-2:])
+        return transforms.crop(x, top, left, self.image_size, self.image_size)
+
     def encode(self, x: Tensor) -> Tensor:
         """Preprocessed frames (T, 3, s, s) → features (T, D) of unit length; differentiable."""
         return F.normalize(self.network(pixel_values=x).image_embeds, dim=1)
@@ -134,7 +140,7 @@ def _snapshot(model: str, fetch: bool) -> Path:
 
 def _network(transformers: ModuleType, folder: Path) -> nn.Module:
     """The image half of a folder's CLIP, with its weights."""
-    settings, _ = transformers.CLIPConfig.get_config_dict(folder)
+    settings, _ = transformers.CLIPConfig.get_config_dict(folder, local_files_only=True)
     if settings.get("model_type") != "clip":
         kind = shown(settings.get("model_type"))
         raise InputError(f"{folder}: its config.json is of a model of type {kind}, not clip; give a CLIP's folder")

@@ -65,9 +65,13 @@ class FrameEncoder(nn.Module):
         else:
             if min(h, w) != self.shorter_side:
                 x = transforms.resize(x, [self.shorter_side], self.interpolation, antialias=True)
-            x = transforms.center_crop(x, [self.image_size])
+            x = self.crop(x)
         mean, std = (torch.tensor(value, device=x.device).view(3, 1, 1) for value in (self.mean, self.std))
         return (x.float() / 255 - mean) / std
+
+    def crop(self, x: Tensor) -> Tensor:
+        """Pictures (T, 3, h, w) → their centre (T, 3, s, s), as torchvision has it."""
+        return transforms.center_crop(x, [self.image_size])
 
     def encode(self, x: Tensor) -> Tensor:
         """Preprocessed frames (T, 3, s, s) → features (T, D)."""

@@ -35,7 +35,9 @@ def load_encoder(name: str | Path, layer: str | None = None) -> FrameEncoder:
         from torchvision.models import VGG16_Weights
 
         return VGGFrames.vgg16(layer or "fc6", VGG16_Weights.IMAGENET1K_V1)
-    if not Path(name).exists():
+    if str(name) and Path(name).is_dir():
+        raise InputError(f"{name}: is a folder; a CLIP's is given as clip:{name}, VGG16's weights are one file")
+    if not Path(name).is_file():
         raise InputError(f"no frame encoder {shown(str(name))}, and no such file; give {CHOICES}")
     if VGGFrames.is_saved(name):
         return VGGFrames.load(name, layer)
