@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from types import ModuleType
 from typing import Any
 
@@ -193,4 +194,4 @@ def _quiet(transformers: ModuleType) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """What went wrong, on one line: the libraries' messages go on with advice of their own."""
     said = [line for line in str(error).splitlines() if line.strip()] or [""]
-    return f"{type(error).__name__}: {' '.join(said[0].split())[:150]}"
+    return f"{type(error).__name__}: {shorten(said[0], 150, placeholder=' …')}"
