@@ -116,8 +116,9 @@ def _snapshot(model: str, fetch: bool) -> Path:
     """The folder in the hub's cache that holds a model, downloaded if it may be."""
     from huggingface_hub import snapshot_download
 
-    if Path(model).exists():
-        raise InputError(f"clip:{model}: is a file; give the folder that holds it, with its config.json")
+    if Path(model).exists() or Path(model).is_absolute():
+        what = "is a file, not a folder" if Path(model).exists() else "no such folder"
+        raise InputError(f"clip:{model}: {what}; give the one that holds its config.json and weights, clip:FOLDER")
     refusal = f"has no {SETTINGS[0]}, or neither {' nor '.join(WEIGHTS)}"
     for in_cache in (True, False) if fetch else (True,):
         try:

@@ -251,6 +251,23 @@ assert transformers.logging.get_verbosity() == before and transformers.logging.i
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_older_weights_are_read_without_running_anything(folder, encoder, tmp_path):
+    """The hub's pytorch_model.bin is a pickle: its weights are taken, and nothing else."""
+    old = small_clip(tmp_path / "old")
+    (old / "model.safetensors").unlink()
+    torch.save(transformers.CLIPModel.from_pretrained(folder).state_dict(), old / "pytorch_model.bin")
+    assert CLIPFrames.load(old).fingerprint == encoder.fingerprint
+
+    class Harm:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    torch.save({"visual_projection.weight": Harm()}, old / "pytorch_model.bin")
+    with pytest.raises(InputError, match="no CLIP can be made of it"):
+        CLIPFrames.load(old)
+    assert not (tmp_path / "harm").exists()
+
+
 # Damage -------------------------------------------------------------------------------------------------------
 
 
@@ -308,5 +325,7 @@ def test_a_damaged_folder_is_one_line_that_names_it(tmp_path, what):
 
 
 def test_a_file_is_not_a_folder(folder):
-    with pytest.raises(InputError, match=r"model\.safetensors: is a file; give the folder"):
+    with pytest.raises(InputError, match=r"model\.safetensors: is a file, not a folder; give the one that holds"):
         CLIPFrames.load(folder / "model.safetensors")
+    with pytest.raises(InputError, match=r"moved: no such folder; give the one that holds .*, clip:FOLDER$"):
+        CLIPFrames.load(folder / "moved")
