@@ -1,13 +1,17 @@
-"""Folder of videos → HDF5 features, by the small VGG (`VGGFrames.save`) or by VGG16.
+"""Folder of videos → HDF5 features, by CLIP, by VGG16, or by the small VGG (`VGGFrames.save`).
 
-    python data_scripts/extract_features.py videos/ features.hdf5 --weights vgg.safetensors --rate 2
-    python data_scripts/extract_features.py videos/ features.hdf5 --network vgg16 --weights imagenet --rate 2
+    python data_scripts/extract_features.py videos/ features.hdf5 --encoder clip
+    python data_scripts/extract_features.py videos/ features.hdf5 --encoder clip:FOLDER
+    python data_scripts/extract_features.py videos/ features.hdf5 --encoder vgg16 --rate 2
+    python data_scripts/extract_features.py videos/ features.hdf5 --encoder vgg.safetensors --rate 2
 
-The paper's features of Charades-STA, with VGG16 trained on Charades:
+CLIP takes one frame each two seconds, as for the published features, and weights from the cache of the Hugging Face
+hub, from the hub, or from a folder; `vgg16` is torchvision's, trained on ImageNet, which is downloaded. The paper's
+features of Charades-STA, with VGG16 trained on Charades:
 
     python data_scripts/extract_features.py data/charades-sta/Charades_v1_480 \\
-        data/charades-sta/vgg16_fc6_features.hdf5 --network vgg16 \\
-        --weights data/charades-sta/twostream_rgb.pth.tar --layer fc6 --rate 6
+        data/charades-sta/vgg16_fc6_features.hdf5 \\
+        --encoder data/charades-sta/twostream_rgb.pth.tar --layer fc6 --rate 6
 
 A video's name in the file is its file name without the suffix; annotations may have it with the suffix too.
 Interrupted, or stopped by a video that cannot be read, the same command resumes where it was.
@@ -26,7 +30,7 @@ from lgn_lite.support.files import is_hidden
 from lgn_lite.video.pictures import MAX_LOST
 
 if TYPE_CHECKING:
-    from lgn_lite.video.vgg import VGGFrames
+    from lgn_lite.video.encoder import FrameEncoder
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
@@ -50,39 +54,40 @@ def find_videos(folder: Path) -> dict[str, Path]:
     return videos
 
 
-def read_encoder(network: str, weights: str, layer: str, device: str) -> "VGGFrames":
-    """The network with its weights, on its device. Raises InputError for an unknown name, file or device."""
+def read_encoder(name: str, layer: str | None, device: str) -> "FrameEncoder":
+    """The encoder with its weights, on its device. Raises InputError for an unknown name, file or device."""
     # Imported here: the decoding processes import this file too, and start faster without torch.
     import torch
-    from torchvision.models import VGG16_Weights
 
-    from lgn_lite.video.vgg import VGGFrames
+    from lgn_lite.video.encoder_names import load_encoder
 
-    if network not in ("small", "vgg16"):
-        raise InputError(f"--network {network}: choose small or vgg16")
-    if weights == "imagenet" and network != "vgg16":
-        raise InputError("--weights imagenet: these are VGG16's; add --network vgg16")
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
         raise InputError(f"--device {device}: {str(error).splitlines()[0]}; choose cpu, cuda …") from error
-    if network == "small":
-        encoder = VGGFrames.load(weights, layer)
-    else:
-        encoder = VGGFrames.vgg16(layer, VGG16_Weights.IMAGENET1K_V1 if weights == "imagenet" else weights)
-    return encoder.to(device)
+    return load_encoder(name, layer).to(device)
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="The folder of videos.")],
     out: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
-    weights: Annotated[
+    encoder: Annotated[
         str,
-        typer.Option(help="The file of VGGFrames.save or of VGG16's weights; or imagenet: torchvision's, downloaded."),
+        typer.Option(
+            help="The network: clip, clip:MODEL (a name on the Hugging Face hub, or a folder), vgg16, or a file of "
+            "VGG16's weights or of VGGFrames.save."
+        ),
     ],
-    network: Annotated[str, typer.Option(help="What the weights are of: small or vgg16.")] = "small",
-    layer: Annotated[str, typer.Option(help="The layer: fc6 (before ReLU) or fc7 (after ReLU).")] = "fc6",
-    rate: Annotated[float, typer.Option(help="How many frames per second become features.")] = 1.0,
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            help="A VGG's layer: fc6 (before ReLU) or fc7 (after ReLU).", show_default="as saved, otherwise fc6"
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="How many frames per second become features.", show_default="0.5 for CLIP, 1 for a VGG"),
+    ] = None,
     workers: Annotated[int, typer.Option(help="How many processes decode.")] = 2,
     device: Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")] = "cpu",
     max_lost: Annotated[
@@ -95,8 +100,9 @@ def main(
     with errors_as_lines():
         try:
             videos = find_videos(folder)
-            encoder = read_encoder(network, weights, layer, device)
-            store = extract_folder(videos, encoder, rate, out, workers, max_lost=max_lost)
+            network = read_encoder(encoder, layer, device)
+            rate = network.rate if rate is None else rate
+            store = extract_folder(videos, network, rate, out, workers, max_lost=max_lost)
         except KeyboardInterrupt:
             sys.exit("Stopped. What is done stays; the same command resumes with the rest.")
         print(f"{out}: {len(store)} videos, {store.dim} numbers per frame, {rate:g} frames per second")

@@ -24,4 +24,5 @@ from .recipes import evaluation_set as evaluation_set
 from .recipes import train_variant as train_variant
 from .recipes import train_variants as train_variants
 from .text import Vocabulary as Vocabulary
+from .video import CLIPFrames as CLIPFrames
 from .video import VGGFrames as VGGFrames

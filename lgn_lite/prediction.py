@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -15,9 +16,12 @@ from lgn_lite.errors import InputError
 from lgn_lite.evaluation import predictions_from_logits, score_sentences
 from lgn_lite.features import prepare_features
 from lgn_lite.support.reading import shown
+from lgn_lite.video.clip import CLIPFrames, clip_model
+from lgn_lite.video.encoder import FrameEncoder, extract_video
+from lgn_lite.video.encoder_names import CHOICES, load_encoder
 from lgn_lite.video.frames import VideoInfo
 from lgn_lite.video.pictures import MAX_LOST
-from lgn_lite.video.vgg import LAYERS, VGGFrames, extract_video
+from lgn_lite.video.vgg import LAYERS, VGGFrames
 
 # Scores up to here find nothing. LGN scores none of Toy-STA's validation queries that low, the baseline 1 %; with the
 # sentence of a query about another video it is 79 % and 60 %.
@@ -53,7 +57,7 @@ def predict(
     sentences: str | Sequence[str],
     top: int = 5,
     nms: float | None = None,
-    encoder: VGGFrames | None = None,
+    encoder: FrameEncoder | str | Path | None = None,
     device: str | torch.device = "cpu",
     max_lost: float = MAX_LOST,
 ) -> list[Prediction]:
@@ -65,7 +69,8 @@ def predict(
         sentences: one sentence or several; the video is decoded once, the sentences are scored together.
         top: moments per sentence.
         nms: drop a moment whose IoU with a better one is larger than this; None: the checkpoint's setting.
-        encoder: the frame encoder, where the checkpoint does not carry its own.
+        encoder: the frame encoder, or its name (`load_encoder`), where the checkpoint neither carries its own nor
+            was trained on CLIP's features.
         device: where the model runs.
         max_lost: share of the video's pictures that may be undecodable before it is refused.
 
@@ -157,7 +162,10 @@ def unknown_words(checkpoint: Checkpoint, words: Sequence[str]) -> str:
 
 
 def video_features(
-    checkpoint: Checkpoint, video: str | Path, encoder: VGGFrames | None = None, max_lost: float = MAX_LOST
+    checkpoint: Checkpoint,
+    video: str | Path,
+    encoder: FrameEncoder | str | Path | None = None,
+    max_lost: float = MAX_LOST,
 ) -> tuple[Tensor, VideoInfo]:
     """The prepared features of a video file for a checkpoint, and what `probe` says of the file.
 
@@ -174,14 +182,17 @@ def video_features(
     return prepare_features(features.numpy(), config.num_frames, config.frame_norm), info
 
 
-def frame_encoder(checkpoint: Checkpoint, encoder: VGGFrames | None = None) -> VGGFrames:
-    """The frame encoder for a checkpoint: the given one, or the one that it carries.
+def frame_encoder(checkpoint: Checkpoint, encoder: FrameEncoder | str | Path | None = None) -> FrameEncoder:
+    """The frame encoder for a checkpoint: the given one, by name or as it is, or its own.
 
-    Raises InputError if the checkpoint can see no video file: there is no encoder, or one of another width, or it
-    is unknown at how many frames per second its features were made.
+    Its own is the one that it carries, or CLIP, where that made the features of its training and is in the hub's
+    cache: nothing is downloaded unasked. Raises InputError if the checkpoint can see no video file: there is no
+    encoder, or one of another width, or it is unknown at how many frames per second its features were made.
     """
     about, config = checkpoint.about, checkpoint.model.config
-    encoder = encoder or _own_encoder(checkpoint)
+    if not isinstance(encoder, FrameEncoder):
+        encoder = _own_encoder(checkpoint) if encoder is None else load_encoder(encoder, about.layer)
+        encoder = encoder.to(next(checkpoint.model.parameters()).device)
     if encoder.dim != config.visual_dim:
         raise InputError(
             f"{checkpoint.folder}: the model wants features of width {config.visual_dim}, "
@@ -196,13 +207,22 @@ def frame_encoder(checkpoint: Checkpoint, encoder: VGGFrames | None = None) -> V
     return encoder
 
 
-def _own_encoder(checkpoint: Checkpoint) -> VGGFrames:
+def _own_encoder(checkpoint: Checkpoint) -> FrameEncoder:
+    about, width = checkpoint.about, checkpoint.model.config.visual_dim
+    if checkpoint.encoder_file is None and (model := clip_model(about.encoder)) is not None:
+        return _cached_clip(model)
     if checkpoint.encoder_file is None:
         raise InputError(
             f"{checkpoint.folder} carries no frame encoder: give the one that made its training features "
-            f"({checkpoint.about.encoder or 'unknown'}), on the command line by --encoder; only VGG16 can be given"
+            f"({about.encoder or 'unknown'}, {width} wide) by --encoder, in Python encoder=: {CHOICES}; CLIP ViT-B/32 "
+            "gives 512, VGG16 4096, and a model on features of other networks, or of several, can see no video file"
         )
-    if checkpoint.about.layer not in ("", *LAYERS):
-        wrong = f"layer={shown(checkpoint.about.layer)}: choose one of {', '.join(LAYERS)}"
+    if about.layer not in ("", *LAYERS):
+        wrong = f"layer={shown(about.layer)}: choose one of {', '.join(LAYERS)}"
         raise InputError(f"{checkpoint.folder / 'about.json'}: {wrong}")
-    return VGGFrames.load(checkpoint.encoder_file, layer=checkpoint.about.layer or None)
+    return VGGFrames.load(checkpoint.encoder_file, layer=about.layer or None)
+
+
+@lru_cache(maxsize=1)  # the inspector asks for each of its models, and for each video
+def _cached_clip(model: str) -> CLIPFrames:
+    return CLIPFrames.load(model, fetch=False)

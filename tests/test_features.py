@@ -15,9 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, to_fixed_length, write_features
 from lgn_lite.support.files import partial_path
+from lgn_lite.video.encoder import extract_video
 from lgn_lite.video.extraction import extract_folder
 from lgn_lite.video.frames import write_video
-from lgn_lite.video.vgg import VGGFrames, extract_video
+from lgn_lite.video.vgg import VGGFrames
 
 SETTINGS = {"encoder": "vgg-small", "layer": "fc6", "rate": 2.0, "weights": "0123"}
 

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import pytest
 import torch
+from helpers.clip import small_clip
 
 from lgn_lite import predict
 from lgn_lite.checkpoint import load_checkpoint
@@ -16,8 +17,10 @@ from lgn_lite.errors import InputError
 from lgn_lite.features import prepare_features
 from lgn_lite.moments import interval_iou
 from lgn_lite.prediction import Prediction, foreign_video, nothing_found, video_features, written_score
+from lgn_lite.video.clip import CLIPFrames
+from lgn_lite.video.encoder import extract_video
 from lgn_lite.video.frames import VideoInfo, probe
-from lgn_lite.video.vgg import VGGFrames, extract_video
+from lgn_lite.video.vgg import VGGFrames
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*has no vector")
 
@@ -158,6 +161,80 @@ def test_a_checkpoint_without_an_encoder_asks_for_one(checkpoint, clip):
     (checkpoint.folder / "frames.safetensors").unlink()
     with pytest.raises(InputError, match=r"carries no frame encoder: give the one .*vgg-small"):
         predict(checkpoint, clip, "red light")
+
+
+# Frame encoders by name, and CLIP, which a checkpoint finds by what its features' store says -----------------------
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory):
+    """A small CLIP, whose embeddings are as wide as the features of the tests' models."""
+    return small_clip(tmp_path_factory.mktemp("clip") / "small", width=6)
+
+
+@pytest.fixture
+def trained_on_clip(checkpoint, clip_folder):
+    """`trained_on_clip()` is the checkpoint as if CLIP had made its features; it carries no encoder."""
+
+    def change(**about):
+        (checkpoint.folder / "frames.safetensors").unlink(missing_ok=True)
+        made = {"encoder": CLIPFrames.load(clip_folder).name, "layer": "c3d", "rate": 0.5, **about}
+        checkpoint.about = replace(checkpoint.about, **made)
+        return checkpoint
+
+    return change
+
+
+def test_a_checkpoint_trained_on_clip_s_features_finds_clip(trained_on_clip, clip_folder, clip):
+    checkpoint = trained_on_clip()
+    (found,) = predict(checkpoint, clip, "red light")
+    features, _ = extract_video(clip, CLIPFrames.load(clip_folder), 0.5)
+    video, words = prepare_features(features.numpy(), 8)[None], checkpoint.encode("red light")[None]
+    with torch.no_grad():
+        scores = checkpoint.model(video, words, torch.tensor([2])).sigmoid()[0]
+    torch.testing.assert_close(found.scores, scores)
+    for encoder in (f"clip:{clip_folder}", CLIPFrames.load(clip_folder)):
+        torch.testing.assert_close(predict(checkpoint, clip, "red light", encoder=encoder)[0].scores, scores)
+
+
+def test_a_saved_network_can_be_given_by_its_file(checkpoint, clip, tmp_path):
+    checkpoint.encoder_file.rename(tmp_path / "frames.safetensors")
+    (found,) = predict(checkpoint, clip, "red light", encoder=tmp_path / "frames.safetensors")
+    (same,) = predict(checkpoint, clip, "red light", encoder=VGGFrames.load(tmp_path / "frames.safetensors"))
+    assert torch.equal(found.scores, same.scores)
+
+
+def test_clip_s_weights_are_not_downloaded_unasked(trained_on_clip, clip, monkeypatch):
+    tried = []
+
+    def absent(*_, local_files_only, **__):
+        tried.append(local_files_only)
+        raise FileNotFoundError("not here")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", absent)
+    checkpoint = trained_on_clip(encoder="CLIP ViT-B/32, L2-normalised")
+    with pytest.raises(InputError, match=r"CLIP ViT-B/32 is not in .*fetch it by --encoder clip, or give a folder"):
+        predict(checkpoint, clip, "red light")
+    assert tried == [True]
+    with pytest.raises(InputError, match=r"CLIP ViT-B/32 is not in .*fetched \(FileNotFoundError: not here\)"):
+        predict(checkpoint, clip, "red light", encoder="clip")
+    assert tried == [True, True, False]
+
+
+def test_a_model_of_several_encoders_names_the_widths(trained_on_clip, clip_folder, clip):
+    checkpoint = trained_on_clip(encoder="clip+slowfast")
+    with pytest.raises(InputError, match=r"\(clip\+slowfast, 6 wide\) by --encoder.* CLIP .* gives 512, VGG16 4096"):
+        predict(checkpoint, clip, "red light")
+    wide = small_clip(checkpoint.folder.parent / "wide", width=5)
+    with pytest.raises(InputError, match=r"features of width 6, but the encoder CLIP .* gives 5: .*clip\+slowfast"):
+        predict(checkpoint, clip, "red light", encoder=f"clip:{wide}")
+
+
+def test_no_vgg_answers_for_features_of_another_kind(trained_on_clip, clip, tmp_path):
+    """Even if it gives as many numbers."""
+    VGGFrames.small(2, width=6, image_size=16).save(tmp_path / "vgg.safetensors")
+    with pytest.raises(InputError, match=r"layer 'c3d'; choose one of fc6, fc7"):
+        predict(trained_on_clip(), clip, "red light", encoder=str(tmp_path / "vgg.safetensors"))
 
 
 def test_truncated_silent_and_absent_videos_are_named(checkpoint, truncated, sound, tmp_path):

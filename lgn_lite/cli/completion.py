@@ -52,6 +52,11 @@ def checkpoints(incomplete: str) -> Found:
     return _beginning(incomplete, [(path.as_posix(), "") for path in sorted(found)])
 
 
+def encoders(incomplete: str) -> Found:
+    """The frame encoders with a name; the shell completes files itself."""
+    return _beginning(incomplete, [("clip", "ViT-B/32"), ("vgg16", "ImageNet")])
+
+
 def data_sets(incomplete: str) -> Found:
     from lgn_lite.downloads.registry import DATA_SETS, TOY
 

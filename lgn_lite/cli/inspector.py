@@ -14,6 +14,7 @@ from lgn_lite.cli.options import (
     CheckpointRoot,
     CheckpointSize,
     Device,
+    EncoderOption,
     OtherFeatures,
     OtherQueries,
     SkipMissing,
@@ -49,12 +50,7 @@ def inspect(
     skip_missing: SkipMissing = False,
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
     sentence: Annotated[str | None, typer.Option(help="What to find in it, in English.", show_default=False)] = None,
-    encoder: Annotated[
-        Path | None,
-        typer.Option(
-            help="The file of VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False
-        ),
-    ] = None,
+    encoder: EncoderOption = None,
     host: Annotated[
         str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in, which need the token too.")
     ] = "127.0.0.1",
@@ -85,10 +81,12 @@ def inspect(
     from lgn_lite.errors import InputError
     from lgn_lite.inspector.server import inspector, serve
     from lgn_lite.inspector.visits import is_local
+    from lgn_lite.video.encoder_names import with_absolute_path
 
-    paths = {"checkpoint": checkpoint, "baseline": baseline, "video": video, "encoder": encoder, "root": root}
+    paths = {"checkpoint": checkpoint, "baseline": baseline, "video": video, "root": root}
     arguments: dict[str, Any] = {key: str(path.absolute()) for key, path in paths.items() if path is not None}
     arguments |= {"data": data, "split": split, "sentence": sentence, "size": size}
+    arguments["encoder"] = encoder and with_absolute_path(encoder)
     if baseline is not None:
         load_checkpoint(baseline)  # the inspector does without a broken one; whoever names it wants to know
 

@@ -18,6 +18,7 @@ from lgn_lite.cli.options import (
     CheckpointRoot,
     CheckpointSize,
     Device,
+    EncoderOption,
     Features,
     FoundRoot,
     OtherFeatures,
@@ -175,19 +176,17 @@ def evaluate(
 
 
 @model_app.command(
-    epilog=examples('lgn-lite predict runs/course/models/full/best VIDEO.mp4 "The red circle jumps."'),
+    epilog=examples(
+        'lgn-lite predict runs/course/models/full/best VIDEO.mp4 "The red circle jumps."',
+        'lgn-lite predict runs/qvhighlights/best VIDEO.mp4 "A man cuts an onion." --encoder clip',
+    ),
 )
 def predict(
     checkpoint: CheckpointArgument,
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file of any kind that FFmpeg reads.")],
     sentences: Annotated[list[str], typer.Argument(metavar="SENTENCES...", help="What to find; quote each sentence.")],
     top: Annotated[int, typer.Option(help="How many predictions to show for each sentence.")] = 5,
-    encoder: Annotated[
-        Path | None,
-        typer.Option(
-            help="The file of VGG16's weights, if the checkpoint carries no frame encoder.", show_default=False
-        ),
-    ] = None,
+    encoder: EncoderOption = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     device: Device = "cpu",
     max_lost: Annotated[
@@ -203,14 +202,12 @@ def predict(
     from lgn_lite.prediction import nothing_found, written_score
     from lgn_lite.prediction import predict as find
     from lgn_lite.video.pictures import VideoWarning
-    from lgn_lite.video.vgg import VGGFrames
 
     with warnings.catch_warnings():  # said below, in the command's own words
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", VideoWarning)  # but what is odd about the video is said only here
         loaded = load_checkpoint(checkpoint, device)
-        vgg16 = VGGFrames.vgg16(loaded.about.layer, encoder).to(device) if encoder else None
-        predictions = find(loaded, video, sentences, top=top, encoder=vgg16, device=device, max_lost=max_lost)
+        predictions = find(loaded, video, sentences, top=top, encoder=encoder, device=device, max_lost=max_lost)
     if json_output:
         shown = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on", "notice")
         rows = [{key: value for key, value in asdict(p).items() if key in shown} for p in predictions]

@@ -108,6 +108,15 @@ CheckpointRoot = Annotated[
 CheckpointSize = Annotated[
     str, typer.Option(help=SIZE, show_default="as the checkpoint's data", autocompletion=completion.sizes)
 ]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The frame encoder, if the checkpoint carries none: clip, clip:MODEL (a name on the Hugging Face hub, or "
+        "a folder), vgg16, or a file of VGG16's weights.",
+        show_default="CLIP, if the checkpoint's features are CLIP's",
+        autocompletion=completion.encoders,
+    ),
+]
 SplitOption = Annotated[
     str, typer.Option(help="train, val, test, or Toy-STA's test-composition.", autocompletion=completion.splits)
 ]

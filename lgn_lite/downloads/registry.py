@@ -197,8 +197,8 @@ ASSETS = (
         "charades-sta/features-fc6", "VGG16's fc6, 6 Hz: early modulation as in the paper",
         "charades-sta/vgg16_fc6_features.hdf5", _CHARADES, big="16 GB",
         made_by="python data_scripts/extract_features.py {root}/charades-sta/Charades_v1_480 "
-        "{root}/charades-sta/vgg16_fc6_features.hdf5 --network vgg16 --layer fc6 --rate 6 "
-        "--weights {root}/charades-sta/twostream_rgb.pth.tar (from charades-sta/videos and charades-sta/vgg16)",
+        "{root}/charades-sta/vgg16_fc6_features.hdf5 --layer fc6 --rate 6 "
+        "--encoder {root}/charades-sta/twostream_rgb.pth.tar (from charades-sta/videos and charades-sta/vgg16)",
     ),
     Asset(
         "charades-sta/videos", "all videos, 480 pixels (single ones: lgn-lite data video)",

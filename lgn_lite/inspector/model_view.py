@@ -38,7 +38,7 @@ from lgn_lite.prediction import frame_encoder, nothing_found, video_features
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.error_lines import os_error_line
 from lgn_lite.text import tokenize
-from lgn_lite.video.vgg import VGGFrames
+from lgn_lite.video.encoder import FrameEncoder
 
 CHANNELS = 4  # raised and lowered channels, each with its map
 FEATURES = 12  # channels of an early unit that are drawn over time, the most changed ones
@@ -211,9 +211,9 @@ class ComparedModel:
         return {"message": "", "effects": [vars(effect) for effect in effects]}
 
 
-def encoders(models: list[ComparedModel], given: VGGFrames | None) -> list[VGGFrames | str]:
+def encoders(models: list[ComparedModel], given: FrameEncoder | None) -> list[FrameEncoder | str]:
     """Each model's frame encoder, or the sentence that says why it can see no video file."""
-    found: list[VGGFrames | str] = []
+    found: list[FrameEncoder | str] = []
     for model in models:
         try:
             found.append(frame_encoder(model.checkpoint, given))
@@ -222,7 +222,7 @@ def encoders(models: list[ComparedModel], given: VGGFrames | None) -> list[VGGFr
     return found
 
 
-def read_video(models: list[ComparedModel], path: Path, given: VGGFrames | None) -> list[Tensor | str]:
+def read_video(models: list[ComparedModel], path: Path, given: FrameEncoder | None) -> list[Tensor | str]:
     """Each model's (T, D) features of a video file, extracted once for models that need the same; else why not.
 
     Raises InputError for a file that is no readable video.

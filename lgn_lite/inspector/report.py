@@ -37,6 +37,7 @@ from lgn_lite.inspector.report_cards import Cards, as_json, data_url
 from lgn_lite.recipes import evaluate_constant, evaluation_set
 from lgn_lite.support.files import atomic_path
 from lgn_lite.support.templates import render
+from lgn_lite.video.vgg import LAYERS
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 MAX_ROWS = 2000  # queries in the table of all; more would make the page slow
@@ -146,12 +147,13 @@ def inspect_command(checkpoint: Checkpoint, data: DataSet, split: str, baseline:
 def _about(checkpoint: Checkpoint) -> dict[str, str]:
     """What was trained on what."""
     about, trained = checkpoint.about, checkpoint.trained
+    layer = f", {about.layer}" if about.layer in LAYERS else ""
     rate = f", {about.rate:g} per second" if about.rate else ""
     measured = [(name, trained[name]) for name in ("R1@0.5", "R1@0.7", "mIoU") if name in trained]
     rows = {
         "checkpoint": _shown(checkpoint.folder),
         "trained on": about.data,
-        "features": f"{about.encoder}, {about.layer}{rate}" if about.encoder else "",
+        "features": f"{about.encoder}{layer}{rate}" if about.encoder else "",
         "training": ", ".join(f"{key} {variant_title(value)}" for key, value in about.training.items()),
         "epoch": trained.get("epoch", ""),
         "on the validation split": ", ".join(f"{name} {float(value):.1f}" for name, value in measured),

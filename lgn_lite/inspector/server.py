@@ -51,7 +51,7 @@ def serve(
     """Serve `show(arguments)` to browsers until Ctrl-C or SIGTERM.
 
     Args:
-        arguments: of `Inspector`, as JSON holds them, paths absolute; `encoder` is the file of VGG16's weights.
+        arguments: of `Inspector`, as JSON holds them, paths absolute.
         host: where to listen.
         port: None takes 8866, or the next port that is free.
         token: whether a visitor needs the secret that is part of the address.
@@ -167,15 +167,9 @@ def show(arguments: dict[str, Any]) -> None:
 
 def inspector(arguments: dict[str, Any]) -> Any:
     """The `Inspector` of `serve`'s arguments; its errors."""
-    from lgn_lite.checkpoint import load_checkpoint
     from lgn_lite.inspector.widget import Inspector
-    from lgn_lite.video.vgg import VGGFrames
 
-    options = dict(arguments)
-    checkpoint = load_checkpoint(options.pop("checkpoint"))
-    if options.get("encoder"):
-        options["encoder"] = VGGFrames.vgg16(checkpoint.about.layer, options["encoder"])
-    return Inspector(checkpoint, live=True, **options)
+    return Inspector(live=True, **arguments)
 
 
 def free_port(host: str, port: int | None = None) -> int:

@@ -36,9 +36,10 @@ from lgn_lite.inspector.upload import LIMIT, PART, Upload
 from lgn_lite.prediction import foreign_video, training_world, unknown_words
 from lgn_lite.support.words import find_words
 from lgn_lite.text import tokenize
+from lgn_lite.video.encoder import FrameEncoder
+from lgn_lite.video.encoder_names import load_encoder
 from lgn_lite.video.frames import probe
 from lgn_lite.video.playable import playable
-from lgn_lite.video.vgg import VGGFrames
 
 OWN = -1  # the number of the reader's own video and sentence; the queries of the split are 0, 1, …
 
@@ -71,8 +72,8 @@ class Inspector(anywidget.AnyWidget):
     ../../baseline/best of a checkpoint in …/VARIANT/best if there is one; False takes none.
     data: a data set, or a name of the catalogue; None: the one that the checkpoint was trained on. It is found as
     `data_sets.find_data_set` finds it, below `root` and in `size` if they are given. video, sentence: a video file and
-    free text, with a data set or instead of it (data=None); encoder: the frame encoder for it, if the checkpoint
-    carries none.
+    free text, with a data set or instead of it (data=None); encoder: the frame encoder for it, or its name
+    (`load_encoder`), if the checkpoint has none of its own (`prediction.frame_encoder`).
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
     live: whether there is a front end that shows widgets; None finds out. Where there is none, as in a notebook that
     papermill or nbconvert executes, the inspector is displayed as a picture.
@@ -113,7 +114,7 @@ class Inspector(anywidget.AnyWidget):
         video: str | Path | None = None,
         sentence: str | None = None,
         query: int | None = None,
-        encoder: VGGFrames | None = None,
+        encoder: FrameEncoder | str | Path | None = None,
         size: str = "",
         root: str | Path | None = None,
         live: bool | None = None,
@@ -121,6 +122,8 @@ class Inspector(anywidget.AnyWidget):
         self._live = _is_watched() if live is None else live
         self._stop, self._predicting = Event(), None
         self._models, self._notices = open_models(checkpoint, baseline)
+        if isinstance(encoder, str | Path):
+            encoder = load_encoder(encoder, self._models[0].checkpoint.about.layer)
         self._encoder = encoder
         self._video: Path | None = None  # the reader's own
         self._own: Query | None = None

@@ -1,4 +1,4 @@
-"""Videos: frames and what is known of a file, the VGG that encodes them, features of a folder."""
+"""Videos: frames and what is known of a file, the networks that encode them, features of a folder."""
 
 import lazy_loader
 

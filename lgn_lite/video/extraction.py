@@ -16,12 +16,12 @@ from lgn_lite.video.frames import read_frames
 from lgn_lite.video.pictures import MAX_LOST
 
 if TYPE_CHECKING:  # torchvision is slow to import, and a reader of features never needs it
-    from lgn_lite.video.vgg import VGGFrames
+    from lgn_lite.video.encoder import FrameEncoder
 
 
 def extract_folder(
     video_paths: Mapping[str, str | Path],
-    encoder: "VGGFrames",
+    encoder: "FrameEncoder",
     rate: float,
     path: str | Path,
     workers: int = 2,
@@ -40,7 +40,8 @@ def extract_folder(
     attrs = {"encoder": encoder.name, "layer": encoder.layer, "rate": float(rate), "weights": encoder.fingerprint}
 
     def encode(todo: dict[str, str | Path]) -> Iterator[tuple[str, np.ndarray]]:
-        jobs = {video: (file, rate, encoder.frame_size, 1, max_lost) for video, file in todo.items()}
+        how = (rate, encoder.frame_size, 1, max_lost, encoder.phase)
+        jobs = {video: (file, *how) for video, file in todo.items()}
         with closing(by_processes(read_frames, jobs, workers)) as decoded, _leave_cores_to(workers):
             for video, (frames, _times) in decoded:
                 yield video, encoder.extract(frames).numpy()

@@ -1,7 +1,7 @@
 """Video files: what they hold, their frames at chosen times, writing H.264, and what a browser can play.
 
 Only PyAV and NumPy are imported here, so that a process that merely decodes starts fast. The networks that
-turn frames into features are in `vgg.py`.
+turn frames into features are in `vgg.py` and `clip.py`.
 """
 
 from collections.abc import Generator, Iterable
@@ -47,13 +47,14 @@ def read_frames(
     size: tuple[int, int] | int | None = None,
     threads: int = 1,
     max_lost: float = MAX_LOST,
+    phase: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the frames shown at times 0, 1/rate, 2/rate … before the video's end, all at once.
 
     Returns frames uint8 (T, h, w, 3) RGB and their times (T,) in seconds, T >= 1. Arguments, warnings and errors
     are those of `iter_frames`.
     """
-    times, frames = zip(*iter_frames(path, rate, size, threads, max_lost), strict=True)
+    times, frames = zip(*iter_frames(path, rate, size, threads, max_lost, phase), strict=True)
     return np.stack(frames), np.array(times)
 
 
@@ -63,6 +64,7 @@ def iter_frames(
     size: tuple[int, int] | int | None = None,
     threads: int = 1,
     max_lost: float = MAX_LOST,
+    phase: float = 0.0,
 ) -> Generator[tuple[float, np.ndarray], None, VideoInfo]:
     """Yield (seconds, frame uint8 (h, w, 3) RGB) as a player shows it at times 0, 1/rate, 2/rate ….
 
@@ -70,7 +72,9 @@ def iter_frames(
     frame rate may vary. `size` is (h, w), or the length of the shorter side, or None for the size at which the
     first frame is shown; frames of other sizes are fitted to it. Only frames that are returned are converted and
     resized (area average). `threads` is the decoder's: 1 is best for small videos and inside worker processes, 0
-    lets FFmpeg choose. At its end the generator returns what `probe` says.
+    lets FFmpeg choose. With a `phase` each time is that share of 1/rate later, as many as without it: 0.5 is the
+    middle of each 1/rate seconds; past the end it is the last frame. At its end the generator returns what `probe`
+    says.
 
     Warns, once, where frames cannot be decoded (they are passed over, up to the share `max_lost` of all), where
     the clock of the file starts again or jumps (the parts are joined), and where the picture continues past the
@@ -81,6 +85,8 @@ def iter_frames(
         raise InputError(f"{path}: a rate of {rate} frames per second; give one above 0, up to {MAX_RATE:g}")
     if not 0 <= max_lost <= 1:
         raise InputError(f"max_lost={max_lost}: the share of undecodable pictures that is let pass; give 0 to 1")
+    if not 0 <= phase < 1:
+        raise InputError(f"phase={phase}: the share of 1/rate by which frames are taken later; give 0 to below 1")
     with opened(path, threads) as (container, stream):
         pictures = Pictures(path, container, stream, max_lost)
         # Half a tick forgives time stamps that the container rounded; more would show the next frame early.
@@ -88,8 +94,8 @@ def iter_frames(
         n, shown, convert = 0, None, None
         for time, frame in pictures.frames():
             # A frame is shown until the next one's time; the first also before its own time.
-            while shown is not None and n / rate < time - slack:
-                yield n / rate, convert(shown)
+            while shown is not None and (n + phase) / rate < time - slack:
+                yield (n + phase) / rate, convert(shown)
                 n += 1
             convert = convert or _Converter(_shown_size(stream, frame), size)
             shown = frame
@@ -97,7 +103,7 @@ def iter_frames(
             raise _no_picture(path)
         end = pictures.finish()
         while n < count(end, rate):
-            yield n / rate, convert(shown)
+            yield (n + phase) / rate, convert(shown)
             n += 1
         return _info(pictures, convert.shown, end)
 

@@ -1,16 +1,9 @@
-"""VGG networks up to their two fully connected layers: frames → features.
+"""VGG networks up to their two fully connected layers: torchvision's VGG16 and the small VGG of Toy-STA."""
 
-One class holds torchvision's VGG16 and the small VGG of Toy-STA, so that drawn and filmed videos take one
-path: `extract_video`. Many videos at a time: `features.extract_folder`.
-"""
-
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
@@ -18,20 +11,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 from torchvision.models.vgg import cfgs, make_layers
-from torchvision.transforms.v2 import functional as transforms
 
 from lgn_lite.errors import InputError
 from lgn_lite.support.bars import is_watched
 from lgn_lite.support.files import write_tensors
 from lgn_lite.support.reading import parse_json
 from lgn_lite.support.weights import check_weights, read_weights
-from lgn_lite.video.frames import VideoInfo, iter_frames
-from lgn_lite.video.pictures import MAX_LOST
+from lgn_lite.video.encoder import FrameEncoder
 
 LAYERS = ("fc6", "fc7")
 
 
-class VGGFrames(nn.Module):
+class VGGFrames(FrameEncoder):
     """A VGG that gives each frame its fc6 (before ReLU) or fc7 (after ReLU) features, or class scores.
 
     `features`, `avgpool` and `classifier` are named and numbered as in torchvision's VGG (classifier[0] is
@@ -56,11 +47,10 @@ class VGGFrames(nn.Module):
         trained_on: str = "nothing",
         dropout: float = 0.5,
     ):
-        super().__init__()
+        super().__init__(name, image_size, mean, std, shorter_side)
         if layer not in LAYERS:
             raise InputError(f"layer {layer!r}; choose one of {', '.join(LAYERS)}")
-        self.name, self.layer, self.trained_on, self.image_size = name, layer, trained_on, image_size
-        self.mean, self.std, self.shorter_side = tuple(mean), tuple(std), shorter_side
+        self.layer, self.trained_on = layer, trained_on
         # what builds this network again; `save` adds `trained_on`, which training sets late
         self.settings = {
             "name": name, "blocks": list(blocks), "grid": grid, "width": width, "num_classes": num_classes,
@@ -130,35 +120,6 @@ class VGGFrames(nn.Module):
         """Width D of the features that `extract` gives."""
         return self.settings["width"]
 
-    @property
-    def frame_size(self) -> tuple[int, int] | int:
-        """The size to ask of the decoder, so that `preprocess` need not resize."""
-        return self.shorter_side or (self.image_size, self.image_size)
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change with any weight, so that features are never mixed up."""
-        digest = hashlib.sha256()
-        for key, value in self.state_dict().items():
-            digest.update(key.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().data)
-        return digest.hexdigest()[:16]
-
-    def preprocess(self, frames: np.ndarray | Tensor) -> Tensor:
-        """Frames uint8 (T, h, w, 3) → network input float (T, 3, s, s), normalised."""
-        _T, h, w, _ = frames.shape  # frames, height, width, RGB
-        x = torch.as_tensor(frames).to(self.classifier[0].weight.device).permute(0, 3, 1, 2)
-        # x is (T, 3, h, w) with the channels still last in memory, which convolves fastest
-        if self.shorter_side is None:
-            if (h, w) != self.frame_size:
-                x = transforms.resize(x, list(self.frame_size), antialias=True)
-        else:
-            if min(h, w) != self.shorter_side:
-                x = transforms.resize(x, [self.shorter_side], antialias=True)
-            x = transforms.center_crop(x, [self.image_size])
-        mean, std = (torch.tensor(value, device=x.device).view(3, 1, 1) for value in (self.mean, self.std))
-        return (x.float() / 255 - mean) / std
-
     def forward(self, x: Tensor) -> Tensor:
         """Preprocessed frames (T, 3, s, s) → class scores (T, classes), logits; for training."""
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
@@ -168,16 +129,19 @@ class VGGFrames(nn.Module):
         fc6 = self.classifier[0](self.avgpool(self.features(x)).flatten(1))
         return fc6 if self.layer == "fc6" else F.relu(self.classifier[3](F.relu(fc6)))
 
-    @torch.no_grad()
-    def extract(self, frames: np.ndarray | Tensor, batch: int = 64) -> Tensor:
-        """Frames uint8 (T, h, w, 3) → features (T, D) float32 on the CPU, `batch` frames at a time."""
-        pieces = [frames[i : i + batch] for i in range(0, len(frames), batch)]
-        return torch.cat([self.encode(self.preprocess(piece)).float().cpu() for piece in pieces])
-
     def save(self, path: str | Path) -> None:
         """Write weights and settings to one safetensors file, `trained_on` among them."""
         settings = {**self.settings, "layer": self.layer, "trained_on": self.trained_on}
         write_tensors(path, self.state_dict(), {"vgg_frames": json.dumps(settings)})
+
+    @staticmethod
+    def is_saved(path: str | Path) -> bool:
+        """Whether `save` wrote this file, which says itself of what network it is."""
+        try:
+            with safe_open(path, "pt") as file:
+                return "vgg_frames" in (file.metadata() or {})
+        except (OSError, SafetensorError):
+            return False
 
     @classmethod
     def load(cls, path: str | Path, layer: str | None = None) -> "VGGFrames":
@@ -237,24 +201,3 @@ def _download(weights: WeightsEnum) -> Mapping[str, Tensor]:
         raise InputError(
             f"{weights}: cannot be downloaded ({error}); try again, or fetch {weights.url} by hand and give the file"
         ) from error
-
-
-def extract_video(
-    path: str | Path, encoder: VGGFrames, rate: float, batch: int = 64, max_lost: float = MAX_LOST
-) -> tuple[Tensor, VideoInfo]:
-    """Any video file → its features (T, D) float32, `rate` frames per second, and what `probe` says of it.
-
-    Row i belongs to second i / rate. Only `batch` frames are in memory at a time. Warns, and raises InputError,
-    naming the file, as `iter_frames` does.
-    """
-    info = None
-
-    def decoded() -> Iterator[tuple[float, np.ndarray]]:
-        nonlocal info
-        info = yield from iter_frames(path, rate, encoder.frame_size, 0, max_lost)
-
-    frames = decoded()
-    pieces = []
-    while piece := [frame for _, frame in islice(frames, batch)]:
-        pieces.append(encoder.extract(np.stack(piece), batch))
-    return torch.cat(pieces), info

@@ -36,6 +36,7 @@ def complete(line: str, shell: str = "bash") -> list[str]:
         ("train x --variant ", list(VARIANTS)),
         ("train x --data ", ["toy-sta", *REAL]),
         ("blind ta", ["tacos"]),
+        ("predict x --encoder ", ["clip", "vgg16"]),
         ("evaluate x --split te", ["test", "test-composition"]),
         ("data toy --size ", list(SIZES)),
         ("report x --size s", ["small", "small-long"]),

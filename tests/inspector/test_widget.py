@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from helpers.clip import small_clip
 from helpers.untrained import untrained_models
 
 import lgn_lite.inspector.widget
@@ -428,6 +429,16 @@ def test_a_video_that_the_model_cannot_see(inspect, tiny_toy, tmp_path, models):
     inspector = inspect(folder, data=None, video=path, sentence="a circle", baseline=False)
     assert "carries no frame encoder" in inspector.view["models"][0]["message"]
     assert inspector.video["data"]
+
+
+def test_an_encoder_can_be_given_by_name(inspect, clip, tmp_path, models):
+    found = load_checkpoint(models / "full" / "best")
+    folder = save_checkpoint(tmp_path / "bare", found.model, found.vocabulary, found.about, {})
+    encoder = f"clip:{small_clip(tmp_path / 'small', width=256)}"
+    inspector = inspect(folder, data=None, video=clip, sentence="a circle", baseline=False, encoder=encoder)
+    assert inspector.view["models"][0]["predictions"]
+    with pytest.raises(InputError, match="no frame encoder 'clp'"):
+        inspect(folder, data=None, video=clip, baseline=False, encoder="clp")
 
 
 def test_a_toy_model_says_of_a_real_video_what_it_was_trained_on(inspect, clip):

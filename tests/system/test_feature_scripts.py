@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from helpers.clip import small_clip
 from typer.testing import CliRunner, Result
 
 from lgn_lite.errors import InputError
@@ -54,7 +55,7 @@ def small(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_extraction_with_helpers(tmp_path, folder, small):
     out = tmp_path / "f.hdf5"
-    done = run(EXTRACT, folder, out, "--rate", 4, "--weights", small)
+    done = run(EXTRACT, folder, out, "--rate", 4, "--encoder", small)
     assert done.returncode == 0, done.stderr
     assert f"{out}: 3 videos, 16 numbers per frame, 4 frames per second" in done.stdout
     assert FeatureStore(out)["v2"].shape == (6, 16)
@@ -84,7 +85,7 @@ def test_a_broken_video_stops_it_and_without_it_the_same_command_resumes(tmp_pat
         (videos / video.name).write_bytes(video.read_bytes())
     broken = videos / "v1.mp4"
     broken.write_bytes(broken.read_bytes()[:300])
-    command = (videos, out, "--rate", 4, "--weights", small)
+    command = (videos, out, "--rate", 4, "--encoder", small)
     failed, _ = extract(*command)
     assert failed.exit_code == 2
     assert f"error: {broken}: " in failed.output
@@ -96,7 +97,8 @@ def test_a_broken_video_stops_it_and_without_it_the_same_command_resumes(tmp_pat
 
 def test_the_command_for_charades(tmp_path, folder, extract):
     out, weights = tmp_path / "vgg16_fc6_features.hdf5", tmp_path / "twostream_rgb.pth.tar"
-    options = ("--network", "vgg16", "--weights", weights, "--layer", "fc6", "--rate", 6)
+    weights.write_bytes(b"those of VGG16")
+    options = ("--encoder", weights, "--layer", "fc6", "--rate", 6)
     result, loaded = extract(folder, out, *options)
     assert result.exit_code == 0, result.output
     assert loaded == [("fc6", str(weights))]
@@ -104,10 +106,10 @@ def test_the_command_for_charades(tmp_path, folder, extract):
     assert (store.attrs["layer"], store.attrs["rate"], len(store["v0"])) == ("fc6", 6.0, 6)
 
 
-def test_imagenet_means_torchvision_s_weights(tmp_path, folder, extract):
+def test_vgg16_means_torchvision_s_weights(tmp_path, folder, extract):
     from torchvision.models import VGG16_Weights
 
-    options = ("--network", "vgg16", "--weights", "imagenet", "--layer", "fc7", "--rate", 2)
+    options = ("--encoder", "vgg16", "--layer", "fc7", "--rate", 2)
     result, loaded = extract(folder, tmp_path / "f.hdf5", *options)
     assert result.exit_code == 0, result.output
     assert loaded == [("fc7", VGG16_Weights.IMAGENET1K_V1)]
@@ -116,14 +118,14 @@ def test_imagenet_means_torchvision_s_weights(tmp_path, folder, extract):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        (("--weights", "imagenet"), "--weights imagenet: these are VGG16's; add --network vgg16"),
-        (("--weights", "x", "--network", "resnet"), "--network resnet: choose small or vgg16"),
-        (("--weights", "none.safetensors"), "none.safetensors: cannot be read"),
-        (("--weights", "x", "--device", "abacus"), "--device abacus: "),
-        (("--weights", "SMALL", "--rate", "0"), "a rate of 0.0 frames per second"),
-        (("--weights", "SMALL", "--rate", "nan"), "a rate of nan frames per second"),
-        (("--weights", "SMALL", "--rate", "inf"), "a rate of inf frames per second"),
-        (("--weights", "SMALL", "--layer", "fc8"), "layer 'fc8'"),
+        (("--encoder", "resnet"), "no frame encoder 'resnet', and no such file; give clip, "),
+        (("--encoder", "clip:none"), "CLIP none is no folder, and not in"),
+        (("--encoder", "none.safetensors"), "no frame encoder 'none.safetensors', and no such file"),
+        (("--encoder", "x", "--device", "abacus"), "--device abacus: "),
+        (("--encoder", "SMALL", "--rate", "0"), "a rate of 0.0 frames per second"),
+        (("--encoder", "SMALL", "--rate", "nan"), "a rate of nan frames per second"),
+        (("--encoder", "SMALL", "--rate", "inf"), "a rate of inf frames per second"),
+        (("--encoder", "SMALL", "--layer", "fc8"), "layer 'fc8'"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, folder, small, extract, options, match):
@@ -135,12 +137,28 @@ def test_wrong_options_are_one_line(tmp_path, folder, small, extract, options, m
     assert not (tmp_path / "f.hdf5").exists()
 
 
+def test_clip_takes_a_frame_each_two_seconds_and_says_what_it_is(tmp_path, clip, extract):
+    model = small_clip(tmp_path / "small")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "v.mp4").write_bytes(clip.read_bytes())
+    out = tmp_path / "clip.hdf5"
+    result, _ = extract(tmp_path / "videos", out, "--encoder", f"clip:{model}")
+    assert result.exit_code == 0, result.output
+    assert f"{out}: 1 videos, 16 numbers per frame, 0.5 frames per second" in result.output
+    store = FeatureStore(out)
+    assert (store.attrs["encoder"], store.attrs["rate"]) == (f"CLIP {model}, L2-normalised", 0.5)
+    assert store["v"].shape == (15, 16)
+    np.testing.assert_allclose(np.linalg.norm(store["v"], axis=1), 1, atol=1e-5)
+    again, _ = extract(tmp_path / "videos", out, "--encoder", f"clip:{model}", "--rate", 1)
+    assert again.exit_code == 2 and "rate" in again.output
+
+
 def test_ctrl_c_says_how_to_go_on(tmp_path, folder, small, extract, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(VGGFrames, "extract", interrupt)
-    result, _ = extract(folder, tmp_path / "f.hdf5", "--weights", small)
+    result, _ = extract(folder, tmp_path / "f.hdf5", "--encoder", small)
     assert result.exit_code == 1
     assert "the same command resumes" in result.output
 
@@ -181,7 +199,7 @@ def test_what_extraction_names_annotations_find(tmp_path, folder, small, extract
     videos, out = tmp_path / "videos", tmp_path / "f.hdf5"
     videos.mkdir()
     (videos / "s13-d21.avi").write_bytes((folder / "v0.mp4").read_bytes())
-    assert extract(videos, out, "--rate", 4, "--weights", small)[0].exit_code == 0
+    assert extract(videos, out, "--rate", 4, "--encoder", small)[0].exit_code == 0
     store = FeatureStore(out)
     assert list(store) == ["s13-d21"] and "s13-d21.avi" in store and store["s13-d21.avi"].shape == (4, 16)
 
@@ -189,7 +207,7 @@ def test_what_extraction_names_annotations_find(tmp_path, folder, small, extract
 def test_a_store_that_another_process_writes_is_one_line(tmp_path, folder, small, extract):
     out = tmp_path / "f.hdf5"
     with hold_store(out):
-        failed, _ = extract(folder, out, "--rate", 4, "--weights", small)
+        failed, _ = extract(folder, out, "--rate", 4, "--encoder", small)
     assert failed.exit_code == 2
     assert failed.output == (
         f"error: {tmp_path}: another process is writing f.hdf5; wait for it, end it, or choose another folder\n"
@@ -198,6 +216,6 @@ def test_a_store_that_another_process_writes_is_one_line(tmp_path, folder, small
 
 def test_what_the_system_refuses_is_one_line(tmp_path, folder, small, extract):
     (tmp_path / "file").touch()
-    failed, _ = extract(folder, tmp_path / "file" / "f.hdf5", "--rate", 4, "--weights", small)
+    failed, _ = extract(folder, tmp_path / "file" / "f.hdf5", "--rate", 4, "--encoder", small)
     assert failed.exit_code == 2
     assert failed.output.startswith(f"error: {tmp_path / 'file'}") and failed.output.count("\n") == 1

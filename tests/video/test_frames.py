@@ -16,8 +16,9 @@ from torchvision.models import vgg16
 
 from lgn_lite.errors import InputError
 from lgn_lite.support.weights import read_weights
+from lgn_lite.video.encoder import extract_video
 from lgn_lite.video.frames import iter_frames, probe, read_frames, write_video
-from lgn_lite.video.vgg import VGGFrames, extract_video
+from lgn_lite.video.vgg import VGGFrames
 
 
 def grey(level: int, height: int = 64, width: int = 64) -> np.ndarray:

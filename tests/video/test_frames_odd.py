@@ -18,10 +18,11 @@ from typer.testing import CliRunner
 from lgn_lite.cli import main as cli
 from lgn_lite.errors import InputError
 from lgn_lite.video.containers import MAX_PIXELS
+from lgn_lite.video.encoder import extract_video
 from lgn_lite.video.frames import iter_frames, probe, read_frames, write_video
 from lgn_lite.video.pictures import VideoWarning
 from lgn_lite.video.playable import playable
-from lgn_lite.video.vgg import VGGFrames, extract_video
+from lgn_lite.video.vgg import VGGFrames
 
 AUDIO = {"webm": ("libopus", 48000), "flv": ("aac", 44100), "avi": ("mp2", 44100)}
 
