@@ -65,7 +65,7 @@ def model_card(
         _use(config, about, encoder),
         *([_training(about, trained), _results(about, trained, results)] if about is not None else [UNKNOWN]),
         _limits(config, about, trained),
-        "## Licence\n\nThe code of lgn-lite is under the MIT licence. For these weights none is set here: whoever "
+        "## Licence\n\nThe code of lgn_lite is under the MIT licence. For these weights none is set here: whoever "
         "publishes them chooses one (`license:` above), within the terms of the data.",
     ]
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n")
@@ -133,7 +133,9 @@ def _training(about: About, trained: Mapping[str, Any]) -> str:
         "training queries": _count(trained.get("queries")),
         "epoch": " of ".join(str(trained[name]) for name in ("epoch", "epochs") if name in trained),
         "features": _features(about),
-        **{"word vectors" if name == "words" else str(name): value for name, value in about.training.items()},
+        **{str(name): value for name, value in about.training.items() if name != "words"},
+        # random ones name the file that was looked for, a path of the machine that trained
+        "word vectors": re.sub(r"(?s): no GloVe file .*", "", str(about.training.get("words", ""))),
     }
     return "## Trained on\n\n| | |\n|---|---|\n" + "\n".join(
         f"| {_plain(name)} | {_plain(value)} |" for name, value in rows.items() if value not in ("", None)

@@ -6,6 +6,10 @@
                of the candidates as fractions of the video
     metadata   config, vocabulary, about, trained: JSON, as in the checkpoint
 
+    session = onnxruntime.InferenceSession("model.onnx")
+    words = json.loads(session.get_modelmeta().custom_metadata_map["vocabulary"])
+    scores, spans = session.run(None, {"video": video, "words": numbers, "word_counts": counts})
+
 It needs onnx and onnxscript, which write the file, and onnxruntime, which holds it to PyTorch: the extra `onnx`.
 """
 
@@ -88,7 +92,8 @@ class _Scorer(nn.Module):
 
 def _graph(scorer: _Scorer) -> onnx.ModelProto:
     """The file's content, without notes."""
-    sizes = {"video": {0: "batch"}, "words": {0: "batch", 1: "length"}, "word_counts": {0: "batch"}}
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
+    sizes = {"video": {0: batch}, "words": {0: batch, 1: length}, "word_counts": {0: batch}}
     try:
         with _silence():
             program = torch.onnx.export(

@@ -1,7 +1,6 @@
 """The model card: its figures are those of the weights, it says nothing else, and the hub's own reader takes it."""
 
 import json
-import os
 import re
 import shutil
 from dataclasses import replace
@@ -28,7 +27,7 @@ REAL = About("Charades-STA", "charades-sta", "VGG16", "fc6", 6.0, {"variant": "f
 def rows_of(card: str) -> dict[str, str]:
     """The table of what it was trained on."""
     section = card.partition("## Trained on\n")[2].partition("\n## ")[0]
-    return dict(re.findall(r"^\| (.+?) \| (.*) \|$", section, re.MULTILINE))
+    return dict(re.findall(r"^\| (.+?) \| (.+) \|$", section, re.MULTILINE))
 
 
 def figures_of(card: ModelCard) -> dict[str, float]:
@@ -64,18 +63,13 @@ def test_its_figures_are_those_stored_with_the_weights(save, checkpoint_folder):
     assert "| R1@0.5 | R1@0.7 | mIoU |\n|---|---|---|\n| 41.2 | 20.0 | 33.3 |" in card.text
     assert f"On the validation split of {TOY.data} after epoch 3, in percent" in card.text
     assert "not results on unseen data" in card.text
-    assert (
-        rows_of(card.text)
-        == {
-            "---": "---",
-            "data": TOY.data,
-            "training queries": "12,408",
-            "epoch": "3",
-            "features": "vgg-small fc6, 2 frames per second",
-            "variant": "full",
-        }
-        or rows_of(card.text)["training queries"] == "12,408"
-    )
+    assert rows_of(card.text) == {
+        "data": TOY.data,
+        "training queries": "12,408",
+        "epoch": "3",
+        "features": "vgg-small fc6, 2 frames per second",
+        "variant": "full",
+    }
 
 
 def test_the_card_follows_the_weights_from_epoch_to_epoch(save, checkpoint_folder):
@@ -163,7 +157,7 @@ def test_odd_names_stay_names(save, name):
     json.loads((path.parent / "about.json").read_text(encoding="utf-8"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=30))
 def test_any_name_can_be_read_back(name):
     card = ModelCard(str(model_card(LGNConfig.preset("toy"), replace(REAL, data=name), TRAINED)))
@@ -193,12 +187,19 @@ def test_what_it_says_follows_from_the_checkpoint(changes, about, said, unsaid):
     assert said in card and unsaid not in card.partition("-->")[2]
 
 
+def test_no_path_of_the_machine_is_in_it():
+    words = "random vectors (seed 0): no GloVe file at /elsewhere/glove.txt; `lgn-lite data get glove-6b` fetches it"
+    card = str(model_card(LGNConfig.preset("toy"), replace(TOY, training={"words": words}, root="/elsewhere"), TRAINED))
+    assert rows_of(card)["word vectors"] == "random vectors (seed 0)" and "elsewhere" not in card
+
+
 def test_what_is_not_known_is_not_said():
     card = model_card(LGNConfig.preset("toy"), TOY, {"epoch": "7", "R1@0.5": "nan", "mIoU": None, "R1@0.7": "high"})
     assert "None: no validation result is stored" in card.text and not card.data.eval_results
     assert "model-index" not in str(card) and "model_name" not in str(card) and "queries" not in card.text
 
 
+@pytest.mark.filterwarnings("ignore:.* the model has no vector for")
 def test_its_lines_of_python_run(save, checkpoint_folder, clip, capsys):
     code = code_of(save(TRAINED).read_text(encoding="utf-8"), "python")
     exec(code.replace("FOLDER", str(checkpoint_folder)).replace("VIDEO.mp4", str(clip)), {})
@@ -229,6 +230,6 @@ def test_what_the_hub_s_own_way_saves_has_a_card_that_agrees(tmp_path, tiny_conf
     names = {}
     exec(code_of(card.text, "python").replace("FOLDER", str(tmp_path)), names)
     assert names["model"].config == model.config
-    os.remove(tmp_path / "README.md")
+    (tmp_path / "README.md").unlink()
     model.save_pretrained(tmp_path, model_card_kwargs={"about": TOY, "trained": TRAINED})
     assert figures_of(ModelCard.load(tmp_path / "README.md"))["R1@0.5"] == 41.25
