@@ -16,6 +16,7 @@ from .loss import moment_loss as moment_loss
 from .model import LGN as LGN
 from .moments import Moments as Moments
 from .moments import interval_iou as interval_iou
+from .onnx_export import export_onnx as export_onnx
 from .prediction import predict as predict
 from .recipes import Recipe as Recipe
 from .recipes import evaluate_checkpoint as evaluate_checkpoint

@@ -5,6 +5,7 @@
     vocabulary.json      the words with a learned vector
     about.json           which data it was trained on, which features it wants, the training settings
     frames.safetensors   the small VGG that made the features, where the project trained one itself
+    README.md            the model card (`model_card.py`), for people and the hub; nothing reads it
 
 `LGN.from_pretrained(folder)` reads the first two.
 """
@@ -30,6 +31,7 @@ from torch import Tensor
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.model import LGN
+from lgn_lite.model_card import model_card
 from lgn_lite.support.files import atomic_path, remove_folder, write_json, write_tensors
 from lgn_lite.support.limits import Range
 from lgn_lite.support.reading import read_json, shown
@@ -63,6 +65,17 @@ class About:
             json.dumps(self.training, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"training={shown(self.training)}: must hold plain values ({error})") from error
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it was trained on drawn figures: what it predicts for a real video then means nothing."""
+        return self.data_set == "toy-sta"
+
+    @property
+    def world(self) -> str:
+        """What it was trained on, in words: "TACoS", "drawn figures (Toy-STA small)"."""
+        named = self.data or self.data_set
+        return f"drawn figures ({named.partition(' (')[0]})" if self.drawn else named
 
 
 @dataclass(frozen=True)
@@ -126,15 +139,16 @@ def save_checkpoint(
 ) -> Path:
     """Write a checkpoint folder; whoever reads meanwhile, or after a kill, finds a whole one, the old or the new.
 
-    Where only the weights are new, as from epoch to epoch, they are replaced by one rename. Otherwise the folder is
-    written whole, and replaces the old one; killed between these two renames, `recover_checkpoint` helps.
+    Where only the weights are new, as from epoch to epoch, they are replaced by one rename, and then the card, which
+    names its epoch, by another. Otherwise the folder is written whole, and replaces the old one; killed between these
+    two renames, `recover_checkpoint` helps.
 
     Args:
         folder: the checkpoint's.
         model: the weights and their settings.
         vocabulary: the words that the model knows.
         about: the origin of the features and the data set.
-        trained: the epoch and its validation result, stored with the weights.
+        trained: the epoch and its validation result, stored with the weights and shown by the card (`model_card`).
         encoder_file: weights of the frame encoder that the checkpoint carries.
 
     Returns:
@@ -143,9 +157,11 @@ def save_checkpoint(
     folder = Path(folder)
     weights = own_weights(model)
     check_weights(weights, f"{folder}: not written", DIVERGED)  # a diverged model never replaces a good one
+    card = str(model_card(model.config, about, trained, encoder=encoder_file is not None))
     recover_checkpoint(folder)
     if _only_weights_differ(folder, model, vocabulary, about, encoder_file):
         _save_weights(folder, weights, trained)
+        _save_card(folder, card)
         return folder
     with atomic_path(folder) as new:
         write_json(new / "config.json", model.config.to_dict())
@@ -154,6 +170,7 @@ def save_checkpoint(
         if encoder_file is not None:
             shutil.copyfile(encoder_file, new / "frames.safetensors")
         _save_weights(new, weights, trained)
+        _save_card(new, card)
         if folder.exists():
             folder.replace(_aside(folder))
     recover_checkpoint(folder)
@@ -200,6 +217,11 @@ def own_weights(model: LGN) -> dict[str, Tensor]:
 def _save_weights(folder: Path, weights: dict[str, Tensor], trained: dict[str, Any]) -> None:
     metadata = {key: str(value) for key, value in trained.items()}
     write_tensors(folder / "model.safetensors", weights, metadata)
+
+
+def _save_card(folder: Path, card: str) -> None:
+    with atomic_path(folder / "README.md") as temporary:
+        temporary.write_text(card, encoding="utf-8", newline="\n")
 
 
 def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:

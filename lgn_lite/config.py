@@ -149,7 +149,7 @@ class LGNConfig:
         inputs = E + (lstm - 1) * H if lstm else 0  # of all LSTM layers: the first reads words, the others read states
         units = {"none": 0, "fc7": 1, "both": 2}[self.early]
         temporal = self.convolution == "temporal"
-        lengths = len(self._lengths()) if temporal else 1
+        lengths = len(self.lengths) if temporal else 1
         return (
             V * E
             + 4 * H * (inputs + lstm * (H + 2))
@@ -168,13 +168,18 @@ class LGNConfig:
     @property
     def working_numbers(self) -> int:
         """How many numbers one query takes at once, at least: its features, or its map and what lies under a kernel."""
-        lengths = self._lengths()
-        candidates = sum((self.num_clips - length) // stride + 1 for length, stride in lengths.items())
+        candidates = self.candidates
         side = self.num_clips + 2 * self.padding if self.convolution == "dense" else 0
         listed = candidates * max(self.hidden, self.kernel**2) if self.convolution == "list" else 0
         return max(self.num_frames * self.visual_dim, candidates * self.hidden, side**2 * self.hidden, listed)
 
-    def _lengths(self) -> dict[int, int]:
+    @property
+    def candidates(self) -> int:
+        """P, how many candidates a video has."""
+        return sum((self.num_clips - length) // stride + 1 for length, stride in self.lengths.items())
+
+    @property
+    def lengths(self) -> dict[int, int]:
         """Length in clips of the candidates: between the starts of two of them, as `moments.Moments` makes them."""
         found, length, stride = {}, 0, 1
         for lengths in self.scales:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.map_convolution import ListConvolution
+from lgn_lite.model_card import model_card
 from lgn_lite.moments import Moments
 from lgn_lite.support.weights import check_weights
 
@@ -245,6 +247,10 @@ class LGN(nn.Module, PyTorchModelHubMixin):
         # 4.3 has six modules and 2D-TAN eight layers; which of them are guided the paper leaves open
         K, layers = self.config.guidance, self.config.layers
         return layer >= layers - K if self.config.guidance_at == "last" else layer < K
+
+    def generate_model_card(self, **known: Any) -> ModelCard:
+        """The card that `save_pretrained` and `push_to_hub` write; known: what `model_card` takes next to settings."""
+        return model_card(self.config, **known)
 
     def forward(self, video: Tensor, words: Tensor, word_counts: Tensor, trace: Trace | None = None) -> Tensor:
         """Score all candidates.

@@ -135,21 +135,14 @@ def written_score(score: float) -> str:
     return f"{score:.2f}" if score >= 0.1 else f"{score:.3f}" if score >= 0.001 else "< 0.001"
 
 
-def training_world(checkpoint: Checkpoint) -> str:
-    """What a checkpoint was trained on, in words: "TACoS", "drawn figures (Toy-STA small)"."""
-    about = checkpoint.about
-    named = about.data or about.data_set
-    return f"drawn figures ({named.partition(' (')[0]})" if about.data_set == "toy-sta" else named
-
-
 def foreign_video(checkpoint: Checkpoint, video: str | Path) -> str:
     """A sentence for a video file that is not of the data set of the training; "" for one that lies in its folder."""
-    data_set = checkpoint.about.data_set
+    about = checkpoint.about
     # …/charades-sta/videos/AO8RW.mp4; the videos of a data set of one's own may lie anywhere
-    if data_set in Path(video).absolute().parts or data_set.endswith(".json"):
+    if about.data_set in Path(video).absolute().parts or about.data_set.endswith(".json"):
         return ""
-    drawn = ": on a real video its predictions mean nothing" if data_set == "toy-sta" else ""
-    return f"The model was trained on {training_world(checkpoint)}, and this video is not one of theirs{drawn}."
+    drawn = ": on a real video its predictions mean nothing" if about.drawn else ""
+    return f"The model was trained on {about.world}, and this video is not one of theirs{drawn}."
 
 
 def unknown_words(checkpoint: Checkpoint, words: Sequence[str]) -> str:
@@ -158,7 +151,7 @@ def unknown_words(checkpoint: Checkpoint, words: Sequence[str]) -> str:
         return ""
     known = len(checkpoint.vocabulary.words) - 2  # without padding and <unk>
     few = f", and knows {known:,} words" if known < 2000 else ""
-    return f"Unknown to the model, which was trained on {training_world(checkpoint)}{few}: {', '.join(words)}"
+    return f"Unknown to the model, which was trained on {checkpoint.about.world}{few}: {', '.join(words)}"
 
 
 def video_features(

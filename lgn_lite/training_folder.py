@@ -152,7 +152,9 @@ class TrainingFolder:
         return KEPT if at.step < self.steps else 1
 
     def _save_checkpoint(self, kind: str, entry: dict[str, float]) -> None:
-        trained = {name: round(value, 4) for name, value in entry.items()}  # the weights' metadata
+        # the weights' metadata, and the figures of the model's card
+        trained = {name: round(value, 4) for name, value in entry.items()}
+        trained |= {"epochs": self.settings.epochs, "queries": self.queries}
         held = self.companions
         save_checkpoint(self.path / kind, self.model, held.vocabulary, held.about, trained, held.encoder_file)
 

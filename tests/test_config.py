@@ -274,8 +274,8 @@ def test_parameters_and_candidates_are_counted_without_a_model(convolution, sett
     model = LGN(config)
     assert config.parameters == sum(weight.numel() for weight in model.parameters())
     lengths = (model.moments.end_index - model.moments.start_index + 1).tolist()
-    assert config._lengths().keys() == set(lengths)
-    assert sum((config.num_clips - n) // step + 1 for n, step in config._lengths().items()) == len(lengths)
+    assert config.lengths.keys() == set(lengths)
+    assert config.candidates == len(lengths)
 
 
 def test_a_model_larger_than_this_machine_is_refused(monkeypatch):

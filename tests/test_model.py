@@ -113,6 +113,17 @@ def test_one_gathered_product_is_the_sum_of_products(N, scales, kernel, queries_
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)  # weights' gradients add up in single precision
 
 
+@pytest.mark.parametrize(("N", "scales", "kernel"), [(4, (4,), 3), (9, (2, 2), 5), (2, (1,), 1)])
+def test_what_other_software_gets_is_the_same_product(N, scales, kernel, monkeypatch):
+    moments = Moments(N, scales)
+    layer = ListConvolution(3, moments, kernel).double()
+    x = torch.randn(2, len(moments), 3, dtype=torch.float64)
+    ours = layer(x)
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+    monkeypatch.setattr(list_convolution._NeighbourProduct, "apply", lambda *_: pytest.fail("not the product for it"))
+    torch.testing.assert_close(layer(x), ours)
+
+
 def test_half_precision_comes_close_to_single():
     """Rounded once: twenty-five rounded partial sums would lie farther off."""
     moments = Moments(16, (16,))

@@ -29,6 +29,11 @@ def test_uv_and_conda_install_the_same_versions():
     assert set(conda[2:]) == {name_of(line) for line in PROJECT["dependency-groups"]["dev"]}
 
 
+def test_the_packages_of_an_extra_are_there_for_its_tests():
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        assert set(extra) <= set(PROJECT["dependency-groups"]["dev"])
+
+
 def test_pins_are_written_as_uv_resolves_them():
     script = runpy.run_path(ROOT / ".ci" / "pins.py")
     resolved = """

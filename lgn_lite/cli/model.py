@@ -1,4 +1,4 @@
-"""The commands on models: train, evaluate, predict, what needs no video, summary."""
+"""The commands on models: train, evaluate, predict, export, what needs no video, summary."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -225,6 +225,31 @@ def predict(
         for moment in prediction.moments:
             score = written_score(moment.score)
             console.print(f"  {moment.start:7.1f} – {moment.end:5.1f} s   score {score}", **SAY)
+
+
+@model_app.command(
+    epilog=examples("lgn-lite export runs/course/models/full/best model.onnx"),
+)
+def export(
+    checkpoint: CheckpointArgument,
+    output: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file to write, such as model.onnx; one that exists is replaced.")
+    ],
+) -> None:
+    """Write a model as an ONNX file, which scores the candidates of a video without PyTorch and without lgn-lite.
+
+    From prepared features, word numbers and word counts it computes the scores of all candidates, for any number of
+    sentences of any length. The candidates' starts and ends are its second output; settings and vocabulary are in its
+    metadata. The file is kept only if onnxruntime computes the same scores from it as PyTorch.
+    """
+    from lgn_lite.checkpoint import load_checkpoint
+    from lgn_lite.onnx_export import export_onnx
+
+    path = given_path(output, "FILE", file=True)
+    loaded = load_checkpoint(checkpoint)
+    with console.status("exporting, and comparing with PyTorch"):
+        difference = export_onnx(loaded, path)
+    console.print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, scores as PyTorch's to {difference:.1g}", **SAY)
 
 
 @model_app.command(epilog=examples("lgn-lite blind charades-sta", "lgn-lite blind toy-sta --size tiny --seeds 1"))

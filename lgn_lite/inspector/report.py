@@ -12,7 +12,6 @@ import re
 import shlex
 import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from lgn_lite.figures.results import plot_overlaps, plot_results
 from lgn_lite.figures.style import DARK, SCORES
 from lgn_lite.inspector.report_cards import Cards, as_json, data_url
 from lgn_lite.recipes import evaluate_constant, evaluation_set
-from lgn_lite.support.files import atomic_path
+from lgn_lite.support.files import atomic_path, check_writable
 from lgn_lite.support.templates import render
 from lgn_lite.video.vgg import LAYERS
 
@@ -74,7 +73,7 @@ def write_report(
     if count < 1:
         raise InputError(f"count={count}: show at least one query of each sort")
     out = Path(out)
-    _check_writable(out)
+    check_writable(out, "the report")
     models = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
     predictions = {name: split_predictions(model, data, split, progress) for name, model in models.items()}
     cards = Cards(data, models, predictions, evaluation_set(data, checkpoint, split), progress)
@@ -239,22 +238,6 @@ def _picture(figure: Figure, alt: str) -> dict[str, Any]:
     kind = "image/svg+xml"
     light, dark = (data_url(svg.encode(), kind) for svg in (light, dark))
     return {"light": light, "dark": dark, "alt": alt, "width": round(95 * width), "height": round(95 * height)}
-
-
-def _check_writable(out: Path) -> None:
-    """InputError or OSError if no file can be written there, before an hour is spent on what it would hold."""
-
-    class Checked(Exception):
-        """The temporary file is not to stay."""
-
-    if out.is_dir() or (out.exists() and not out.is_file()):  # a device or a pipe would be replaced by a file
-        raise InputError(f"{out}: a folder, a device or a pipe, not a file: give another name for the report")
-    try:
-        with suppress(Checked), atomic_path(out) as temporary:
-            temporary.touch()
-            raise Checked
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(out)) from error
 
 
 def _looks() -> dict[str, Any]:

@@ -33,7 +33,7 @@ from lgn_lite.inspector.model_view import (
 )
 from lgn_lite.inspector.picture import draw_picture
 from lgn_lite.inspector.upload import LIMIT, PART, Upload
-from lgn_lite.prediction import foreign_video, training_world, unknown_words
+from lgn_lite.prediction import foreign_video, unknown_words
 from lgn_lite.support.words import find_words
 from lgn_lite.text import tokenize
 from lgn_lite.video.encoder import FrameEncoder
@@ -237,7 +237,7 @@ class Inspector(anywidget.AnyWidget):
             name = model.checkpoint.about.data_set
             if data is not None and name != data.name:
                 notices.append(
-                    f"{model.name} was trained on {training_world(model.checkpoint)}, not on {data.title}: "
+                    f"{model.name} was trained on {model.checkpoint.about.world}, not on {data.title}: "
                     "it may know neither the words nor the pictures."
                 )
         words = first.vocabulary.words[2:]  # without padding and <unk>

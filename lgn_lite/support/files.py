@@ -74,6 +74,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         _mine.discard(temporary)
 
 
+def check_writable(path: Path, what: str) -> None:
+    """InputError or OSError if no file can be written there, before an hour is spent on `what` it would hold."""
+
+    class Checked(Exception):
+        """The temporary file is not to stay."""
+
+    if path.is_dir() or (path.exists() and not path.is_file()):  # a device or a pipe would be replaced by a file
+        raise InputError(f"{path}: a folder, a device or a pipe, not a file: give another name for {what}")
+    try:
+        with suppress(Checked), atomic_path(path) as temporary:
+            temporary.touch()
+            raise Checked
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def remove_folder(path: Path) -> None:
     """Remove a folder in such a way that nobody finds a part of it: it loses its name first."""
     temporary = _temporary(path)
