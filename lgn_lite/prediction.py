@@ -13,7 +13,6 @@ from torch import Tensor
 
 from lgn_lite.checkpoint import Checkpoint, load_checkpoint
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import predictions_from_logits, score_sentences
 from lgn_lite.features import prepare_features
 from lgn_lite.support.reading import shown
 from lgn_lite.video.clip import CLIPFrames, clip_model
@@ -22,6 +21,7 @@ from lgn_lite.video.encoder_names import CHOICES, load_encoder
 from lgn_lite.video.frames import VideoInfo
 from lgn_lite.video.pictures import MAX_LOST
 from lgn_lite.video.vgg import LAYERS, VGGFrames
+from lgn_lite.windows import Windows, cut, score_windows
 
 # Scores up to here find nothing. LGN scores none of Toy-STA's validation queries that low, the baseline 1 %; with the
 # sentence of a query about another video it is 79 % and 60 %.
@@ -45,7 +45,7 @@ class Prediction:
     sentence: str
     duration: float  # of the video, seconds
     moments: list[Moment]
-    scores: Tensor  # (P,) of all candidates, in the order of `Moments`, for drawing the map
+    scores: Tensor  # (P,) of all candidates, in the order of `Moments`, for drawing the map; with windows of each one
     unknown_words: list[str]  # words the model has no vector for
     trained_on: str  # the data set of the checkpoint
     notice: str = ""  # why not to trust it with this video: `foreign_video`
@@ -60,8 +60,13 @@ def predict(
     encoder: FrameEncoder | str | Path | None = None,
     device: str | torch.device = "cpu",
     max_lost: float = MAX_LOST,
+    window: float | None = None,
+    stride: float | None = None,
 ) -> list[Prediction]:
     """Find the moments of a video file that sentences describe.
+
+    A video much longer than those of the training wants a `window` as long as those: one map for an hour holds no
+    moment of some seconds. Memory holds the features of the whole video, and frames of a few seconds.
 
     Args:
         checkpoint: a folder, or one loaded with `load_checkpoint`.
@@ -73,6 +78,8 @@ def predict(
             was trained on CLIP's features.
         device: where the model runs.
         max_lost: share of the video's pictures that may be undecodable before it is refused.
+        window: cut the video into windows of this many seconds, and rank the moments of all together; None: do not.
+        stride: seconds from one window to the next; None: half a window.
 
     Returns:
         One Prediction per sentence. Every moment lies inside the video.
@@ -86,15 +93,12 @@ def predict(
     if not sentences or top < 1:
         raise InputError("give at least one sentence, and top >= 1")
     words = [checkpoint.encode(sentence) for sentence in sentences]  # before decoding: an empty sentence fails at once
-    features, info = video_features(checkpoint, video, encoder, max_lost)
-    model = checkpoint.model
-    logits = score_sentences(model, features, words)  # (S, P)
-    if not logits.isfinite().all():
+    windows, model = cut(window, stride), checkpoint.model
+    rows, info = extract_video(video, frame_encoder(checkpoint, encoder), checkpoint.about.rate, max_lost=max_lost)
+    whole = Windows(info.duration, info.duration)
+    found = score_windows(model, rows.numpy(), info.duration, words, windows or whole)
+    if not found.logits.isfinite().all():
         raise InputError(f"{checkpoint.folder}: its scores are not finite: the weights are damaged; copy it again")
-    durations = torch.full((len(sentences),), info.duration, dtype=torch.float64)
-    ranked = predictions_from_logits(
-        model, logits, durations, min(top, logits.shape[1]), model.config.nms if nms is None else nms
-    )
     predictions = []
     for i, sentence in enumerate(sentences):
         unknown = checkpoint.vocabulary.unknown(sentence)
@@ -104,15 +108,14 @@ def predict(
                 f"it was trained on {checkpoint.about.data}",
                 stacklevel=2,
             )
-        found = ranked.candidates[i] >= 0
-        times, scores = ranked.segments[i, found].tolist(), ranked.scores[i, found].tolist()
+        best = found.best(i, top, model.config.nms if nms is None else nms)
         predictions.append(
             Prediction(
                 video=str(video),
                 sentence=sentence,
                 duration=info.duration,
-                moments=[Moment(start, end, score) for (start, end), score in zip(times, scores, strict=True)],
-                scores=logits[i].sigmoid(),
+                moments=[Moment(*times, score) for times, score in zip(best.windows, best.scores, strict=True)],
+                scores=found.scores[i],
                 unknown_words=unknown,
                 trained_on=checkpoint.about.data,
                 notice=foreign_video(checkpoint, video),

@@ -65,7 +65,12 @@ class Candidates(NamedTuple):
     """All candidates of all windows of a video, for several sentences."""
 
     segments: Tensor  # (M, 2) seconds, float64; M = windows × P
-    scores: Tensor  # (S, M) in (0, 1)
+    logits: Tensor  # (S, M)
+
+    @property
+    def scores(self) -> Tensor:
+        """(S, M) in (0, 1)."""
+        return self.logits.sigmoid()
 
     def best(self, sentence: int, keep: int, nms: float) -> Ranked:
         """The first predictions for a sentence after NMS over all windows."""
@@ -87,14 +92,15 @@ def score_windows(
         windows: how the video is cut.
     """
     rows, config = len(features), model.config
-    segments, scores = [], []
+    segments, logits = [], []
     for start, end in windows.spans(duration):
         first = min(round(start / duration * rows), rows - 1)
         part = features[first : max(round(end / duration * rows), first + 1)]
         prepared = prepare_features(part, config.num_frames, config.frame_norm)
-        scores.append(score_sentences(model, prepared, words).sigmoid())  # (S, P)
-        segments.append(start + model.moments.spans(torch.float64).cpu() * (end - start))
-    return Candidates(torch.cat(segments), torch.cat(scores, dim=1))
+        logits.append(score_sentences(model, prepared, words))  # (S, P)
+        inside = start + model.moments.spans(torch.float64).cpu() * (end - start)
+        segments.append(inside.clamp(max=duration))  # a sum may round beyond the video
+    return Candidates(torch.cat(segments), torch.cat(logits, dim=1))
 
 
 def ranked_in_windows(

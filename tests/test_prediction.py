@@ -70,6 +70,24 @@ def test_the_answer_is_the_model_s(checkpoint, clip):
     assert found.moments[0].end == pytest.approx(moments.ends[best].item() * info.duration)
 
 
+def test_windows_are_searched_together(checkpoint, clip):
+    (whole,) = predict(checkpoint, clip, "red light", top=99)
+    (same,) = predict(checkpoint, clip, "red light", top=99, window=1000)
+    assert same.moments == whole.moments
+    seconds = whole.duration / 2
+    (found,) = predict(checkpoint, clip, "red light", top=99, window=seconds, stride=seconds / 2)
+    well_formed(found, top=99, nms=checkpoint.model.config.nms)
+    P = len(checkpoint.model.moments)
+    assert found.scores.shape == (3 * P,)
+    features, _ = extract_video(clip, VGGFrames.load(checkpoint.encoder_file), checkpoint.about.rate)
+    half = prepare_features(features[: len(features) // 2].numpy(), 8)[None]
+    with torch.no_grad():
+        scores = checkpoint.model(half, checkpoint.encode("red light")[None], torch.tensor([2])).sigmoid()[0]
+    torch.testing.assert_close(found.scores[:P], scores)
+    with pytest.raises(InputError, match="stride=5 without a window"):
+        predict(checkpoint, clip, "red light", stride=5)
+
+
 def test_top_and_nms(checkpoint, clip):
     P = len(checkpoint.model.moments)
     (all_of_them,) = predict(checkpoint, clip, "red light", top=99, nms=1.0)

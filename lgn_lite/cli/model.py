@@ -28,9 +28,11 @@ from lgn_lite.cli.options import (
     Size,
     SkipMissing,
     SplitOption,
+    StrideOption,
     TestQueries,
     TrainingOptions,
     Validation,
+    WindowOption,
     console,
     examples,
     frame_table,
@@ -150,6 +152,8 @@ def evaluate(
             metavar="PATH", help="A file for ten predictions per query, in Moment-DETR's jsonl.", show_default=False
         ),
     ] = None,
+    window: WindowOption = None,
+    stride: StrideOption = None,
     device: Device = "cpu",
     size: CheckpointSize = "",
     root: CheckpointRoot = None,
@@ -160,13 +164,14 @@ def evaluate(
     from lgn_lite.data_sets import find_data_set
     from lgn_lite.recipes import evaluate_checkpoint
     from lgn_lite.support.files import write_json
+    from lgn_lite.windows import cut
 
     path = given_path(output, "--output", file=True) if output is not None else None
     predictions = given_path(write, "--write", file=True) if write is not None else None
     loaded = load_checkpoint(checkpoint, device)
     with other_queries(loaded, data, annotations, features, skip_missing, split) as name:
         data_set = find_data_set(name or "", size, root, checkpoint=loaded)
-        results = evaluate_checkpoint(data_set, loaded, split, discounted, predictions)
+        results = evaluate_checkpoint(data_set, loaded, split, discounted, predictions, cut(window, stride))
     print_whole(evaluation_table(results))
     console.print(f"\n{variant_title(loaded.variant) or checkpoint} on {data_set.title}, {split}", **SAY)
     if path is not None:
@@ -179,6 +184,7 @@ def evaluate(
     epilog=examples(
         'lgn-lite predict runs/course/models/full/best VIDEO.mp4 "The red circle jumps."',
         'lgn-lite predict runs/qvhighlights/best VIDEO.mp4 "A man cuts an onion." --encoder clip',
+        'lgn-lite predict runs/qvhighlights/best LONG.mp4 "A man cuts an onion." --encoder clip --window 150',
     ),
 )
 def predict(
@@ -192,6 +198,8 @@ def predict(
     max_lost: Annotated[
         float, typer.Option(min=0, max=1, help="The share of the video's pictures that may be undecodable.")
     ] = 0.5,
+    window: WindowOption = None,
+    stride: StrideOption = None,
 ) -> None:
     """Find the moments of a video that sentences describe."""
     import json
@@ -207,7 +215,10 @@ def predict(
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", VideoWarning)  # but what is odd about the video is said only here
         loaded = load_checkpoint(checkpoint, device)
-        predictions = find(loaded, video, sentences, top=top, encoder=encoder, device=device, max_lost=max_lost)
+        predictions = find(
+            loaded, video, sentences, top=top, encoder=encoder, device=device, max_lost=max_lost, window=window,
+            stride=stride,
+        )  # fmt: skip
     if json_output:
         shown = ("video", "sentence", "duration", "moments", "unknown_words", "trained_on", "notice")
         rows = [{key: value for key, value in asdict(p).items() if key in shown} for p in predictions]

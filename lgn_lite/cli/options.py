@@ -174,6 +174,19 @@ def other_queries(
         yield str(write_description(Path(folder) / f"{annotations.stem}.json", files, skip_missing, annotations.name))
 
 
+WindowOption = Annotated[
+    float | None,
+    typer.Option(
+        "--window", metavar="SECONDS", show_default=False,
+        help="Cut long videos into windows of this length, such as the training videos', and rank all their moments.",
+    ),
+]  # fmt: skip
+StrideOption = Annotated[
+    float | None,
+    typer.Option("--stride", metavar="SECONDS", help="From one window to the next.", show_default="half a window"),
+]
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Ctrl-C ends a command that resumes with one line, and exit code 130."""
