@@ -28,7 +28,7 @@ from lgn_lite.annotations import (
 from lgn_lite.checkpoint import About, Checkpoint
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
-from lgn_lite.features import FeatureStore
+from lgn_lite.features import VIDEO_SUFFIXES, FeatureStore, without_suffix
 from lgn_lite.jsonl import read_jsonl
 from lgn_lite.own_data_set import SPLITS, is_description, read_description, read_files
 from lgn_lite.support.files import project_root
@@ -114,9 +114,11 @@ class DataSet:
         return self.glove is not None and self.glove.is_file()
 
     def video(self, name: str) -> Path | None:
-        """The video file of a name; None if it is not there."""
+        """The video file of a name, with its suffix or without, as for features; None if it is not there."""
         path = self.folder / self.video_path.format(name=name)
-        return path if path.exists() else None
+        stem = path.with_name(without_suffix(path.name))
+        others = (stem.with_name(stem.name + suffix) for suffix in sorted(VIDEO_SUFFIXES))
+        return next((found for found in (path, *others) if found.is_file()), None)
 
     def require_features(self) -> FeatureStore:
         """The features; InputError, saying how to get them, if there are none."""

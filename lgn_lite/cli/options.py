@@ -39,7 +39,7 @@ def examples(*commands: str) -> str:
 
 PROFILE = "How much to compute: smoke (only to see that all runs), cpu (the course's), or gpu (30 epochs on Toy-STA)."
 ROOT, SIZE = "The folder of all data sets.", "Toy-STA's size: tiny, small or full."
-DATA = "The data set: toy-sta, charades-sta, tacos, activitynet-captions, or the .json that describes your own."
+DATA = "The data set: toy-sta, charades-sta, tacos, activitynet-captions, qvhighlights, or the .json of your own."
 OWN = "A data set of your own: "
 
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1, mps.")]
