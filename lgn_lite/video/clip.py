@@ -107,9 +107,13 @@ class CLIPFrames(FrameEncoder):
 
 
 def clip_model(text: str) -> str | None:
-    """The model that "clip", "clip:MODEL" or the `name` of a CLIPFrames means; None for another encoder's name."""
-    found = re.fullmatch(r"clip(?::(.+?)| (\S+|(?:/|\w:).+?))?(?:, L2-normalised)?", text.strip(), re.IGNORECASE)
-    return None if found is None else found[1] or found[2] or DEFAULT
+    """The model that "clip", "clip:MODEL" or the `name` of a CLIPFrames means; None for another encoder's name.
+
+    "clip_features" and the like are ViT-B/32: a store of published features is named after the folder of their files.
+    """
+    which = r":(?P<given>.+?)|[ _-](?:vit_)?features| (?P<named>\S+|(?:/|\w:).+?)"
+    found = re.fullmatch(f"clip(?:{which})?(?:, L2-normalised)?", text.strip(), re.IGNORECASE)
+    return None if found is None else found["given"] or found["named"] or DEFAULT
 
 
 def _snapshot(model: str, fetch: bool) -> Path:

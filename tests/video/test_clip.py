@@ -173,7 +173,9 @@ def test_a_video_and_a_folder_give_the_same_features(encoder, clip, tmp_path):
         ("CLIP laion/CLIP-ViT-B-32, L2-normalised", "laion/CLIP-ViT-B-32"), ("clip:runs/my clip", "runs/my clip"),
         ("CLIP /home/me/my clip, v2, L2-normalised", "/home/me/my clip, v2"),
         ("CLIP C:\\models\\my clip, L2-normalised", "C:\\models\\my clip"),
-        ("clip+slowfast", None), ("CLIP + SlowFast", None), ("CLIP ViT-B/32 + SlowFast R50", None), ("clips", None),
+        ("clip_features", "ViT-B/32"), ("clip-vit_features", "ViT-B/32"), ("clip_features+slowfast_features", None),
+        ("clip_text_features", None), ("clip+slowfast", None), ("CLIP + SlowFast", None),
+        ("CLIP ViT-B/32 + SlowFast R50", None), ("clips", None),
         ("CLIP ViT-B/32 and SlowFast R50, L2-normalised", None), ("VGG16 trained on Charades, fc6", None), ("", None),
     ],
 )  # fmt: skip
