@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -183,6 +184,7 @@ def check_whole(folder: Path) -> None:
     for kind in ("best", "last"):
         if (folder / kind).exists():
             assert load_checkpoint(folder / kind).encoder_file is not None
+            assert len(ModelCard.load(folder / kind / "README.md").data.eval_results) == 3
     for state in folder.glob("state-*"):
         json.loads((state / "progress.json").read_text())
         assert load_file(state / "model.safetensors")
@@ -206,6 +208,8 @@ def check_same(folder: Path, uninterrupted: Path) -> None:
         ours, theirs = (load_file(place / kind / "model.safetensors") for place in (folder, uninterrupted))
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
         assert load_checkpoint(folder / kind).trained == load_checkpoint(uninterrupted / kind).trained
+        cards = [place / kind / "README.md" for place in (folder, uninterrupted)]
+        assert cards[0].read_bytes() == cards[1].read_bytes()
 
 
 def test_killed_at_each_act_of_writing(trainings, whole, tmp_path):
