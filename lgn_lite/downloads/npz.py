@@ -105,7 +105,7 @@ def convert_npz(
 
 def read_joined(tables: Sequence[Table], paths: Sequence[Path], normalise: bool) -> np.ndarray | Fault:
     """The rows of one video's files side by side, float32 (T, sum of D), or the first file that is damaged."""
-    count, parts = min(table.rows for table in tables), []
+    parts = []
     for table, path in zip(tables, paths, strict=True):
         rows = _read(path, lambda archive, key=table.key: _numbers(archive, key))
         if isinstance(rows, Fault):
@@ -114,8 +114,9 @@ def read_joined(tables: Sequence[Table], paths: Sequence[Path], normalise: bool)
             rows = rows.astype(np.float64)  # squares of float32 may be too large or too small for float32
             lengths = np.linalg.norm(rows, axis=1, keepdims=True)
             rows = np.divide(rows, lengths, out=rows, where=lengths > 0)
-        parts.append(rows[:count].astype(np.float32))
-    return np.hstack(parts)
+        parts.append(rows.astype(np.float32))
+    count = min(map(len, parts))
+    return np.hstack([rows[:count] for rows in parts])
 
 
 def read_tables(*paths: Path) -> list[Table | Fault]:
