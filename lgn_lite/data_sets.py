@@ -115,8 +115,8 @@ class DataSet:
 
     def video(self, name: str) -> Path | None:
         """The video file of a name, with its suffix or without, as for features; None if it is not there."""
-        path = self.folder / self.video_path.format(name=name)
-        stem = path.with_name(without_suffix(path.name))
+        path, bare = (self.folder / self.video_path.format(name=n) for n in (name, without_suffix(name)))
+        stem = bare.with_name(without_suffix(bare.name))
         others = (stem.with_name(stem.name + suffix) for suffix in sorted(VIDEO_SUFFIXES))
         return next((found for found in (path, *others) if found.is_file()), None)
 

@@ -208,6 +208,10 @@ def test_a_video_is_found_under_its_upstream_name(root):
     path.parent.mkdir()
     path.touch()
     assert data.video(name) == path
+    assert data.video(f"{name}.avi") == data.video(f"{name}.mp4") == path  # a name with another suffix, or the file's
+    path.rename(path.with_suffix(".webm"))
+    assert data.video(name) == path.with_suffix(".webm")
+    assert data.video(name[:-1]) is None
 
 
 # ── The registry ──────────────────────────────────────────────────────────────────────────────
