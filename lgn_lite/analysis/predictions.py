@@ -20,6 +20,7 @@ from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet
 from lgn_lite.evaluation import RankedPredictions, predictions_from_scores, query_tensors, score_queries
+from lgn_lite.jsonl import Ranked, numbered, read_predictions
 from lgn_lite.moments import best_iou, interval_iou
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.files import write_tensors
@@ -52,9 +53,45 @@ class SplitPredictions:
         """(Q,) IoU of the first predictions with the ground truth."""
         return best_iou(self.segments[:, None], query_tensors(self.queries)[0])[:, 0]
 
-    def disagreement(self, other: SplitPredictions) -> Tensor:
+    def disagreement(self, other: SplitPredictions | ListedPredictions) -> Tensor:
         """(Q,) from 0 to 1: how little the first predictions of two models overlap, 1 − IoU."""
         return 1 - interval_iou(self.segments, other.segments)
+
+
+SHOWN = 5  # predictions of a query that figures show
+
+
+@dataclass(frozen=True)
+class ListedPredictions:
+    """The predictions of anybody's model for all queries of a split, as a file lists them; it has no candidates."""
+
+    name: str  # the file's
+    queries: list[Query]
+    ranked: list[Ranked]
+
+    @cached_property
+    def segments(self) -> Tensor:
+        """(Q, 2) first predictions in seconds, double precision; of no length where there is none."""
+        first = [found.windows[0] if found.windows else (0.0, 0.0) for found in self.ranked]
+        return torch.tensor(first, dtype=torch.float64)
+
+    @cached_property
+    def iou(self) -> Tensor:
+        """(Q,) IoU of the first predictions with the ground truth."""
+        return best_iou(self.segments[:, None], query_tensors(self.queries)[0])[:, 0]
+
+    def first(self, i: int) -> list[tuple[float, float, float]]:
+        """The first five predictions for query i, within its video: start and end in seconds, and the score."""
+        duration, found = self.queries[i].duration, self.ranked[i]
+        rows = zip(found.windows[:SHOWN], found.scores, strict=False)
+        inside = [(max(start, 0.0), min(end, duration), score) for (start, end), score in rows]
+        return [row for row in inside if row[0] < row[1]]
+
+
+def listed_predictions(path: str | Path, queries: Sequence[Query]) -> ListedPredictions:
+    """Read a file of predictions for the queries of a split, by qid or number: `jsonl.read_predictions`."""
+    found = read_predictions(path, numbered(queries))
+    return ListedPredictions(Path(path).stem, list(queries), list(found.values()))
 
 
 def split_predictions(

@@ -15,6 +15,7 @@ from lgn_lite.cli.options import (
     CheckpointSize,
     Device,
     EncoderOption,
+    ListedOption,
     OtherFeatures,
     OtherQueries,
     SkipMissing,
@@ -48,6 +49,7 @@ def inspect(
     annotations: OtherQueries = None,
     features: OtherFeatures = None,
     skip_missing: SkipMissing = False,
+    predictions: ListedOption = None,
     video: Annotated[Path | None, typer.Option(help="A video file of your own.", show_default=False)] = None,
     sentence: Annotated[str | None, typer.Option(help="What to find in it, in English.", show_default=False)] = None,
     encoder: EncoderOption = None,
@@ -83,7 +85,7 @@ def inspect(
     from lgn_lite.inspector.visits import is_local
     from lgn_lite.video.encoder_names import with_absolute_path
 
-    paths = {"checkpoint": checkpoint, "baseline": baseline, "video": video, "root": root}
+    paths = {"checkpoint": checkpoint, "baseline": baseline, "video": video, "root": root, "listed": predictions}
     arguments: dict[str, Any] = {key: str(path.absolute()) for key, path in paths.items() if path is not None}
     arguments |= {"data": data, "split": split, "sentence": sentence, "size": size}
     arguments["encoder"] = encoder and with_absolute_path(encoder)
@@ -128,6 +130,7 @@ def report(
     annotations: OtherQueries = None,
     features: OtherFeatures = None,
     skip_missing: SkipMissing = False,
+    predictions: ListedOption = None,
     output: Annotated[
         Path | None, typer.Option(help="The HTML file to write.", show_default="CHECKPOINT/report-SPLIT.html")
     ] = None,
@@ -144,10 +147,12 @@ def report(
     from lgn_lite.inspector.report import sibling_baseline, write_report
 
     loaded = load_checkpoint(checkpoint, device)
-    compared = load_checkpoint(baseline, device) if baseline is not None else sibling_baseline(loaded, device)
+    compared = load_checkpoint(baseline, device) if baseline is not None else None
+    if baseline is None and predictions is None:
+        compared = sibling_baseline(loaded, device)
     out = output or checkpoint / f"report-{annotations.stem if annotations else split}.html"
     if sys.stderr.isatty():
         typer.echo(f"Predicting all queries of {split} (kept for the next time), then drawing some.", err=True)
     with other_queries(loaded, data, annotations, features, skip_missing, split) as name:
         data_set = find_data_set(name or "", size, root, checkpoint=loaded)
-        console.print(write_report(loaded, data_set, out, split, compared, count), **SAY)
+        console.print(write_report(loaded, data_set, out, split, compared, count, listed=predictions), **SAY)

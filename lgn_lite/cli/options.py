@@ -174,6 +174,13 @@ def other_queries(
         yield str(write_description(Path(folder) / f"{annotations.stem}.json", files, skip_missing, annotations.name))
 
 
+ListedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions", metavar="FILE", show_default=False,
+        help="Predictions of anybody's model to show next to the checkpoint's, in Moment-DETR's jsonl.",
+    ),
+]  # fmt: skip
 WindowOption = Annotated[
     float | None,
     typer.Option(

@@ -23,12 +23,17 @@ from matplotlib.figure import Figure
 from plotly.io import templates
 from plotly.offline import get_plotlyjs
 
-from lgn_lite.analysis.predictions import SplitPredictions, split_predictions
+from lgn_lite.analysis.predictions import (
+    ListedPredictions,
+    SplitPredictions,
+    listed_predictions,
+    split_predictions,
+)
 from lgn_lite.checkpoint import Checkpoint, baseline_folder, load_checkpoint
 from lgn_lite.config import PRESETS, LGNConfig, variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import evaluate_logits
+from lgn_lite.evaluation import evaluate_logits, score_predictions
 from lgn_lite.figures.maps import DIFFERENCE
 from lgn_lite.figures.results import plot_overlaps, plot_results
 from lgn_lite.figures.style import DARK, SCORES
@@ -51,6 +56,7 @@ def write_report(
     baseline: Checkpoint | None = None,
     count: int = 4,
     progress: bool = True,
+    listed: str | Path | None = None,
 ) -> Path:
     """Write the report on a checkpoint's predictions for a split, whole or not at all.
 
@@ -62,6 +68,7 @@ def write_report(
         baseline: a second model to compare with; None reports on one alone.
         count: how many queries are shown of the best, of the worst and, with a baseline, of the most disputed.
         progress: whether bars are shown, on a terminal, while predictions and the queries' figures are made.
+        listed: a file of predictions of anybody's model to compare with, in Moment-DETR's jsonl.
 
     Returns:
         The path of the file.
@@ -76,9 +83,15 @@ def write_report(
     check_writable(out, "the report")
     models = {_name(checkpoint, baseline): checkpoint} | ({} if baseline is None else {"baseline": baseline})
     predictions = {name: split_predictions(model, data, split, progress) for name, model in models.items()}
+    if listed is not None:
+        other = listed_predictions(listed, data.queries(split))
+        predictions[other.name if other.name not in models else f"{other.name} (file)"] = other
     cards = Cards(data, models, predictions, evaluation_set(data, checkpoint, split), progress)
-    results = {  # `course.evaluate_checkpoint`, from predictions that are there already
-        name: evaluate_logits(models[name].model, found.logits, found.queries, data.thresholds, data.length_edges)
+    measured = data.thresholds, data.length_edges
+    results = {  # `recipes.evaluate_checkpoint`, from predictions that are there already
+        name: score_predictions([one.windows for one in found.ranked], found.queries, *measured)
+        if isinstance(found, ListedPredictions)
+        else evaluate_logits(models[name].model, found.logits, found.queries, *measured)
         for name, found in predictions.items()
     }
     # it is chosen on the training split, which other queries than the checkpoint's own may not have
@@ -88,9 +101,9 @@ def write_report(
         name=next(iter(models)),
         data=data,
         split=split,
-        about=[(name, _about(model)) for name, model in models.items()],
+        about=[(name, _about(models[name]) if name in models else {"checkpoint": str(listed)}) for name in predictions],
         changed=_changed(checkpoint),
-        inspect=inspect_command(checkpoint, data, split, baseline),
+        inspect=inspect_command(checkpoint, data, split, baseline, listed),
         tables=_tables(results | constant),
         figures=_figures(results, constant, predictions, data),
         sections=cards.sections(count),
@@ -133,13 +146,17 @@ def _shown(folder: Path) -> str:
     return folder.relative_to(here).as_posix() if folder.is_relative_to(here) else "/".join(folder.parts[-4:])
 
 
-def inspect_command(checkpoint: Checkpoint, data: DataSet, split: str, baseline: Checkpoint | None) -> str:
+def inspect_command(
+    checkpoint: Checkpoint, data: DataSet, split: str, baseline: Checkpoint | None, listed: str | Path | None = None
+) -> str:
     """The command that opens the inspector on what is reported."""
     words = ["lgn-lite", "inspect", _shown(checkpoint.folder), "--split", split]
     if baseline is not None and baseline.folder.resolve() != baseline_folder(checkpoint.folder):
         words += ["--baseline", _shown(baseline.folder)]
     if data.name != checkpoint.about.data_set:
         words += ["--data", data.name]
+    if listed is not None:
+        words += ["--predictions", str(listed)]
     return shlex.join(words + (["--size", data.size] if data.size not in ("", "small") else []))
 
 
@@ -190,7 +207,7 @@ def _tables(results: Mapping[str, Mapping]) -> list[dict[str, Any]]:
 
 
 def _figures(
-    results: Mapping, constant: Mapping, predictions: Mapping[str, SplitPredictions], data: DataSet
+    results: Mapping, constant: Mapping, predictions: Mapping[str, SplitPredictions | ListedPredictions], data: DataSet
 ) -> dict[str, Any]:
     """The figures of results by their group; "all" has the distribution of IoU too."""
     # the baseline first, as in the paper's tables; the last one has our colour

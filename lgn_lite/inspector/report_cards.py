@@ -19,7 +19,7 @@ from plotly.graph_objects import Figure
 
 from lgn_lite.analysis.explanation import WordEffect, top_predictions, word_effects
 from lgn_lite.analysis.mistakes import HIT, TIMINGS, content_of, nearest_window, scene_of, timing_of
-from lgn_lite.analysis.predictions import SplitPredictions
+from lgn_lite.analysis.predictions import ListedPredictions, SplitPredictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
@@ -65,7 +65,7 @@ class Cards:
         self,
         data: DataSet,
         models: Mapping[str, Checkpoint],
-        predictions: Mapping[str, SplitPredictions],
+        predictions: Mapping[str, SplitPredictions | ListedPredictions],
         found: MomentDataset,
         progress: bool,
     ):
@@ -117,7 +117,7 @@ class Cards:
         none = "The two models agree on every query."
         return [best, worst, _Sort("disputed", "The most disputed", disputed, sentence, rule, "", none)]
 
-    def mistake(self, i: int, found: SplitPredictions) -> tuple[str, ...]:
+    def mistake(self, i: int, found: SplitPredictions | ListedPredictions) -> tuple[str, ...]:
         """How the first prediction for query i misses: in time, and what it shows instead where that is known."""
         query, prediction = self.queries[i], tuple(found.segments[i].tolist())
         kinds = (timing_of(prediction, nearest_window(prediction, query)),)
@@ -129,12 +129,13 @@ class Cards:
     def card(self, i: int, anchor: str) -> dict[str, Any]:
         """All that is shown of query i."""
         query, duration = self.queries[i], self.queries[i].duration
-        scores = {name: found.logits[i].sigmoid() for name, found in self.predictions.items()}
+        scores = {name: self.predictions[name].logits[i].sigmoid() for name in self.models}  # listed ones have none
         tops = {name: top_predictions(model.model, scores[name]) for name, model in self.models.items()}
         spans = {name: self.predictions[name].spans[numbers] * duration for name, (numbers, _) in tops.items()}
         shared = {"duration": duration, "ground_truth": query.windows}
         maps = []
-        for name, found in self.predictions.items():
+        for name in self.models:
+            found = self.predictions[name]
             iou = best_iou(found.spans[None], torch.tensor([query.spans], dtype=torch.float64))[0]
             marks = {"predictions": spans[name].tolist(), "dropped": tops[name][1], "iou": iou}
             figure = map_figure(self.models[name].model.moments, scores[name], **shared, **marks)
@@ -143,7 +144,8 @@ class Cards:
             maps.append(_map(figure, name, alt))
         (name, own), *_ = scores.items()
         difference = None
-        if self.other is not None and torch.equal(self.own.spans, self.other.spans):  # else no difference of scores
+        # else no difference of scores
+        if isinstance(self.other, SplitPredictions) and torch.equal(self.own.spans, self.other.spans):
             change, label = own - scores["baseline"], f"{name} − baseline"
             moments = self.models[name].model.moments
             figure = map_figure(moments, change, **shared, label=label, difference=True)
@@ -154,6 +156,9 @@ class Cards:
         words = (effects, duration, spans[name][0], shared["ground_truth"])
         strip, missing = self.frame_strip(i)
         ranked = {name: found.tolist() for name, found in spans.items()}
+        for name, found in self.predictions.items():
+            if isinstance(found, ListedPredictions):
+                ranked[name] = [(start, end) for start, end, _ in found.first(i)]
         return self.row(i) | {
             "anchor": anchor, "windows": query.windows,
             "frame_strip": strip, "missing": missing, "maps": maps, "difference": difference,

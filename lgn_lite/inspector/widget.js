@@ -921,6 +921,11 @@ class Timeline {
         this.row(KINDS[k], n ? `${n + 1}` : `${name} 1`, start, end, shown, `prediction ${n + 1} of ${name}, score ${shown}`);
       });
     });
+    const { listed } = this.page.view; // of a file: a model that is not here
+    listed?.predictions.forEach(({ start, end, score, iou }, n) => {
+      const shown = written(score) + (iou === null ? "" : ` · IoU ${iou.toFixed(2)}`);
+      this.row("listed", n ? `${n + 1}` : "the file’s 1", start, end, shown, `prediction ${n + 1} of ${listed.name}, score ${shown}`);
+    });
     this.axis.replaceChildren(...ticks(0, duration, 6).map((t) => node("span", { style: `left:${(100 * t) / duration}%` }, `${t} s`)));
     this.rows.append(node("div", { class: "lgn-row" }, node("span"), node("div", {
       class: "lgn-track lgn-scrub",

@@ -12,10 +12,11 @@ from threading import Event, Thread
 from typing import Any
 
 import anywidget
+import torch
 import traitlets
 from IPython import get_ipython
 
-from lgn_lite.analysis.predictions import split_predictions
+from lgn_lite.analysis.predictions import ListedPredictions, listed_predictions, split_predictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.checkpoint import Checkpoint
 from lgn_lite.data_sets import DataSet, DataSetMissing, find_data_set
@@ -33,6 +34,7 @@ from lgn_lite.inspector.model_view import (
 )
 from lgn_lite.inspector.picture import draw_picture
 from lgn_lite.inspector.upload import LIMIT, PART, Upload
+from lgn_lite.moments import best_iou
 from lgn_lite.prediction import foreign_video, unknown_words
 from lgn_lite.support.words import find_words
 from lgn_lite.text import tokenize
@@ -75,6 +77,7 @@ class Inspector(anywidget.AnyWidget):
     free text, with a data set or instead of it (data=None); encoder: the frame encoder for it, or its name
     (`load_encoder`), if the checkpoint has none of its own (`prediction.frame_encoder`).
     query: the number of the query in the split that is shown first; −1 is the reader's own video.
+    listed: a file of predictions of anybody's model for the split (`jsonl.py`), drawn over time next to the models'.
     live: whether there is a front end that shows widgets; None finds out. Where there is none, as in a notebook that
     papermill or nbconvert executes, the inspector is displayed as a picture.
 
@@ -118,6 +121,7 @@ class Inspector(anywidget.AnyWidget):
         size: str = "",
         root: str | Path | None = None,
         live: bool | None = None,
+        listed: str | Path | None = None,
     ) -> None:
         self._live = _is_watched() if live is None else live
         self._stop, self._predicting = Event(), None
@@ -133,6 +137,8 @@ class Inspector(anywidget.AnyWidget):
         if video is not None:
             self._take_video(Path(video), *self._read_video(Path(video)), sentence or "")
         self._data = self._open_data(data, size, root)
+        self._file, self._file_split = listed, split
+        self._listed: ListedPredictions | None = None
         self._queries: list[Query] = []
         self._number = 0  # of the last view: work for an older one is not done
         # Threads of their own explain, prepare videos, read the reader's own, and predict for the split: the kernel
@@ -195,6 +201,9 @@ class Inspector(anywidget.AnyWidget):
             self._queries = list(self._data.queries(split))
             for model in self._models:
                 model.open_split(self._data, split)
+            self._listed = None
+            if self._file is not None and split == self._file_split:  # of the other splits it says nothing
+                self._listed = listed_predictions(self._file, self._queries)
 
     def _query_of(self, number: int) -> Query | None:
         if number == OWN and self._own is not None:
@@ -268,7 +277,7 @@ class Inspector(anywidget.AnyWidget):
             "original_ground_truth": query.windows if number != OWN and asking is None else None,
             "asked_by": OWN if asking in (None, number) else asking,
             "kind": query.tags.get("kind", ""), "tokens": tokens, "unknown": [], "unknown_note": "", "models": [],
-            "notices": self._foreign() if number == OWN else [],
+            "notices": self._foreign() if number == OWN else [], "listed": self._listed_for(number, ground_truth),
         }  # fmt: skip
         if not tokens:
             return view | {"message": message}
@@ -277,6 +286,20 @@ class Inspector(anywidget.AnyWidget):
         view["unknown_note"] = unknown_words(first, view["unknown"])
         view["models"] = [model.view(number, sentence, query.duration, ground_truth) for model in self._models]
         return view
+
+    def _listed_for(self, number: int, ground_truth: list[tuple[float, float]] | None) -> dict[str, Any] | None:
+        """The predictions of the file for a query, of its original sentence; None without a file."""
+        if self._listed is None or number == OWN:
+            return None
+        windows = torch.tensor([ground_truth]) if ground_truth else None
+        rows = [
+            {
+                "start": start, "end": end, "score": score,
+                "iou": None if windows is None else best_iou(torch.tensor([[[start, end]]]), windows).item(),
+            }
+            for start, end, score in self._listed.first(number)
+        ]  # fmt: skip
+        return {"name": self._listed.name, "predictions": rows}
 
     def _foreign(self) -> list[str]:
         """What to know of the reader's own video: which models were trained on something else."""

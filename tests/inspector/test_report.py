@@ -25,6 +25,7 @@ from lgn_lite.checkpoint import About, Checkpoint, load_checkpoint, save_checkpo
 from lgn_lite.cli.inspector import inspector_app
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
+from lgn_lite.evaluation import score_predictions
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.figures.explanation import LOWERED
 from lgn_lite.figures.maps import DIFFERENCE
@@ -32,6 +33,7 @@ from lgn_lite.figures.results import plot_overlaps
 from lgn_lite.figures.style import DARK, GRID, HOLE, IMPOSSIBLE, INK, model_styles
 from lgn_lite.inspector.report import CONSTANT, inspect_command, sibling_baseline, write_report
 from lgn_lite.inspector.report_cards import varied
+from lgn_lite.jsonl import Ranked, write_predictions
 from lgn_lite.model import LGN
 from lgn_lite.recipes import evaluate_checkpoint, evaluate_constant
 from lgn_lite.text import Vocabulary
@@ -343,6 +345,21 @@ def test_without_a_baseline_nothing_is_disputed(tmp_path, data, checkpoint):
     assert not report.find(id="disputed") and "there are no disputed queries" in report.get_text()
     assert len(report.find(id="best-1").parent.select("div.plotly")) == 3  # predictions, one map, words
     assert cells(report.find("table", id="all"))[0][-1] == "IoU"
+
+
+def test_predictions_of_a_file_are_a_model_of_their_own(tmp_path, data, checkpoint):
+    queries = data.queries("test")
+    ranked = [Ranked([query.windows[0]], [0.5]) for query in queries[:-1]] + [Ranked([], [])]
+    path = write_predictions(queries, ranked, tmp_path / "theirs.jsonl")
+    report = page(write_report(checkpoint, data, tmp_path / "out.html", count=1, progress=False, listed=path))
+    expected = score_predictions([one.windows for one in ranked], queries, data.thresholds, data.length_edges)["all"]
+    (theirs,) = [row for row in cells(report.find(id="by-all").find_next("table")) if "theirs" in row]
+    assert theirs[-1] == f"{expected['mIoU']:.1f}" and expected["R1@0.7"] == 100 * (len(queries) - 1) / len(queries)
+    card = report.find(id="best-1").parent
+    assert [title.get_text() for title in card.find_all("figcaption")] == ["LGN"]  # a file has no map
+    assert "theirs" in card.get_text() and report.find(id="disputed")
+    assert cells(report.find("table", id="all"))[0][-2] == "theirs's IoU"
+    assert "--predictions" in report.get_text()
 
 
 @pytest.mark.slow

@@ -25,8 +25,10 @@ from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
 from lgn_lite.features import FeatureStore, write_features
 from lgn_lite.inspector.widget import Inspector
+from lgn_lite.jsonl import Ranked, write_predictions
 from lgn_lite.loss import iou_targets
 from lgn_lite.model import LGN
+from lgn_lite.moments import interval_iou
 from lgn_lite.recipes import evaluation_set
 from lgn_lite.text import Vocabulary
 
@@ -67,7 +69,7 @@ def test_a_view_is_what_the_model_gives(inspect, models, tiny_toy):
     inspector.query = 3
     query = tiny_toy.queries("test")[3]
     assert inspector.sentence == inspector.view["sentence"] == query.sentence
-    assert inspector.view["ground_truth"] == (query.start, query.end)
+    assert inspector.view["ground_truth"] == query.windows
     for k, variant in enumerate(("full", "baseline")):
         checkpoint = load_checkpoint(models / variant / "best")
         item = evaluation_set(tiny_toy, checkpoint, "test")[3]
@@ -146,13 +148,13 @@ def test_a_ground_truth_is_its_own_sentence_s(inspect, tiny_toy):
     query = inspector._queries[0]
     for same in (query.sentence, query.sentence.upper().rstrip(".") + " !"):  # the model sees no difference
         inspector.sentence = same
-        assert inspector.view["ground_truth"] == (query.start, query.end)
+        assert inspector.view["ground_truth"] == query.windows
         assert inspector.view["original_ground_truth"] is None and inspector.view["asked_by"] == -1
         assert inspector.view["models"][0]["predictions"][0]["iou"] is not None
     for other in ("the green circle holds a book", ""):
         inspector.sentence = other
         view = inspector.view
-        assert view["ground_truth"] is None and view["original_ground_truth"] == (query.start, query.end)
+        assert view["ground_truth"] is None and view["original_ground_truth"] == query.windows
         for drawn in view["models"]:
             assert drawn["iou"] is drawn["target"] is None
             assert [found["iou"] for found in drawn["predictions"]] == [None] * len(drawn["predictions"])
@@ -165,7 +167,7 @@ def test_an_edited_sentence_of_another_query_has_that_query_s_ground_truth(inspe
         (n, q) for n, q in enumerate(inspector._queries) if q.video == video and q.sentence != words and n
     )
     inspector.sentence = other.sentence.lower()
-    assert inspector.view["asked_by"] == number and inspector.view["ground_truth"] == (other.start, other.end)
+    assert inspector.view["asked_by"] == number and inspector.view["ground_truth"] == other.windows
     assert inspector.view["original_ground_truth"] is None
     elsewhere = next(q for q in inspector._queries if q.video != video and q.sentence not in (words, other.sentence))
     if elsewhere.sentence not in [q.sentence for q in inspector._queries if q.video == video]:
@@ -319,6 +321,42 @@ def test_html_stays_text(inspect, tiny_toy):
 
 
 # What is missing is reported, and the rest is shown ---------------------------------------------------------
+
+
+def test_several_true_windows_are_all_there_and_the_best_overlap_counts(inspect, tiny_toy):
+    queries = tiny_toy.queries("test")
+    end = queries[3].duration
+    queries[3] = replace(queries[3], start=0.0, end=5.0, others=((end - 4.0, end),))
+    inspector = inspect(data=replace(tiny_toy, reader=lambda folder, split: list(queries)), query=3)
+    assert inspector.view["ground_truth"] == [(0.0, 5.0), (end - 4.0, end)]
+    for drawn in inspector.view["models"]:
+        for found in drawn["predictions"]:
+            span = torch.tensor([found["start"], found["end"]], dtype=torch.float64)
+            windows = torch.tensor(inspector.view["ground_truth"], dtype=torch.float64)
+            assert found["iou"] == pytest.approx(interval_iou(span, windows).max().item(), abs=1e-6)
+
+
+def test_a_file_of_predictions_is_next_to_the_models(inspect, tiny_toy, tmp_path):
+    queries = tiny_toy.queries("test")
+    ranked = [Ranked([(1.0, 3.0), (2.0, 99.0)], [0.9, 0.25])] + [Ranked([], [])] * (len(queries) - 1)
+    path = write_predictions(queries, ranked, tmp_path / "theirs.jsonl")
+    inspector = inspect(listed=path, query=0)
+    first, second = inspector.view["listed"]["predictions"]
+    truth = torch.tensor(queries[0].windows, dtype=torch.float64)
+    assert inspector.view["listed"]["name"] == "theirs" and (first["start"], first["end"], first["score"]) == (
+        1,
+        3,
+        0.9,
+    )
+    assert first["iou"] == pytest.approx(interval_iou(torch.tensor([1.0, 3.0]).double(), truth).max().item(), abs=1e-6)
+    assert second["end"] == queries[0].duration  # within the video
+    inspector.query = 1
+    assert inspector.view["listed"]["predictions"] == []
+    inspector.split = "val"  # of which the file says nothing
+    assert inspector.view["listed"] is None
+    path.write_text('{"qid": 100000, "pred_relevant_windows": []}', encoding="utf-8")
+    with pytest.raises(InputError, match="qid 100000 is not among the annotations"):
+        Inspector(inspector._models[0].checkpoint, tiny_toy, listed=path)
 
 
 def test_no_baseline(inspect, models):
