@@ -183,7 +183,7 @@ def with_features(queries: Queries, features: FeatureStore, path: Path, skip: bo
     if not absent:
         return queries
     if not skip:
-        raise InputError(f"{path}: {faults_error(features.path, absent, len(videos))} (--skip-missing does)")
+        raise InputError(f"{path}: {faults_error(features, absent, len(videos))} (--skip-missing does)")
     kept = Queries(query for query in queries if query.video not in absent)
     kept.written, kept.path = queries.written, queries.path
     some = ", ".join(map(shown, list(absent)[:10])) + (", …" if len(absent) > 10 else "")

@@ -12,6 +12,7 @@ import pytest
 from helpers.miniature import FEATURES, SCRIPT, build_miniature, read, script
 
 from lgn_lite.errors import InputError
+from lgn_lite.jsonl import read_jsonl
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -88,7 +89,7 @@ def test_the_layout_is_the_upstream_one(tmp_path):
 
 def test_real_lines_are_taken_as_they_are(shared, tmp_path):
     source = shared("data")
-    assert build_miniature(tmp_path / "data", source, videos=4) == ["charades-sta", "tacos"]
+    assert build_miniature(tmp_path / "data", source, videos=4) == ["charades-sta", "tacos", "qvhighlights"]
     lines = (tmp_path / "data/charades-sta/charades_sta_train.txt").read_text(encoding="utf-8").splitlines()
     real = (source / "charades-sta/charades_sta_train.txt").read_text(encoding="utf-8").splitlines()
     names = {line.split()[0] for line in lines}
@@ -98,12 +99,17 @@ def test_real_lines_are_taken_as_they_are(shared, tmp_path):
     assert header == real[0] and len(rows) == 4 and set(rows) <= set(real)
     entries = json.loads((tmp_path / "data/tacos/val.json").read_text(encoding="utf-8"))
     assert entries.items() <= json.loads((source / "tacos/val.json").read_text(encoding="utf-8")).items()
+    written, real = (read_jsonl(r / "qvhighlights/highlight_val_release.jsonl") for r in (tmp_path / "data", source))
+    assert written and {query.qid: query for query in written}.items() <= {query.qid: query for query in real}.items()
 
 
 @pytest.mark.slow
 def test_any_folder_of_data_sets_can_be_the_source(tmp_path):
     build_miniature(tmp_path / "source", videos=6)
-    assert build_miniature(tmp_path / "data", tmp_path / "source", videos=3) == list(FEATURES)
+    assert build_miniature(tmp_path / "data", tmp_path / "source", videos=3) == [*FEATURES, "qvhighlights"]
+    held = {r: read_jsonl(tmp_path / r / "qvhighlights/highlight_train_release.jsonl") for r in ("data", "source")}
+    assert len({query.video for query in held["data"]}) == 3 and set(held["data"]) <= set(held["source"])
+    assert any(query.others for query in held["source"])
     for data_set, split in (("activitynet-captions", "val_2"), ("activitynet-captions", "train"), ("tacos", "test")):
         taken, whole = (
             json.loads((tmp_path / r / data_set / f"{split}.json").read_text(encoding="utf-8"))
