@@ -14,8 +14,11 @@ from lgn_lite.annotations import (
     read_activitynet,
     read_cd,
     read_charades_sta,
+    read_durations,
     read_tacos,
+    read_timelens,
     read_toy_sta,
+    read_youmakeup,
     statistics,
     write_charades_sta,
 )
@@ -395,3 +398,72 @@ def test_a_video_in_two_splits_is_named():
 def test_statistics_of_nothing_are_refused():
     with pytest.raises(InputError, match="no queries"):
         statistics([])
+
+
+# ── YouMakeup and TimeLens-Bench ──────────────────────────────────────────────────────────────
+
+STEP = {"startime": "00:01:36", "endtime": "00:02:49.5", "caption": "Apply foundation", "area": ["face"]}
+
+
+def makeup(tmp_path, *videos):
+    path = tmp_path / "valid.json"
+    path.write_text("".join(json.dumps(video) + "\n" for video in videos), encoding="utf-8")
+    return path
+
+
+def test_youmakeup_s_steps_are_queries(tmp_path):
+    second = STEP | {"startime": "01:00:00", "endtime": "01:00:20", "caption": " Draw  the eyeliner "}
+    path = makeup(
+        tmp_path, {"video_id": "a", "name": "x", "step": {"1": STEP, "2": second}}, {"video_id": "b", "step": {}}
+    )
+    queries = read_youmakeup(path, {"a": 4000.0, "b": 10.0}, split="val")
+    assert [(q.video, q.sentence, q.start, q.end, q.duration, q.split) for q in queries] == [
+        ("a", "Apply foundation", 96.0, 169.5, 4000.0, "val"),
+        ("a", "Draw  the eyeliner", 3600.0, 3620.0, 4000.0, "val"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"step": {"1": STEP}}, ":1: video_id is None, not the name of a video"),
+        ({"video_id": "b", "step": {"1": STEP}}, ":1: the duration of video 'b' is unknown"),
+        ({"video_id": "a", "step": [STEP]}, ":1: step must be an object"),
+        ({"video_id": "a", "step": {"1": "x"}}, ":1, step '1': must be an object with a caption"),
+        ({"video_id": "a", "step": {"1": {**STEP, "caption": None}}}, ":1, step '1': must be an object with a caption"),
+        ({"video_id": "a", "step": {"1": {**STEP, "endtime": "2:49"}}}, ":1, step '1': endtime is '2:49', not a time"),
+        (
+            {"video_id": "a", "step": {"1": {**STEP, "startime": 96}}},
+            ":1, step '1': startime is 96, not a time",
+        ),
+        ({"video_id": "a", "step": {"1": {**STEP, "endtime": "00:61:00"}}}, "endtime is '00:61:00', not a time"),
+    ],
+)
+def test_damage_of_youmakeup_is_named(tmp_path, entry, said):
+    path = makeup(tmp_path, entry)
+    with pytest.raises(InputError) as refused:
+        read_youmakeup(path, {"a": 4000.0})
+    assert str(refused.value).startswith(str(path)) and said in str(refused.value)
+
+
+def test_durations_may_come_from_a_csv(tmp_path):
+    path = tmp_path / "durations.csv"
+    path.write_text("id,length\na,4000\nb,10.5\na,4000\n", encoding="utf-8")
+    assert read_durations(path) == {"a": 4000.0, "b": 10.5}
+    path.write_text("id,length\na,4000\na,4001\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"durations.csv:3: video 'a' has length 4001 here, 4000 above; keep one"):
+        read_durations(path)
+
+
+def test_timelens_has_spans_and_queries(tmp_path):
+    path = tmp_path / "charades-timelens.json"
+    path.write_text(
+        json.dumps({"v": {"duration": 30, "spans": [[1, 4.5], [9, 40]], "queries": ["a cat", "a dog"]}}),
+        encoding="utf-8",
+    )
+    with pytest.warns(UserWarning, match="1 ends past the video's duration clipped"):
+        queries = read_timelens(path, split="test")
+    assert [(q.sentence, q.start, q.end) for q in queries] == [("a cat", 1, 4.5), ("a dog", 9, 30)]
+    path.write_text(json.dumps({"v": {"duration": 30, "spans": [[1, 4.5]], "queries": []}}), encoding="utf-8")
+    with pytest.raises(InputError, match="spans and queries must be two lists of the same length"):
+        read_timelens(path)

@@ -264,3 +264,35 @@ def test_the_constant_interval_of_charades_sta(shared):
     assert best == (0, 5 / 16)
     predictions = torch.tensor(best).expand(len(spans["test"]), 1, 2)
     assert recall(predictions, spans["test"], [1], [0.5])[1, 0.5] == pytest.approx(30.70, abs=0.005)
+
+
+# ── Several true windows ──────────────────────────────────────────────────────────────────────
+
+
+def test_of_several_windows_the_best_overlap_counts():
+    targets = torch.tensor([[[0.0, 10.0], [50.0, 60.0]], [[20.0, 30.0], [20.0, 30.0]]])  # the second query has one
+    predictions = torch.tensor([[[50.0, 58.0], [0.0, 10.0]], [[0.0, 5.0], [20.0, 29.0]]])
+    assert recall(predictions, targets, ks=(1, 2), thresholds=(0.7, 0.9)) == {
+        (1, 0.7): 50.0, (1, 0.9): 0.0, (2, 0.7): 100.0, (2, 0.9): 50.0,
+    }  # fmt: skip
+    assert mean_iou(predictions, targets) == pytest.approx(100 * (0.8 + 0) / 2)
+    # the distances of a discounted hit are those to the window that it overlaps most: 0 and 2 of 100 s
+    found = discounted_recall(predictions, targets, torch.tensor([100.0, 100.0]), ks=(1,), thresholds=(0.5,))
+    assert found[1, 0.5] == pytest.approx(100 * 0.98 / 2)
+    assert summarise(predictions, targets)["all"]["R1@0.7"] == 50
+
+
+def test_one_window_in_either_shape_is_the_same():
+    targets = torch.tensor([[2.0, 9.0], [20.0, 30.0]])
+    predictions = torch.tensor([[[1.0, 9.0]], [[22.0, 31.0]]])
+    both = [recall(predictions, found, (1,), (0.3, 0.5)) for found in (targets, targets[:, None])]
+    assert both[0] == both[1]
+    assert best_constant_interval(targets / 40) == best_constant_interval(targets[:, None] / 40)
+
+
+def test_a_constant_interval_needs_to_hit_one_window():
+    early, late, last = [0.0, 0.25], [0.5, 0.75], [0.8, 1.0]
+    found = best_constant_interval(torch.tensor([[early, late], [late, late], [last, last]]))
+    assert interval_iou(torch.tensor(found), torch.tensor(late)) > 0.5  # two of three; by first windows, one each
+    with pytest.raises(InputError, match=r"target of query 1 \(from 0\): \[0.9, 0.1\] ends before it starts"):
+        recall(torch.zeros(2, 1, 2), torch.tensor([[[0.0, 1.0]], [[0.9, 0.1]]]), (1,), (0.5,))
