@@ -30,7 +30,7 @@ from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
 from lgn_lite.features import VIDEO_SUFFIXES, FeatureStore, without_suffix
 from lgn_lite.jsonl import read_jsonl
-from lgn_lite.own_data_set import SPLITS, is_description, read_description, read_files
+from lgn_lite.own_data_set import SPLITS, is_description, read_files
 from lgn_lite.support.files import project_root
 from lgn_lite.support.reading import shown
 from lgn_lite.text import GLOVE_50
@@ -284,8 +284,8 @@ def _toy_sta(made: ToyFiles, size: str) -> DataSet:
 
 def _own(path: Path, root: Path, glove: str | Path | None) -> DataSet:
     """A data set that a json file describes. Its words have GloVe's vectors of 50 numbers, or those of `glove`."""
-    about, files = read_description(path), read_files(path)
-    queries = files.queries
+    files = read_files(path)
+    about, queries = files.about, files.queries
     lengths = np.quantile([query.end - query.start for found in queries.values() for query in found], [1 / 3, 2 / 3])
     large = glove or root / "glove" / "glove.6B.300d.txt"
     glove, word_dim = (Path(large), 300) if Path(large).is_file() else (GLOVE_50, 50)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from lgn_lite.errors import InputError
 from lgn_lite.jsonl import Ranked
 from lgn_lite.metrics import length_bin, length_bins, predictions_after_nms, summarise
 from lgn_lite.model import LGN
+from lgn_lite.scoring import AP_WINDOWS
 from lgn_lite.support.bars import bar
 from lgn_lite.support.metric_inputs import Predictions, check_nms, check_one_each
 
@@ -199,6 +200,11 @@ def query_tensors(queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
     return moments, torch.tensor([query.duration for query in queries], dtype=torch.float64)
 
 
+def span_tensor(queries: Iterable[Query]) -> Tensor:
+    """The ground-truth moments of `query_tensors` as fractions of the video."""
+    return stack_windows([torch.tensor(query.spans, dtype=torch.float64) for query in queries])
+
+
 def evaluate(
     model: LGN,
     data: MomentDataset,
@@ -250,11 +256,8 @@ def evaluate_logits(
     return score_predictions(predictions, queries, thresholds, length_edges, KS, discounted=discounted)  # after NMS
 
 
-WRITTEN = 10  # predictions per query in a file: as many as mAP takes (`scoring.AP_WINDOWS`)
-
-
 def ranked_windows(
-    model: LGN, logits: Tensor, queries: Sequence[Query], keep: int = WRITTEN, nms: float | None = None
+    model: LGN, logits: Tensor, queries: Sequence[Query], keep: int = AP_WINDOWS, nms: float | None = None
 ) -> list[Ranked]:
     """The first predictions for each query after NMS, as `jsonl.write_predictions` takes them.
 
@@ -262,7 +265,7 @@ def ranked_windows(
         model: whose candidates the logits are of.
         logits: (Q, P), a row for each of the queries.
         queries: the Q queries.
-        keep: predictions per query.
+        keep: predictions per query, by default as many as mAP takes.
         nms: threshold of NMS; None takes the model's setting.
     """
     nms = model.config.nms if nms is None else nms

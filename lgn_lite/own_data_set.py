@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from lgn_lite.annotations import Queries, Query, check_splits, read_activitynet, read_timelens
-from lgn_lite.batches import stack_windows
 from lgn_lite.config import LGNConfig
 from lgn_lite.errors import InputError
+from lgn_lite.evaluation import span_tensor
 from lgn_lite.features import ABSENT, FeatureStore, faults_error
 from lgn_lite.jsonl import read_jsonl
 from lgn_lite.moments import Moments
@@ -141,6 +140,7 @@ def read_queries(path: str | Path) -> Queries:
 class Files(NamedTuple):
     """A described data set, read and checked."""
 
+    about: Description
     queries: dict[str, Queries]  # by split; without a file for "test", that is "val"
     features: FeatureStore
     config: LGNConfig
@@ -173,7 +173,7 @@ def read_files(path: str | Path) -> Files:
         queries["test"] = queries["val"]
     rate = float(features.attrs.get("rate") or 0.0) or measured_rate(first, features)
     config = model_config(first, features).override(**about.model)
-    return Files(queries, features, config, rate)
+    return Files(about, queries, features, config, rate)
 
 
 def with_features(queries: Queries, features: FeatureStore, path: Path, skip: bool) -> Queries:
@@ -226,8 +226,7 @@ def possible_maps(queries: Iterable[Query], sides: Sequence[int] = SIDES) -> lis
 
     The scales are 2D-TAN's: 16 lengths at stride 1, then 8 at each doubled stride, until they reach over the video.
     """
-    spans = stack_windows([torch.tensor(query.spans, dtype=torch.float64) for query in queries])
-    found = []
+    spans, found = span_tensor(queries), []
     for side in sides:
         scales, reach, stride = [min(16, side)], min(16, side), 1
         while reach < side:

@@ -19,7 +19,14 @@ from lgn_lite.checkpoint import About, Checkpoint, Companions
 from lgn_lite.config import VARIANTS, LGNConfig, TrainSettings, variant_title
 from lgn_lite.data_sets import DataSet
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import evaluate_logits, query_tensors, ranked_windows, score_predictions, score_queries
+from lgn_lite.evaluation import (
+    evaluate_logits,
+    query_tensors,
+    ranked_windows,
+    score_predictions,
+    score_queries,
+    span_tensor,
+)
 from lgn_lite.jsonl import write_predictions
 from lgn_lite.metrics import best_constant_interval
 from lgn_lite.model import LGN
@@ -375,8 +382,7 @@ def evaluate_checkpoint(
 def evaluate_constant(data: DataSet, split: str = "test") -> dict:
     """The same for the one interval that is right for most training queries, whatever the video and the sentence."""
     train_queries, queries = data.queries("train"), data.queries(split)
-    moments, lengths = query_tensors(train_queries)
-    start, end = best_constant_interval(moments / lengths.view(-1, *[1] * (moments.dim() - 1)))
+    start, end = best_constant_interval(span_tensor(train_queries))
     _, durations = query_tensors(queries)
     predictions = torch.tensor([start, end]) * durations[:, None]
     return score_predictions(predictions[:, None], queries, data.thresholds, data.length_edges, ks=(1,))

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from lgn_lite.batches import MomentDataset
 from lgn_lite.errors import InputError
-from lgn_lite.evaluation import WRITTEN, score_sentences
+from lgn_lite.evaluation import score_sentences
 from lgn_lite.features import prepare_features
 from lgn_lite.jsonl import Ranked
 from lgn_lite.metrics import temporal_nms
 from lgn_lite.model import LGN
+from lgn_lite.scoring import AP_WINDOWS
 from lgn_lite.support.bars import bar
 
 MOST_WINDOWS = 10_000  # of one video
@@ -104,7 +105,7 @@ def score_windows(
 
 
 def ranked_in_windows(
-    model: LGN, data: MomentDataset, windows: Windows, keep: int = WRITTEN, progress: bool = False
+    model: LGN, data: MomentDataset, windows: Windows, keep: int = AP_WINDOWS, progress: bool = False
 ) -> list[Ranked]:
     """The first predictions for each query of a data set, its videos cut into windows.
 

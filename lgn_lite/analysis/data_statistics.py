@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from lgn_lite.annotations import Queries, Query, statistics
-from lgn_lite.batches import stack_windows
 from lgn_lite.config import PRESETS, LGNConfig
 from lgn_lite.errors import InputError
+from lgn_lite.evaluation import span_tensor
 from lgn_lite.moments import Moments
 
 if TYPE_CHECKING:
@@ -108,9 +108,9 @@ def _row(queries: Sequence[Query], moments: Moments | None) -> dict[str, Any]:
         "seconds per moment": found["moment_seconds"],
     }
     if moments is not None:
-        spans = stack_windows([torch.tensor(query.spans, dtype=torch.float64) for query in queries])
         row["candidates"] = len(moments)
-        row |= {f"best R1@{m:g}": percent for m, percent in moments.ceiling(spans, (0.5, 0.7)).items()}
+        ceiling = moments.ceiling(span_tensor(queries), (0.5, 0.7))
+        row |= {f"best R1@{m:g}": percent for m, percent in ceiling.items()}
     return row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,8 +27,28 @@ from lgn_lite.recipes import evaluation_set
 from lgn_lite.support.files import write_tensors
 
 
+class FirstPredictions(ABC):
+    """What follows from the first predictions for all queries of a split, whatever made them."""
+
+    queries: list[Query]
+
+    @property
+    @abstractmethod
+    def segments(self) -> Tensor:
+        """(Q, 2) first predictions in seconds, double precision."""
+
+    @cached_property
+    def iou(self) -> Tensor:
+        """(Q,) IoU of the first predictions with the ground truth."""
+        return best_iou(self.segments[:, None], query_tensors(self.queries)[0])[:, 0]
+
+    def disagreement(self, other: FirstPredictions) -> Tensor:
+        """(Q,) from 0 to 1: how little the first predictions of two models overlap, 1 − IoU."""
+        return 1 - interval_iou(self.segments, other.segments)
+
+
 @dataclass(frozen=True)
-class SplitPredictions:
+class SplitPredictions(FirstPredictions):
     """The scores of all candidates for all queries of a split, and what follows from them."""
 
     queries: list[Query]
@@ -48,21 +69,12 @@ class SplitPredictions:
         """(Q, 2) first predictions in seconds, double precision."""
         return self._first.segments[:, 0]
 
-    @cached_property
-    def iou(self) -> Tensor:
-        """(Q,) IoU of the first predictions with the ground truth."""
-        return best_iou(self.segments[:, None], query_tensors(self.queries)[0])[:, 0]
-
-    def disagreement(self, other: SplitPredictions | ListedPredictions) -> Tensor:
-        """(Q,) from 0 to 1: how little the first predictions of two models overlap, 1 − IoU."""
-        return 1 - interval_iou(self.segments, other.segments)
-
 
 SHOWN = 5  # predictions of a query that figures show
 
 
 @dataclass(frozen=True)
-class ListedPredictions:
+class ListedPredictions(FirstPredictions):
     """The predictions of anybody's model for all queries of a split, as a file lists them; it has no candidates."""
 
     name: str  # the file's
@@ -74,11 +86,6 @@ class ListedPredictions:
         """(Q, 2) first predictions in seconds, double precision; of no length where there is none."""
         first = [found.windows[0] if found.windows else (0.0, 0.0) for found in self.ranked]
         return torch.tensor(first, dtype=torch.float64)
-
-    @cached_property
-    def iou(self) -> Tensor:
-        """(Q,) IoU of the first predictions with the ground truth."""
-        return best_iou(self.segments[:, None], query_tensors(self.queries)[0])[:, 0]
 
     def first(self, i: int) -> list[tuple[float, float, float]]:
         """The first five predictions for query i, within its video: start and end in seconds, and the score."""

@@ -117,6 +117,24 @@ EncoderOption = Annotated[
         autocompletion=completion.encoders,
     ),
 ]
+ListedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions", metavar="FILE", show_default=False,
+        help="Predictions of anybody's model to show next to the checkpoint's, in Moment-DETR's jsonl.",
+    ),
+]  # fmt: skip
+WindowOption = Annotated[
+    float | None,
+    typer.Option(
+        "--window", metavar="SECONDS", show_default=False,
+        help="Cut long videos into windows of this length, such as the training videos', and rank all their moments.",
+    ),
+]  # fmt: skip
+StrideOption = Annotated[
+    float | None,
+    typer.Option("--stride", metavar="SECONDS", help="From one window to the next.", show_default="half a window"),
+]
 SplitOption = Annotated[
     str, typer.Option(help="train, val, test, or Toy-STA's test-composition.", autocompletion=completion.splits)
 ]
@@ -172,26 +190,6 @@ def other_queries(
     with TemporaryDirectory(prefix="lgn-lite-") as folder:
         files = {split: annotations, "features": features}
         yield str(write_description(Path(folder) / f"{annotations.stem}.json", files, skip_missing, annotations.name))
-
-
-ListedOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--predictions", metavar="FILE", show_default=False,
-        help="Predictions of anybody's model to show next to the checkpoint's, in Moment-DETR's jsonl.",
-    ),
-]  # fmt: skip
-WindowOption = Annotated[
-    float | None,
-    typer.Option(
-        "--window", metavar="SECONDS", show_default=False,
-        help="Cut long videos into windows of this length, such as the training videos', and rank all their moments.",
-    ),
-]  # fmt: skip
-StrideOption = Annotated[
-    float | None,
-    typer.Option("--stride", metavar="SECONDS", help="From one window to the next.", show_default="half a window"),
-]
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from plotly.io import templates
 from plotly.offline import get_plotlyjs
 
 from lgn_lite.analysis.predictions import (
+    FirstPredictions,
     ListedPredictions,
-    SplitPredictions,
     listed_predictions,
     split_predictions,
 )
@@ -207,7 +207,7 @@ def _tables(results: Mapping[str, Mapping]) -> list[dict[str, Any]]:
 
 
 def _figures(
-    results: Mapping, constant: Mapping, predictions: Mapping[str, SplitPredictions | ListedPredictions], data: DataSet
+    results: Mapping, constant: Mapping, predictions: Mapping[str, FirstPredictions], data: DataSet
 ) -> dict[str, Any]:
     """The figures of results by their group; "all" has the distribution of IoU too."""
     # the baseline first, as in the paper's tables; the last one has our colour

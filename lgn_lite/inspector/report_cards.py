@@ -19,7 +19,7 @@ from plotly.graph_objects import Figure
 
 from lgn_lite.analysis.explanation import WordEffect, top_predictions, word_effects
 from lgn_lite.analysis.mistakes import HIT, TIMINGS, content_of, nearest_window, scene_of, timing_of
-from lgn_lite.analysis.predictions import ListedPredictions, SplitPredictions
+from lgn_lite.analysis.predictions import FirstPredictions, ListedPredictions, SplitPredictions
 from lgn_lite.annotations import Query, duration_note
 from lgn_lite.batches import MomentDataset
 from lgn_lite.checkpoint import Checkpoint
@@ -65,7 +65,7 @@ class Cards:
         self,
         data: DataSet,
         models: Mapping[str, Checkpoint],
-        predictions: Mapping[str, SplitPredictions | ListedPredictions],
+        predictions: Mapping[str, FirstPredictions],
         found: MomentDataset,
         progress: bool,
     ):
@@ -117,7 +117,7 @@ class Cards:
         none = "The two models agree on every query."
         return [best, worst, _Sort("disputed", "The most disputed", disputed, sentence, rule, "", none)]
 
-    def mistake(self, i: int, found: SplitPredictions | ListedPredictions) -> tuple[str, ...]:
+    def mistake(self, i: int, found: FirstPredictions) -> tuple[str, ...]:
         """How the first prediction for query i misses: in time, and what it shows instead where that is known."""
         query, prediction = self.queries[i], tuple(found.segments[i].tolist())
         kinds = (timing_of(prediction, nearest_window(prediction, query)),)
